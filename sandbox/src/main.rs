@@ -1,0 +1,2 @@
+//! The simulated org as a server of its own.
+fn main() {}

@@ -1,0 +1,1 @@
+//! sfsync keeps Salesforce and the systems around it equal.
