@@ -100,11 +100,17 @@ pub(crate) enum Target {
     Revoke,
     Introspect,
     UserInfo,
-    Identity { org: String, user: String },
+    Identity {
+        org: String,
+        user: String,
+    },
     Versions,
     Control(Vec<String>),
     /// A resource below `/services/data/v{version}/`.
-    Data { version: String, resource: Resource },
+    Data {
+        version: String,
+        resource: Resource,
+    },
     Unknown,
 }
 
@@ -185,7 +191,9 @@ fn resource(rest: &[&str]) -> Resource {
         (["query" | "queryall", _], [_, locator]) => Resource::More { locator: (*locator).to_owned() },
         (["composite"], _) => Resource::Composite,
         (["composite", "batch"], _) => Resource::Batch,
-        (["composite", "sobjects", _], [.., object]) => Resource::Collections { object: (*object).to_owned() },
+        (["composite", "sobjects", _], [.., object]) => {
+            Resource::Collections { object: (*object).to_owned() }
+        }
         (["sobjects", ..], [_, rest @ ..]) => object(&words[1..], rest),
         (["jobs", "query", ..], [_, _, rest @ ..]) => bulk(&words[2..], rest),
         _ => Resource::Unknown,
@@ -248,7 +256,9 @@ impl Resource {
             Resource::Updated(_) => ResourceKind::Updated,
             Resource::Deleted(_) => ResourceKind::Deleted,
             Resource::Record { .. } | Resource::ByKey { .. } if reads => ResourceKind::Record,
-            Resource::Object(_) | Resource::Record { .. } | Resource::ByKey { .. } => ResourceKind::RecordWrite,
+            Resource::Object(_) | Resource::Record { .. } | Resource::ByKey { .. } => {
+                ResourceKind::RecordWrite
+            }
             Resource::Query { all: false } => ResourceKind::Query,
             Resource::Query { all: true } => ResourceKind::QueryAll,
             Resource::More { .. } => ResourceKind::QueryMore,
