@@ -22,24 +22,25 @@ pub(crate) fn answer(server: &Server, path: &[String], request: &WireRequest) ->
     let result = match (method, path.as_slice()) {
         ("GET", ["state"]) => Ok(state(server)),
         ("GET", ["calls"]) => Ok(Reply::json(200, &server.calls.snapshot())),
-        ("DELETE", ["calls"]) => Ok(done(server.calls.reset())),
+        ("DELETE", ["calls"]) => Ok(done(|| server.calls.reset())),
         (_, ["faults", rest @ ..]) => faults(server, rest, request),
         ("GET", ["clock"]) => Ok(clock(server)),
         ("POST", ["clock"]) => set_clock(server, request),
         ("GET", ["limits"]) => Ok(Reply::json(200, &server.limits.usage(server.now()))),
         ("POST", ["limits"]) => set_limits(server, request),
         ("POST", ["clients"]) => {
-            request.json::<OAuthClient>().map(|client| done(server.clients.register(client)))
+            request.json::<OAuthClient>().map(|client| done(|| server.clients.register(client)))
         }
-        ("DELETE", ["clients", id]) => Ok(done(server.clients.remove(id))),
+        ("DELETE", ["clients", id]) => Ok(done(|| server.clients.remove(id))),
         ("POST", ["tokens", "revoke"]) => revoke(server, request),
         _ => records::answer(server, &path, request),
     };
     result.unwrap_or_else(Reply::from)
 }
 
-/// The answer to a change that has nothing to say.
-fn done(_changed: ()) -> Reply {
+/// Makes a change that has nothing to say.
+fn done(change: impl FnOnce()) -> Reply {
+    change();
     Reply::empty(204)
 }
 
@@ -88,10 +89,16 @@ fn faults(server: &Server, path: &[&str], request: &WireRequest) -> Result<Reply
             let id = server.faults.add(request.json::<Fault>()?);
             Reply::json(201, &json!({ "id": id }))
         }
-        (&Method::DELETE, []) => done(server.faults.clear()),
-        (&Method::DELETE, ["fired"]) => done(server.faults.forget_fired()),
-        (&Method::DELETE, [text]) => done(server.faults.remove(id(text)?)),
-        (&Method::POST, [text, "release"]) => done(server.faults.release(id(text)?)),
+        (&Method::DELETE, []) => done(|| server.faults.clear()),
+        (&Method::DELETE, ["fired"]) => done(|| server.faults.forget_fired()),
+        (&Method::DELETE, [text]) => {
+            let id = id(text)?;
+            done(|| server.faults.remove(id))
+        }
+        (&Method::POST, [text, "release"]) => {
+            let id = id(text)?;
+            done(|| server.faults.release(id))
+        }
         _ => return Err(ApiError::not_found()),
     })
 }

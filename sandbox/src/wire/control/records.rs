@@ -18,13 +18,13 @@ pub(super) fn answer(server: &Server, path: &[&str], request: &WireRequest) -> R
             let id = org.insert(object, request.json()?)?;
             Ok(Reply::json(201, &json!({ "id": id.to_string() })))
         }
-        (&Method::PATCH, ["records", object, id]) => org.update(object, id, request.json()?).map(done),
+        (&Method::PATCH, ["records", object, id]) => org.update(object, id, request.json()?).map(changed),
         (&Method::DELETE, ["records", object, id]) if request.query.get("hard") == Some("true") => {
-            org.hard_delete(object, id).map(done)
+            org.hard_delete(object, id).map(changed)
         }
-        (&Method::DELETE, ["records", object, id]) => org.delete(object, id).map(done),
-        (&Method::POST, ["records", object, id, "undelete"]) => org.undelete(object, id).map(done),
-        (&Method::DELETE, ["recycle_bin"]) => Ok(done(org.purge_recycle_bin())),
+        (&Method::DELETE, ["records", object, id]) => org.delete(object, id).map(changed),
+        (&Method::POST, ["records", object, id, "undelete"]) => org.undelete(object, id).map(changed),
+        (&Method::DELETE, ["recycle_bin"]) => Ok(done(|| org.purge_recycle_bin())),
         (&Method::POST, ["edits"]) => {
             let edits: Edits = request.json()?;
             org.random_edits(edits.seed, edits.count, &edits.mix());
@@ -36,6 +36,10 @@ pub(super) fn answer(server: &Server, path: &[&str], request: &WireRequest) -> R
         }
         _ => Err(ApiError::not_found()),
     }
+}
+
+fn changed((): ()) -> Reply {
+    Reply::empty(204)
 }
 
 /// Random edits: how many, and of what kinds (weights).

@@ -18,25 +18,25 @@ const HTML: &str = "text/html;charset=UTF-8";
 const CARRIED: [&str; 5] = ["client_id", "redirect_uri", "scope", "state", "code_challenge"];
 
 /// `GET /services/oauth2/authorize`: what the browser sees first.
-pub(super) fn ask(server: &Server, query: &Params) -> Result<Reply, OAuthError> {
+pub(super) fn ask(server: &Server, query: &Params) -> Reply {
     let asked = match Asked::of(server, query) {
         Ok(asked) => asked,
-        Err(reply) => return Ok(reply),
+        Err(reply) => return *reply,
     };
     if query.get("response_type") != Some("code") {
-        return Ok(asked.refuse("unsupported_response_type", "response type not supported"));
+        return asked.refuse("unsupported_response_type", "response type not supported");
     }
     if let Some(username) = &server.config.auto_approve {
-        return Ok(asked.approve(server, server.user_named(username)));
+        return asked.approve(server, server.user_named(username));
     }
-    Ok(Reply::new(200, HTML, page(server, query, &asked.client)))
+    Reply::new(200, HTML, page(server, query, &asked.client))
 }
 
 /// `POST`: the page's two buttons.
 pub(super) fn decide(server: &Server, form: &Params) -> Result<Reply, OAuthError> {
     let asked = match Asked::of(server, form) {
         Ok(asked) => asked,
-        Err(reply) => return Ok(reply),
+        Err(reply) => return Ok(*reply),
     };
     if form.get("decision") != Some("approve") {
         return Ok(asked.refuse("access_denied", "end-user denied authorization"));
@@ -55,13 +55,16 @@ struct Asked {
 }
 
 impl Asked {
-    fn of(server: &Server, params: &Params) -> Result<Self, Reply> {
+    fn of(server: &Server, params: &Params) -> Result<Self, Box<Reply>> {
         let client = params.get("client_id").and_then(|id| server.clients.get(id));
-        let client = client.ok_or_else(|| error_page("invalid_client_id", "client identifier invalid"))?;
+        let client =
+            client.ok_or_else(|| Box::new(error_page("invalid_client_id", "client identifier invalid")))?;
         let redirect_uri = params
             .get("redirect_uri")
             .filter(|uri| client.redirect_uris.iter().any(|known| known == uri))
-            .ok_or_else(|| error_page("redirect_uri_mismatch", "redirect_uri must match configuration"))?;
+            .ok_or_else(|| {
+                Box::new(error_page("redirect_uri_mismatch", "redirect_uri must match configuration"))
+            })?;
         let own = |name| params.get(name).map(str::to_owned);
         let asked = Self {
             redirect_uri: redirect_uri.to_owned(),
@@ -71,10 +74,10 @@ impl Asked {
             client,
         };
         if asked.scope.is_none() {
-            return Err(asked.refuse("invalid_scope", "the requested scope is not allowed"));
+            return Err(Box::new(asked.refuse("invalid_scope", "the requested scope is not allowed")));
         }
         if asked.client.requires_pkce && asked.challenge.is_none() {
-            return Err(asked.refuse("invalid_request", "missing required code challenge"));
+            return Err(Box::new(asked.refuse("invalid_request", "missing required code challenge")));
         }
         Ok(asked)
     }

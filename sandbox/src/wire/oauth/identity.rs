@@ -17,7 +17,7 @@ pub(super) fn url(server: &Server, user: Id) -> String {
 pub(super) fn identity(server: &Server, request: &WireRequest, org: &str, user: &str) -> Reply {
     let own = match token_user(server, request) {
         Ok(own) => own,
-        Err(reply) => return reply,
+        Err(reply) => return *reply,
     };
     if Id::parse(org).ok() != Some(server.org.org_id()) {
         return plain(404, "Wrong_Org");
@@ -50,7 +50,7 @@ pub(super) fn identity(server: &Server, request: &WireRequest, org: &str, user: 
 pub(super) fn user_info(server: &Server, request: &WireRequest) -> Reply {
     let own = match token_user(server, request) {
         Ok(own) => own,
-        Err(reply) => return reply,
+        Err(reply) => return *reply,
     };
     let (first, last) = names(&own);
     Reply::json(
@@ -70,12 +70,14 @@ pub(super) fn user_info(server: &Server, request: &WireRequest) -> Reply {
     )
 }
 
-fn token_user(server: &Server, request: &WireRequest) -> Result<UserInfo, Reply> {
+fn token_user(server: &Server, request: &WireRequest) -> Result<UserInfo, Box<Reply>> {
+    let refused = |status, text| Box::new(plain(status, text));
     let token = bearer(request).or_else(|| request.query.get("oauth_token"));
-    let token = token.ok_or_else(|| plain(403, "Missing_OAuth_Token"))?;
-    let session = server.tokens.session(token, server.now()).ok_or_else(|| plain(403, "Bad_OAuth_Token"))?;
+    let token = token.ok_or_else(|| refused(403, "Missing_OAuth_Token"))?;
+    let session =
+        server.tokens.session(token, server.now()).ok_or_else(|| refused(403, "Bad_OAuth_Token"))?;
     let user = server.org.users().into_iter().find(|user| user.id == session.grant.user);
-    user.ok_or_else(|| plain(404, "Bad_Id"))
+    user.ok_or_else(|| refused(404, "Bad_Id"))
 }
 
 fn plain(status: u16, text: &'static str) -> Reply {

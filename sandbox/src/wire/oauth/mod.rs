@@ -29,7 +29,7 @@ pub(crate) fn answer(server: &Server, target: &Target, request: &WireRequest) ->
     let result = match target {
         Target::Token => token::exchange(server, request),
         Target::Authorize if request.method == Method::POST => authorize::decide(server, &form()),
-        Target::Authorize => authorize::ask(server, &request.query),
+        Target::Authorize => Ok(authorize::ask(server, &request.query)),
         Target::Revoke if request.method == Method::POST => revoke(server, &form()),
         Target::Revoke => revoke(server, &request.query),
         Target::Introspect => introspect(server, request),

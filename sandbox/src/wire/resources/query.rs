@@ -57,11 +57,10 @@ fn page_rows(options: Option<&str>) -> usize {
 /// A page from row `start`; `next` is the cursor and its page size if there is more.
 fn page(exchange: &Exchange, result: Arc<QueryResult>, start: usize, next: Option<(Id, usize)>) -> Reply {
     let end = next.map_or(result.len(), |(_, rows)| start + rows);
-    let mut head = format!("{{\"totalSize\":{},\"done\":{},", result.total_size, next.is_none());
-    if let Some((id, _)) = next {
-        head += &format!("\"nextRecordsUrl\":\"{}/query/{id}-{end}\",", exchange.base());
-    }
-    head += "\"records\":[";
+    let url = |(id, _)| format!("\"nextRecordsUrl\":\"{}/query/{id}-{end}\",", exchange.base());
+    let url = next.map(url).unwrap_or_default();
+    let head =
+        format!("{{\"totalSize\":{},\"done\":{},{url}\"records\":[", result.total_size, next.is_none());
     let end = end.saturating_sub(exchange.missing_rows()).max(start);
     Reply::rendered(JSON, Page { org: exchange.server.org.clone(), result, head, rows: start..end })
 }
