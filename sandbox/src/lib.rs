@@ -1,1 +1,3 @@
 //! A simulated Salesforce org.
+
+pub mod org;
