@@ -8,3 +8,4 @@
 pub mod connect;
 pub mod diag;
 pub mod model;
+pub mod spec;
