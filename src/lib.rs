@@ -7,4 +7,5 @@
 
 pub mod connect;
 pub mod diag;
+pub mod expr;
 pub mod model;
