@@ -15,6 +15,7 @@ use super::calls::{CallCounts, CallLog};
 use super::config::SandboxConfig;
 use super::cursors::Cursors;
 use super::gate;
+use super::life;
 use super::limits::Limits;
 use super::oauth::{OAuthClient, Tokens};
 use super::server::{Clients, Server};
@@ -139,6 +140,13 @@ impl Sandbox {
             TokensRevoked::Access => self.server.tokens.revoke_access(),
             TokensRevoked::All => self.server.tokens.revoke_all(),
         }
+    }
+
+    /// Makes random edits by the real clock from now on, as if people worked in the org; may be called again for
+    /// more. Ends with the sandbox. Must be called inside a tokio runtime.
+    pub fn live(&self, edits_per_second: f64) {
+        // The task ends by the token, which is cancelled at the latest when the sandbox is dropped.
+        drop(life::live(self.server.org.clone(), edits_per_second, self.stop.clone()));
     }
 
     /// Stops listening, lets go held calls, and waits up to two seconds for answers that are being sent.
