@@ -1,0 +1,11 @@
+//! Connectors: everything that talks to a system outside. A connector never decides: it reads what changed, fetches what is
+//! asked for and writes what it is told, with an outcome for each record.
+//!
+//! Read [`Source`] and [`Destination`] first. Connectors are chosen by YAML, so they are `dyn` at batch granularity.
+
+mod error;
+mod port;
+pub mod sql;
+
+pub use error::ConnectError;
+pub use port::{Destination, Found, Limit, MatchQuery, Source, WriteMode};

@@ -1,0 +1,136 @@
+//! What one batch changes in the state: links, failures and the cursor move in one transaction, or not at all.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::{Cursor, Key, Link, PipelineName, Side};
+
+/// Name of a stored failure: a short hash of pipeline and record, so the same record keeps the same id over its tries.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct FailureId(pub String);
+
+/// What a failure waits for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FailureKind {
+    /// It failed; `next_try` says whether it is tried again by itself.
+    Failed,
+    /// Nobody may decide but a person: a conflict, several matches, two records on one.
+    Held,
+    /// A record that a lookup needs is not linked yet (`missing: wait`); after 24 hours it becomes `Failed`.
+    Waiting {
+        /// The pipeline whose link is missing.
+        pipeline: PipelineName,
+        /// The record that is not linked there.
+        key: Key,
+    },
+}
+
+/// Which way the record was going.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FailureWay {
+    /// From Salesforce to the app.
+    ToApp,
+    /// From the app to Salesforce.
+    ToSalesforce,
+    /// Held: neither.
+    Both,
+}
+
+/// A record that could not be settled: durable, listed, retried. `detail` is encrypted at rest.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Failure {
+    /// Its id.
+    pub id: FailureId,
+    /// Whose record.
+    pub pipeline: PipelineName,
+    /// Which way.
+    pub way: FailureWay,
+    /// What it waits for.
+    pub kind: FailureKind,
+    /// The record on the side it came from.
+    pub source: (Side, Key),
+    /// The linked record, if there is one.
+    pub target: Option<Key>,
+    /// Code of the message (`R211`).
+    pub code: String,
+    /// Name of the error on the other side, for grouping.
+    pub remote: Option<String>,
+    /// Place in the pipeline file, `file:line:col`, where the failure belongs to a row.
+    pub place: Option<String>,
+    /// Message and record title; may hold record values, so it is encrypted at rest.
+    pub detail: String,
+    /// How often it was tried.
+    pub tries: u32,
+    /// First time.
+    pub since: Timestamp,
+    /// Last time.
+    pub last: Timestamp,
+    /// When it is tried again by itself; `None`: when the record or the pipeline changes, or by hand.
+    pub next_try: Option<Timestamp>,
+}
+
+/// Everything that one settled batch changes in the state. Applied in one transaction after the writes were answered.
+#[derive(Clone, Debug, Default)]
+pub struct Commit {
+    /// New place of the reader of a side.
+    pub cursors: Vec<(Side, Cursor)>,
+    /// Links to insert or replace.
+    pub links: Vec<Link>,
+    /// Links to remove, by Salesforce id and app key.
+    pub unlinked: Vec<(Key, Key)>,
+    /// Failures to insert or replace.
+    pub failures: Vec<Failure>,
+    /// Records that are settled: their failures are over, and they leave the `touched` queue of this pipeline.
+    pub settled: Vec<(Side, Key)>,
+    /// Records of this pipeline to look at again once a record of another pipeline is linked: (that pipeline, its key, our source record).
+    /// When any pipeline commits a link with that key, the store moves the want to the `touched` queue of this pipeline in the same
+    /// transaction.
+    pub wants: Vec<(PipelineName, Key, Key)>,
+    /// Records of any pipeline that must be read and decided again: they join that pipeline's durable `touched` queue. A record leaves the
+    /// queue when it is in `settled` of a later commit of its own pipeline.
+    pub touch: Vec<(PipelineName, Side, Key)>,
+    /// How many records were created, updated, deleted, unchanged and skipped, for the run's summary.
+    pub counts: Counts,
+}
+
+/// Counters of a batch or a run.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Counts {
+    /// Records read.
+    pub read: u64,
+    /// Records created on the target.
+    pub created: u64,
+    /// Records changed on the target.
+    pub updated: u64,
+    /// Records deleted or archived on the target.
+    pub deleted: u64,
+    /// Pairs remembered without a write.
+    pub linked: u64,
+    /// Nothing to do.
+    pub unchanged: u64,
+    /// Left out by a filter or a rule.
+    pub skipped: u64,
+    /// Kept back for a lookup.
+    pub waiting: u64,
+    /// Held for a person.
+    pub held: u64,
+    /// Failed.
+    pub failed: u64,
+}
+
+impl std::ops::AddAssign for Counts {
+    fn add_assign(&mut self, other: Self) {
+        self.read += other.read;
+        self.created += other.created;
+        self.updated += other.updated;
+        self.deleted += other.deleted;
+        self.linked += other.linked;
+        self.unchanged += other.unchanged;
+        self.skipped += other.skipped;
+        self.waiting += other.waiting;
+        self.held += other.held;
+        self.failed += other.failed;
+    }
+}

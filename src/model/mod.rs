@@ -1,0 +1,29 @@
+//! The nouns of the domain as plain data: values, rows, keys, links, changes, commits.
+//!
+//! Nothing in here does I/O, reads a clock or knows a connector. Read [`Value`] and [`Schema`] first.
+
+mod catalog;
+mod change;
+mod class;
+mod clock;
+mod commit;
+mod cursor;
+mod key;
+mod link;
+mod names;
+mod schema;
+mod value;
+mod write;
+
+pub use catalog::{ColumnInfo, FieldInfo, ObjectInfo, PicklistValue, RecordTypeInfo, TableInfo};
+pub use change::{Change, ChangeEvent, Read, Version};
+pub use class::Class;
+pub use clock::Clock;
+pub use commit::{Commit, Counts, Failure, FailureId, FailureKind, FailureWay};
+pub use cursor::{Backfill, Cursor, Keyset};
+pub use key::{Key, SalesforceId};
+pub use link::{Fingerprint, Link, LinkState};
+pub use names::{ConnectionName, PipelineName, ResourceName};
+pub use schema::{Field, Kind, Row, Schema};
+pub use value::{Text, Value};
+pub use write::{Op, Ops, Outcome, RecordError, Side, WriteOp};
