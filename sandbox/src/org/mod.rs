@@ -31,3 +31,6 @@ pub use ids::{Id, MalformedId};
 pub use render::csv::CsvStyle;
 pub use soql::run::{QueryOptions, QueryResult};
 pub use visibility::VisibilityRule;
+
+#[cfg(test)]
+mod tests;

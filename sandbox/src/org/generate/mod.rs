@@ -34,10 +34,8 @@ pub struct Population {
     pub notes: u32,
     /// Chatter posts.
     pub feed_items: u32,
-    /// Campaigns.
+    /// Campaigns, with a member for every tenth lead and contact if there are any.
     pub campaigns: u32,
-    /// Campaign members.
-    pub campaign_members: u32,
 }
 
 impl Population {
@@ -56,7 +54,6 @@ impl Population {
             notes: share(20),
             feed_items: share(20),
             campaigns: share(1000),
-            campaign_members: share(20),
         }
     }
 }
@@ -64,13 +61,14 @@ impl Population {
 /// Fills the tables.
 pub(crate) fn run(store: &mut Store, setup: &Setup, now: i64, seed: u64, population: &Population) {
     reserve(store, population);
+    let members = if population.campaigns > 0 { (population.leads + population.contacts) / 10 } else { 0 };
     let mut maker = Maker::new(store, setup, now, seed);
     accounts::campaigns(&mut maker, population.campaigns);
     accounts::accounts(&mut maker, population.accounts);
     accounts::contacts(&mut maker, population.contacts);
     accounts::leads(&mut maker, population.leads);
     deals::opportunities(&mut maker, population.opportunities);
-    accounts::campaign_members(&mut maker, population.campaign_members);
+    accounts::campaign_members(&mut maker, members);
 }
 
 fn reserve(store: &mut Store, population: &Population) {
