@@ -5,6 +5,7 @@
 
 mod error;
 mod port;
+pub mod salesforce;
 
 pub use error::ConnectError;
 pub use port::{Destination, Found, Limit, MatchQuery, Source, WriteMode};
