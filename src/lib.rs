@@ -7,4 +7,6 @@
 
 pub mod connect;
 pub mod diag;
+pub mod expr;
 pub mod model;
+pub mod spec;

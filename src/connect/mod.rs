@@ -6,6 +6,7 @@
 mod error;
 mod port;
 pub mod salesforce;
+pub mod sql;
 
 pub use error::ConnectError;
 pub use port::{Destination, Found, Limit, MatchQuery, Source, WriteMode};

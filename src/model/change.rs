@@ -19,8 +19,9 @@ pub enum Change {
         /// `MasterRecordId` of a merge loser.
         merged_into: Option<Key>,
     },
-    /// It changed and no longer passes the filters of the pipeline.
-    Left,
+    /// It changed and no longer passes the filters of the pipeline. The record comes along where the source was asked
+    /// for it (`on_leave: keep` goes on syncing it).
+    Left(Option<Row>),
     /// Something changed, content unknown: read it.
     Touched,
 }
