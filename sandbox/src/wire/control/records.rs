@@ -108,7 +108,6 @@ struct Counts {
     notes: u32,
     feed_items: u32,
     campaigns: u32,
-    campaign_members: u32,
 }
 
 impl Counts {
@@ -125,7 +124,6 @@ impl Counts {
             notes: self.notes,
             feed_items: self.feed_items,
             campaigns: self.campaigns,
-            campaign_members: self.campaign_members,
         }
     }
 }
