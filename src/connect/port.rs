@@ -1,5 +1,7 @@
 //! The contract between the runtime and the connectors.
 
+use std::collections::HashSet;
+
 use crate::connect::ConnectError;
 use crate::model::{ChangeEvent, Cursor, Key, Outcome, Read, Row, Value, WriteOp};
 
@@ -68,6 +70,12 @@ pub trait Destination: Send {
 
     /// The records that match.
     async fn find(&mut self, query: &MatchQuery) -> Result<Vec<Found>, ConnectError>;
+
+    /// Which of these keys exist: the look-ups of pipelines without links ask. Cheaper than [`fetch`](Self::fetch) where the
+    /// system can answer without the record.
+    async fn presence(&mut self, keys: &[Key]) -> Result<HashSet<Key>, ConnectError> {
+        Ok(self.fetch(keys).await?.into_iter().map(|(key, _)| key).collect())
+    }
 
     /// Writes; one outcome per operation, in the same order. A batch-level fault is halved until the bad record is alone, so one bad
     /// record never costs its neighbours. An error of the whole call means that nothing of the batch is known to be stored.
