@@ -9,3 +9,4 @@ pub mod connect;
 pub mod diag;
 pub mod expr;
 pub mod model;
+pub mod spec;

@@ -82,10 +82,15 @@ pub struct Commit {
     pub unlinked: Vec<(Key, Key)>,
     /// Failures to insert or replace.
     pub failures: Vec<Failure>,
-    /// Records whose failures are over.
+    /// Records that are settled: their failures are over, and they leave the `touched` queue of this pipeline.
     pub settled: Vec<(Side, Key)>,
-    /// Records to look at again once a record of another pipeline is linked: (that pipeline, its key, our source record).
+    /// Records of this pipeline to look at again once a record of another pipeline is linked: (that pipeline, its key, our source record).
+    /// When any pipeline commits a link with that key, the store moves the want to the `touched` queue of this pipeline in the same
+    /// transaction.
     pub wants: Vec<(PipelineName, Key, Key)>,
+    /// Records of any pipeline that must be read and decided again: they join that pipeline's durable `touched` queue. A record leaves the
+    /// queue when it is in `settled` of a later commit of its own pipeline.
+    pub touch: Vec<(PipelineName, Side, Key)>,
     /// How many records were created, updated, deleted, unchanged and skipped, for the run's summary.
     pub counts: Counts,
 }
