@@ -13,10 +13,10 @@ use super::metrics::Metrics;
 use super::pass::{Approval, PassError, Runner};
 use super::registry::Registry;
 use super::schedule;
-use super::status::{Condition, PipelineStatus, Progress, State};
+use super::status::{Condition, PipelineStatus, Progress, State, StatusCounts};
 use crate::model::{Class, Clock, Counts, Cursor, Key, Side};
 use crate::plan::{Pipeline, Scope};
-use crate::store::Store;
+use crate::store::{PipelineCounts, Store};
 
 /// What a task can be told. The answer is the changed status.
 #[derive(Debug)]
@@ -269,7 +269,7 @@ impl Task {
         let mut keys = std::mem::take(&mut self.records);
         let name = &self.parts.pipeline.name;
         keys.extend(self.parts.store.touched(name, Side::Salesforce, 2_000).unwrap_or_default());
-        keys.extend(self.parts.store.due_retries(name, now, 2_000).unwrap_or_default());
+        keys.extend(self.parts.store.due_retries(name, Side::Salesforce, now, 2_000).unwrap_or_default());
         keys.sort();
         keys.dedup();
         keys
@@ -353,7 +353,7 @@ impl Task {
         self.parts.status.send_modify(|status| {
             status.state = state;
             status.message = message;
-            status.counts = summary;
+            status.counts = counts(&summary);
             status.caught_up = match cursor {
                 Some(Cursor::Changes { upto, .. }) => Some(upto),
                 _ => status.caught_up,
@@ -386,6 +386,15 @@ impl Task {
             return (State::Loading, String::new());
         }
         (State::Running, String::new())
+    }
+}
+
+fn counts(summary: &PipelineCounts) -> StatusCounts {
+    StatusCounts {
+        linked: summary.linked,
+        queued: summary.queued + summary.waiting,
+        held: summary.held,
+        failed: summary.failed,
     }
 }
 
@@ -440,7 +449,7 @@ pub struct TaskObserver {
 }
 
 impl super::pass::Observer for TaskObserver {
-    fn settled(&self, counts: &Counts, loading: bool, total: Option<u64>) {
+    fn settled(&self, _: &crate::model::PipelineName, counts: &Counts, loading: bool, total: Option<u64>) {
         let mut done = self.done.lock().unwrap_or_else(PoisonError::into_inner);
         *done = if loading { *done + counts.read } else { 0 };
         let progress = loading.then_some(Progress { done: *done, total });
