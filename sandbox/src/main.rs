@@ -103,28 +103,10 @@ fn config(arguments: &Arguments) -> Result<SandboxConfig, Box<dyn std::error::Er
     Ok(SandboxConfig {
         port: arguments.port,
         org,
-        population: Some(population(arguments.opportunities)),
+        population: Some(Population::around(arguments.opportunities)),
         allocation: arguments.api_allocation,
         ..SandboxConfig::default()
     })
-}
-
-/// What a company of that many opportunities has besides.
-fn population(opportunities: u32) -> Population {
-    let share = |percent: u32| opportunities.saturating_mul(percent) / 100;
-    Population {
-        opportunities,
-        accounts: share(30),
-        contacts: share(60),
-        leads: share(30),
-        tasks: share(80),
-        events: share(20),
-        cases: share(10),
-        emails: share(20),
-        notes: share(10),
-        feed_items: share(10),
-        campaigns: share(1).max(1),
-    }
 }
 
 fn welcome(sandbox: &Sandbox) -> String {

@@ -50,7 +50,7 @@ impl Rig {
                 ("client_secret", Sandbox::CLIENT_SECRET),
             ])
             .await;
-        rig.token = answer.1["access_token"].as_str().unwrap().to_owned();
+        answer.1["access_token"].as_str().unwrap().clone_into(&mut rig.token);
         rig
     }
 
