@@ -47,7 +47,7 @@ fn passing() -> Vec<Fault> {
 
 #[tokio::test]
 async fn passing_faults_cost_no_row() {
-    let rig = Rig::with_opportunities(4_500).await;
+    let rig = Rig::with_opportunities(2_300).await;
     let truth = rig.truth(OPPORTUNITY_SOQL, OPPORTUNITY);
     for fault in passing() {
         for spec in specs() {

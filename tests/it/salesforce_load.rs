@@ -180,7 +180,7 @@ async fn a_job_that_is_gone_is_made_again() {
     let anchor = "2026-03-11T09:00:00Z".parse().unwrap();
     let gone = Cursor::Backfill {
         anchor,
-        done: Backfill::Job { id: "750Hq00000JbQ1aIAF".into(), pages: vec![String::new()], rows: 200 },
+        done: Backfill::Job { id: "750Hq00000JbQ1aIAF".into(), pages: vec![(String::new(), 200)], rows: 200 },
     };
     let loaded = drain(&mut rig.source(by_bulk()), Some(gone), Limit::default()).await;
     assert_eq!(loaded.state().len(), rig.count("Opportunity"));

@@ -26,14 +26,8 @@ const FIRST_LOOK: Duration = Duration::from_millis(250);
 /// Longest pause.
 const LONGEST_LOOK: Duration = Duration::from_secs(60);
 
-/// What of a job is settled.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Settled {
-    /// Locators of the pages.
-    pub pages: Vec<String>,
-    /// Their rows.
-    pub rows: u64,
-}
+/// Pages of a job that are settled, with their rows.
+pub(super) type Settled = Vec<(String, u64)>;
 
 /// How a job ended.
 #[derive(Debug)]
@@ -104,6 +98,7 @@ pub(super) struct BulkLoad {
     anchor: Timestamp,
     job: String,
     settled: Settled,
+    handed_out: u64,
     expected: Option<u64>,
     object: String,
     finished: bool,
@@ -122,6 +117,7 @@ impl BulkLoad {
             feed: PageFeed::start(source, (id, expected), settled.clone(), false, parallel),
             anchor,
             job: id.to_owned(),
+            handed_out: settled.iter().map(|(_, rows)| rows).sum(),
             settled,
             expected,
             object: source.spec.object.clone(),
@@ -152,18 +148,16 @@ impl BulkLoad {
             bytes += chunk.bytes;
             events.extend(chunk.records.into_iter().map(Record::into_event));
             if let Some(end) = chunk.end {
-                self.settled.pages.push(end.locator);
-                self.settled.rows += end.rows;
+                self.settled.push((end.locator, end.rows));
             }
         }
+        self.handed_out += events.len() as u64;
         let next = if self.finished {
             Cursor::Changes { upto: self.anchor, within: None }
         } else {
-            let Settled { pages, rows } = self.settled.clone();
-            Cursor::Backfill {
-                anchor: self.anchor,
-                done: Backfill::Job { id: self.job.clone(), pages, rows },
-            }
+            let done =
+                Backfill::Job { id: self.job.clone(), pages: self.settled.clone(), rows: self.handed_out };
+            Cursor::Backfill { anchor: self.anchor, done }
         };
         Ok(Read::Batch { events, next, more: true, total: self.expected })
     }

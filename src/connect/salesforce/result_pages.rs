@@ -62,7 +62,7 @@ impl PageFeed {
         parallel: usize,
     ) -> Self {
         let (sender, chunks) = mpsc::channel(WAITING);
-        let received = settled.rows;
+        let received = settled.iter().map(|(_, rows)| rows).sum();
         let job = Download {
             client: Arc::clone(&source.client),
             shapes: Arc::clone(&source.shapes),
@@ -70,7 +70,7 @@ impl PageFeed {
             rows: source.spec.lanes.page,
             purpose: source.purpose,
             all,
-            settled: settled.pages.into_iter().collect(),
+            settled: settled.into_iter().map(|(locator, _)| locator).collect(),
             sender,
         };
         let mut downloads = JoinSet::new();

@@ -88,9 +88,8 @@ impl SalesforceSource {
                 let load = RestLoad::new(self.load_question(), *anchor, after.clone());
                 self.read_rest(load, limit).await
             }
-            (Some(Cursor::Backfill { anchor, done: Backfill::Job { id, pages, rows } }), _) => {
-                let settled = backfill_bulk::Settled { pages: pages.clone(), rows: *rows };
-                self.resume_job(*anchor, id, settled, limit).await
+            (Some(Cursor::Backfill { anchor, done: Backfill::Job { id, pages, .. } }), _) => {
+                self.resume_job(*anchor, id, pages.clone(), limit).await
             }
             (Some(Cursor::Changes { upto, within }), _) => {
                 let window = Window::new(&self.spec, *upto, within.clone());

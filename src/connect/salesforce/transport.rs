@@ -143,7 +143,8 @@ impl Opened {
     /// What a bad answer says. A body that cannot be read leaves the status to decide.
     pub(super) async fn refusal(mut self) -> ConnectError {
         let status = self.response.status().as_u16();
-        let retry_after = self.header("retry-after").and_then(|text| text.parse().ok()).map(Duration::from_secs);
+        let retry_after =
+            self.header("retry-after").and_then(|text| text.parse().ok()).map(Duration::from_secs);
         let body = tokio::time::timeout(Duration::from_secs(10), self.collect(MAX_REFUSAL)).await;
         let faults = match body {
             Ok(Ok(body)) => parse_body(&body),
