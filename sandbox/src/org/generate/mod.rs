@@ -3,6 +3,7 @@
 
 mod accounts;
 mod deals;
+pub(crate) mod edits;
 mod maker;
 pub(crate) mod rng;
 mod words;

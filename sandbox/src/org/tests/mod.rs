@@ -1,6 +1,7 @@
 //! Tests of the org through its public face.
 
 mod generated;
+mod writes;
 
 use super::*;
 
