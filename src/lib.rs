@@ -9,4 +9,6 @@ pub mod connect;
 pub mod diag;
 pub mod expr;
 pub mod model;
+pub mod plan;
 pub mod spec;
+pub mod sync;

@@ -5,6 +5,7 @@
 mod pipeline;
 
 pub use pipeline::{
-    AppSide, BackfillRange, Conflict, Flow, Lane, LinkRule, Lookup, ManualLink, ManualRecord, Mapping, Missing, OnError, OnLeave,
-    OnNull, Pipeline, Push, RowSet, SalesforceSide, Scope, Selection, ValueMap, WritePolicy,
+    AppSide, BackfillRange, Conflict, Flow, Lane, LinkRule, Lookup, ManualLink, ManualRecord, Mapping,
+    Missing, OnError, OnLeave, OnNull, Pipeline, Push, RowSet, SalesforceSide, Scope, Selection, ValueMap,
+    WritePolicy,
 };
