@@ -47,5 +47,7 @@ pub enum Backfill {
         id: String,
         /// Locators of the result pages that are settled (the first page has the empty locator).
         pages: Vec<String>,
+        /// How many rows these pages had, so that the whole job can be counted after a restart.
+        rows: u64,
     },
 }

@@ -2,6 +2,7 @@
 //! matches; several hits are nobody's to choose.
 
 use super::map::{Mapped, Slot};
+use crate::expr::normal;
 use crate::model::{Key, Row, Value};
 use crate::plan::Pipeline;
 
@@ -37,7 +38,7 @@ pub fn match_values(pipeline: &Pipeline, mapped: &Mapped) -> Vec<Option<Value>> 
 
 fn normal(pipeline: &Pipeline, row: usize, value: &Value) -> Value {
     match pipeline.rows.get(row).and_then(|row| row.form) {
-        Some(form) => form.normalise(value),
+        Some(form) => normal::normalise(value, form, None),
         None => value.clone(),
     }
 }

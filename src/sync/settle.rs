@@ -3,6 +3,7 @@
 use super::decide::{Decision, Situation};
 use super::map::{Mapped, Slot};
 use super::merge::Baseline;
+use crate::expr::normal;
 use crate::model::{self, Fingerprint, Link, Row, Side, Value};
 use crate::plan::{Mapping, Pipeline, WritePolicy};
 
@@ -50,7 +51,7 @@ impl Fingerprints {
     /// Of a value of a row, in the row's normal form.
     pub fn of(self, mapping: &Mapping, value: &Value) -> Fingerprint {
         match mapping.form {
-            Some(form) => model::fingerprint(&form.normalise(value), self.seed),
+            Some(form) => model::fingerprint(&normal::normalise(value, form, None), self.seed),
             None => model::fingerprint(value, self.seed),
         }
     }
