@@ -9,4 +9,5 @@ pub mod connect;
 pub mod diag;
 pub mod expr;
 pub mod model;
+pub mod plan;
 pub mod spec;

@@ -31,7 +31,9 @@ mod tests;
 mod walk;
 
 pub use bound::Bound;
+pub use convert::{ConvertError, convert, convertible};
 pub use engine::Engine;
+pub use normal::{NormalForm, normalise};
 pub use inputs::{Context, Eval, EvalError, Inputs};
 pub use problem::{ExprProblem, TextFix};
 pub use script::{FieldUse, Script, ScriptKind, Var};

@@ -72,7 +72,7 @@ pub struct OrgCatalog {
 }
 
 /// Whether something exists.
-#[derive(Clone, Copy, Debug)]
+#[derive(Debug)]
 pub enum Knowledge<'a, T> {
     /// It does, and this is what is known of it.
     Known(&'a T),
@@ -81,6 +81,14 @@ pub enum Knowledge<'a, T> {
     /// It surely does not.
     Missing,
 }
+
+impl<T> Clone for Knowledge<'_, T> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<T> Copy for Knowledge<'_, T> {}
 
 impl<'a, T> Knowledge<'a, T> {
     /// What is known.

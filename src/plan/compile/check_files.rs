@@ -1,4 +1,4 @@
-//! E209, E211, E601: the files of the folder, and the secrets of connections.
+//! E211, E213, E601: the files of the folder, and the secrets of connections.
 
 use std::collections::BTreeMap;
 
@@ -33,7 +33,7 @@ pub(super) fn check_parents(connection: &ConnectionFile) -> Vec<Diagnostic> {
     unknown
         .map(|parent| {
             let title = format!("`{}` has no resource `{}`", connection.name, parent.value);
-            let error = Diagnostic::error("E209", title, parent.span, "not among the `resources` of this file");
+            let error = Diagnostic::error("E213", title, parent.span, "not among the `resources` of this file");
             let names = http.resources.iter().map(|resource| resource.name.value.as_str());
             match super::suggest::nearest(&parent.value, names) {
                 Some(near) => error.help(format!("did you mean `{near}`?")),

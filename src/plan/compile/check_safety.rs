@@ -1,4 +1,4 @@
-//! E502, E503, E505: what the owner of a connection forbids, and archives that set nothing.
+//! E502, E503, E506: what the owner of a connection forbids, and archives that set nothing.
 
 use super::Checked;
 use super::unit::{Out, Unit};
@@ -81,7 +81,7 @@ fn check_archive(unit: &Unit<'_>, side: Side, out: &mut Out) {
         Side::App => unit.file.app.archive.as_ref(),
     };
     if archive.is_none_or(|entry| entry.value.is_empty()) {
-        let error = Diagnostic::error("E505", "`archive` does not say what it sets", span, "");
+        let error = Diagnostic::error("E506", "`archive` does not say what it sets", span, "");
         out.push(error.help(format!("under `{side}:`  archive: {{ status: archived }}")));
     }
 }

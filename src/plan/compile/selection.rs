@@ -1,8 +1,6 @@
 //! `include`, `exclude`, `where` and `filter` of a side: as values for records that are at hand, and as a condition of the
 //! query.
 
-use std::sync::Arc;
-
 use super::columns::Layout;
 use super::literals::literal_for;
 use super::scripts::{At, Scripts};
@@ -118,9 +116,4 @@ pub(super) fn soql_conditions(side: &SalesforceSide) -> impl Iterator<Item = &So
         _ => None,
     };
     [side.condition.as_ref(), backfill].into_iter().flatten().filter_map(|entry| entry.value.soql.as_ref())
-}
-
-/// Shares a text.
-pub(super) fn shared(text: &str) -> Arc<str> {
-    Arc::from(text)
 }
