@@ -11,3 +11,4 @@ pub mod expr;
 pub mod model;
 pub mod plan;
 pub mod spec;
+pub mod sync;

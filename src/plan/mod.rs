@@ -12,6 +12,7 @@ pub mod required;
 pub use compile::{AppKind, Broken, Compiled, TableWriter, Tools, check_org, compile_all, order};
 pub use files::{FileOf, Files};
 pub use pipeline::{
-    AppSide, BackfillRange, Conflict, Flow, Lane, LinkRule, Lookup, ManualLink, ManualRecord, Mapping, Missing, OnError, OnLeave,
-    OnNull, Pipeline, Push, RowSet, SalesforceSide, Scope, Selection, ValueMap, WritePolicy,
+    AppSide, BackfillRange, Conflict, Flow, Lane, LinkRule, Lookup, ManualLink, ManualRecord, Mapping,
+    Missing, OnError, OnLeave, OnNull, Pipeline, Push, RowSet, SalesforceSide, Scope, Selection, ValueMap,
+    WritePolicy,
 };
