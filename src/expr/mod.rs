@@ -33,7 +33,7 @@ mod walk;
 pub use bound::Bound;
 pub use convert::{ConvertError, convert, convertible};
 pub use engine::Engine;
-pub use normal::{NormalForm, normalise};
 pub use inputs::{Context, Eval, EvalError, Inputs};
+pub use normal::{NormalForm, normalise};
 pub use problem::{ExprProblem, TextFix};
 pub use script::{FieldUse, Script, ScriptKind, Var};

@@ -105,7 +105,9 @@ impl OrgCatalog {
     pub fn object(&self, name: &str) -> Knowledge<'_, ObjectInfo> {
         match self.objects.iter().find(|object| object.name.eq_ignore_ascii_case(name)) {
             Some(object) => Knowledge::Known(object),
-            None if self.names.is_empty() || self.names.iter().any(|known| known.eq_ignore_ascii_case(name)) => {
+            None if self.names.is_empty()
+                || self.names.iter().any(|known| known.eq_ignore_ascii_case(name)) =>
+            {
                 Knowledge::Unknown
             }
             None => Knowledge::Missing,

@@ -71,7 +71,8 @@ pub fn required(
     };
     let spec = resources.iter().find(|spec| spec.name.value == plan.app.resource.as_str());
     let field = |of: fn(&SqlResource) -> Option<String>| spec.and_then(of);
-    let columns: Vec<RequiredColumn> = (0..plan.app.schema.len()).map(|at| column(plan, at, object)).collect();
+    let columns: Vec<RequiredColumn> =
+        (0..plan.app.schema.len()).map(|at| column(plan, at, object)).collect();
     let key = plan.app.schema.fields().get(plan.app.key).map_or("id", |field| &field.name).to_owned();
     let in_row = columns.iter().any(|column| *column.path == *key && column.policy.is_some());
     Some(RequiredTable {
@@ -124,7 +125,10 @@ fn kind_of(row: &Mapping) -> Kind {
 }
 
 fn copied_field(plan: &Pipeline, row: &Mapping, object: Option<&ObjectInfo>) -> Option<FieldInfo> {
-    let plain = matches!(row.to_app, Flow::Copy) && row.lookup.is_none() && row.values.is_none() && row.form.is_none();
+    let plain = matches!(row.to_app, Flow::Copy)
+        && row.lookup.is_none()
+        && row.values.is_none()
+        && row.form.is_none();
     let path = &plan.salesforce.schema.fields().get(row.salesforce.filter(|_| plain)?)?.name;
     object?.field(path).cloned()
 }
@@ -150,7 +154,9 @@ fn unique(plan: &Pipeline, key: &str, in_row: bool, existing: Option<&TableInfo>
             && plan.links == LinkRule::OneToOne
     };
     let is_unique = |name: &str| {
-        existing.is_none_or(|table| table.unique.iter().any(|set| matches!(set.as_slice(), [only] if only == name)))
+        existing.is_none_or(|table| {
+            table.unique.iter().any(|set| matches!(set.as_slice(), [only] if only == name))
+        })
     };
     matched(plan)
         .filter(|(row, name)| carries_id(row) && is_unique(name))

@@ -104,7 +104,8 @@ fn matching(unit: &Unit<'_>) -> Vec<usize> {
     let named = |path: &str| {
         let with = |at: &usize| unit.rows[*at].field(Side::App).is_some_and(|(field, _)| field == path);
         let all = (0..unit.rows.len()).filter(with);
-        let plain = |at: &usize| unit.rows[*at].spec.constant.is_none() && unit.rows[*at].spec.salesforce.is_some();
+        let plain =
+            |at: &usize| unit.rows[*at].spec.constant.is_none() && unit.rows[*at].spec.salesforce.is_some();
         all.clone().find(plain).or_else(|| all.into_iter().next())
     };
     unit.file.match_fields().iter().filter_map(|field| named(field.value.as_str())).collect()
@@ -122,7 +123,11 @@ fn manual_links(unit: &Unit<'_>, layout: &Layout) -> Vec<ManualLink> {
         PairSelector::Fields(fields) => {
             let fields = fields.iter().filter_map(|(path, literal)| {
                 let path = path.value.as_str();
-                let value = super::literals::value_for(&literal.value, unit.kind_of(side, path), &unit.world.timezone);
+                let value = super::literals::value_for(
+                    &literal.value,
+                    unit.kind_of(side, path),
+                    &unit.world.timezone,
+                );
                 Some((layout.position(side, path)?, value.unwrap_or_else(|| literal.value.value.clone())))
             });
             ManualRecord::Fields(fields.collect())

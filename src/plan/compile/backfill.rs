@@ -64,7 +64,11 @@ fn sql_since(unit: &Unit<'_>, by: &str, last: Period) -> Option<String> {
     match unit.app.kind {
         AppKind::Postgres => Some(format!("{column} >= now() - interval '{last}'")),
         AppKind::Sqlite => {
-            let days = if last.unit == TimeUnit::Weeks { format!("{} days", last.amount * 7) } else { last.to_string() };
+            let days = if last.unit == TimeUnit::Weeks {
+                format!("{} days", last.amount * 7)
+            } else {
+                last.to_string()
+            };
             let (function, format) = match unit.app.kind_of(by) {
                 Kind::Date => ("date", ""),
                 _ => ("strftime", "'%Y-%m-%dT%H:%M:%SZ', "),

@@ -47,7 +47,13 @@ fn check_app(unit: &Unit<'_>, out: &mut Out) {
         let title = format!("`{}` has no resource `{wanted}`", file.name);
         let label = format!("not in connections/{}.yaml", file.name);
         let error = Diagnostic::error("E202", title, resource.resource.span, label);
-        out.push(choose(error, nearest(wanted, names()), "resources", &list(names(), 20), resource.resource.span));
+        out.push(choose(
+            error,
+            nearest(wanted, names()),
+            "resources",
+            &list(names(), 20),
+            resource.resource.span,
+        ));
     }
 }
 
@@ -68,7 +74,12 @@ fn typed(file: &ConnectionFile) -> String {
 }
 
 /// The connection file, if it can be read. One that does not exist is reported; one with errors has its own messages.
-fn found<'a>(unit: &Unit<'a>, name: &ConnectionName, span: Span, out: &mut Out) -> Option<&'a ConnectionFile> {
+fn found<'a>(
+    unit: &Unit<'a>,
+    name: &ConnectionName,
+    span: Span,
+    out: &mut Out,
+) -> Option<&'a ConnectionFile> {
     let files = unit.world.files;
     if let Some(file) = files.connection(name) {
         return file.value();
@@ -87,7 +98,11 @@ fn found<'a>(unit: &Unit<'a>, name: &ConnectionName, span: Span, out: &mut Out) 
 fn with_choices(unit: &Unit<'_>, error: Diagnostic, fits: impl Fn(&ConnectionFile) -> bool) -> Diagnostic {
     let files = unit.world.files.connections.iter().filter_map(|file| file.value());
     let names = sorted(files.filter(|file| fits(file)).map(|file| file.name.as_str()));
-    if names.is_empty() { error } else { error.help(format!("connections of that kind: {}", list(names, 20))) }
+    if names.is_empty() {
+        error
+    } else {
+        error.help(format!("connections of that kind: {}", list(names, 20)))
+    }
 }
 
 fn sorted<'a>(names: impl Iterator<Item = &'a str>) -> Vec<&'a str> {

@@ -31,7 +31,10 @@ fn salesforce(unit: &Unit<'_>, mention: &Mention, out: &mut Out) {
         SalesforceField::TooDeep => {
             let title = format!("`{}` goes up more than five parents", mention.path);
             let error = Diagnostic::error("E320", title, mention.span, "Salesforce answers up to five");
-            out.push(error.help("use a formula field, or sync the parent by a pipeline of its own and `lookup` it"));
+            out.push(
+                error
+                    .help("use a formula field, or sync the parent by a pipeline of its own and `lookup` it"),
+            );
         }
         SalesforceField::Missing { object, step } => out.push(no_field(unit, object, mention, step)),
         _ if mention.path.starts_with('$') => {
@@ -84,7 +87,9 @@ fn near_parent(error: Diagnostic, object: &ObjectInfo, wanted: &str) -> Diagnost
     let by_id = object.field(wanted).and_then(|field| field.relationship.as_deref());
     match by_id.or_else(|| nearest(wanted, parents())) {
         Some(parent) => error.help(format!("did you mean `{parent}`?")),
-        None => error.help("a path goes over the name of a relationship, such as Account.Name or Owner.Email"),
+        None => {
+            error.help("a path goes over the name of a relationship, such as Account.Name or Owner.Email")
+        }
     }
 }
 
@@ -158,7 +163,9 @@ fn subqueries(unit: &Unit<'_>, out: &mut Out) {
     let Some(org) = unit.salesforce.org else { return };
     for condition in super::selection::soql_conditions(&unit.file.salesforce) {
         for field in &condition.fields {
-            let Some(object) = field.object.as_ref().and_then(|name| org.object(&name.value).known()) else { continue };
+            let Some(object) = field.object.as_ref().and_then(|name| org.object(&name.value).known()) else {
+                continue;
+            };
             let path = &field.path.value;
             if !path.contains('.') && object.field(path).is_none() {
                 let title = format!("{} has no field `{path}`", object.name);

@@ -11,7 +11,8 @@ use crate::spec::{ConnectionFile, ConnectionKind, SecretRef, SecretSource};
 /// Two files of one name: `clients.yaml` and `clients.yml`.
 pub(super) fn check_names(files: &Files) -> Vec<Diagnostic> {
     let pipelines = files.pipelines.iter().map(|file| (file.name.to_string(), file.source));
-    let connections = files.connections.iter().map(|file| (format!("connections/{}", file.name), file.source));
+    let connections =
+        files.connections.iter().map(|file| (format!("connections/{}", file.name), file.source));
     let mut seen = BTreeMap::new();
     let mut found = Vec::new();
     for (name, source) in pipelines.chain(connections) {
@@ -33,7 +34,8 @@ pub(super) fn check_parents(connection: &ConnectionFile) -> Vec<Diagnostic> {
     unknown
         .map(|parent| {
             let title = format!("`{}` has no resource `{}`", connection.name, parent.value);
-            let error = Diagnostic::error("E213", title, parent.span, "not among the `resources` of this file");
+            let error =
+                Diagnostic::error("E213", title, parent.span, "not among the `resources` of this file");
             let names = http.resources.iter().map(|resource| resource.name.value.as_str());
             match super::suggest::nearest(&parent.value, names) {
                 Some(near) => error.help(format!("did you mean `{near}`?")),

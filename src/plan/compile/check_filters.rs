@@ -18,8 +18,11 @@ pub(super) fn check_filters(checked: &Checked<'_>, out: &mut Out) {
                 };
                 if virtual_field {
                     let title = format!("`{}` cannot stand in a query condition", mention.path);
-                    let error = Diagnostic::error("E317", title, mention.span, "not filterable in Salesforce");
-                    out.push(error.help("use `filter` with an expression; it is evaluated on each record that was read"));
+                    let error =
+                        Diagnostic::error("E317", title, mention.span, "not filterable in Salesforce");
+                    out.push(error.help(
+                        "use `filter` with an expression; it is evaluated on each record that was read",
+                    ));
                 }
             }
             _ => {}
@@ -27,7 +30,11 @@ pub(super) fn check_filters(checked: &Checked<'_>, out: &mut Out) {
         if mention.role == Role::BackfillBy {
             let kind = checked.unit.kind_of(mention.side, &mention.path);
             if !matches!(kind, Kind::Date | Kind::DateTime | Kind::Any) {
-                let title = format!("`backfill.by` needs a date, `{}` is {}", mention.path, super::check_types::noun(kind));
+                let title = format!(
+                    "`backfill.by` needs a date, `{}` is {}",
+                    mention.path,
+                    super::check_types::noun(kind)
+                );
                 let error = Diagnostic::error("E314", title, mention.span, kind.name());
                 out.push(error.help("CreatedDate, LastModifiedDate, or a date field of the object"));
             }

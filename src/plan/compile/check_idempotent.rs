@@ -8,7 +8,9 @@ use crate::model::{Op, Side};
 
 pub(super) fn check_idempotent(checked: &Checked<'_>, out: &mut Out) {
     let unit = checked.unit;
-    let Some(span) = unit.ops_entry(Side::Salesforce).and_then(|ops| ops.value.span_of(Op::Create)) else { return };
+    let Some(span) = unit.ops_entry(Side::Salesforce).and_then(|ops| ops.value.span_of(Op::Create)) else {
+        return;
+    };
     let Some(object) = unit.salesforce.info() else { return };
     let is_key = |path: &str| match unit.salesforce.field(path) {
         SalesforceField::Field(field, _) => (field.external_id || field.unique) && path != "Id",
@@ -28,6 +30,8 @@ pub(super) fn check_idempotent(checked: &Checked<'_>, out: &mut Out) {
         Diagnostic::warning("W307", title, span, label)
             .note(format!("no `match` key of this pipeline is an External ID or unique field on {name}"))
             .help(format!("create a text field on {name}, marked External ID and Unique, e.g. App_Id__c"))
-            .help(format!("then:  match: [{key}]   and   - {{ salesforce: App_Id__c, app: {key}, to_app: false }}")),
+            .help(format!(
+                "then:  match: [{key}]   and   - {{ salesforce: App_Id__c, app: {key}, to_app: false }}"
+            )),
     );
 }

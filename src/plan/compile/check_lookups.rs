@@ -33,8 +33,12 @@ pub(super) fn check_lookups(checked: &Checked<'_>, out: &mut Out) {
 fn unknown(unit: &Unit<'_>, name: &PipelineName, span: Span) -> Diagnostic {
     let files = unit.world.files;
     let path = files.path_beside(unit.file.source, name.as_str());
-    let error =
-        Diagnostic::error("E203", "`lookup` names a pipeline that does not exist", span, format!("no file {path}"));
+    let error = Diagnostic::error(
+        "E203",
+        "`lookup` names a pipeline that does not exist",
+        span,
+        format!("no file {path}"),
+    );
     match nearest(name.as_str(), files.pipelines.iter().map(|file| file.name.as_str())) {
         Some(near) => error.help(format!("did you mean `{near}`?")).fix(span, near),
         None => error.help("`lookup` takes the name of another pipeline file of this folder, without .yaml"),

@@ -25,8 +25,9 @@ fn unknown(unit: &Unit<'_>) -> Diagnostic {
     let object = &unit.file.salesforce.object;
     let connection = unit.file.salesforce.connection_name();
     let title = format!("unknown object `{}`", object.value);
-    let error = Diagnostic::error("E301", title, object.span, "")
-        .note(format!("objects as connection `{connection}` sees them; the integration user may not see all"));
+    let error = Diagnostic::error("E301", title, object.span, "").note(format!(
+        "objects as connection `{connection}` sees them; the integration user may not see all"
+    ));
     let names = unit.salesforce.org.iter().flat_map(|org| &org.names).map(String::as_str);
     match nearest(&object.value, names) {
         Some(near) => error.help(format!("did you mean `{near}`?")).fix(object.span, near),
@@ -41,7 +42,8 @@ fn queryable(unit: &Unit<'_>, object: &ObjectInfo, out: &mut Out) {
         out.push(Diagnostic::error("E312", title, span, "the API does not offer it for queries"));
     } else if object.stamp_field().is_none() && unit.file.salesforce.poll() != Poll::Off {
         let title = format!("{} has no date of change", object.name);
-        let error = Diagnostic::error("E315", title, span, "no SystemModstamp, LastModifiedDate or CreatedDate");
+        let error =
+            Diagnostic::error("E315", title, span, "no SystemModstamp, LastModifiedDate or CreatedDate");
         out.push(error.help("add `poll: off`; its records are then compared by `reconcile` only"));
     }
 }
@@ -56,8 +58,15 @@ fn permissions(unit: &Unit<'_>, object: &ObjectInfo, out: &mut Out) {
     ] {
         if let (Some(span), false) = (ops.value.span_of(op), allowed) {
             let title = format!("the integration user may not {verb} records of {}", object.name);
-            let error = Diagnostic::error("E313", title, span, format!("every {op} would be refused by Salesforce", op = op.name()));
-            out.push(error.help("give the user's permission set that right on the object, or remove the word"));
+            let error = Diagnostic::error(
+                "E313",
+                title,
+                span,
+                format!("every {op} would be refused by Salesforce", op = op.name()),
+            );
+            out.push(
+                error.help("give the user's permission set that right on the object, or remove the word"),
+            );
         }
     }
 }

@@ -14,8 +14,10 @@ pub fn check_org(connection: &ConnectionFile, facts: &OrgFacts) -> Option<Diagno
     }
     let org = if facts.is_sandbox { "a sandbox" } else { "production" };
     let title = format!("the org is {org}, but `environment` says {}", says.value);
-    let signed_in =
-        format!("signed in to {} \"{}\", Organization.IsSandbox = {}", facts.id, facts.name, facts.is_sandbox);
+    let signed_in = format!(
+        "signed in to {} \"{}\", Organization.IsSandbox = {}",
+        facts.id, facts.name, facts.is_sandbox
+    );
     let help = format!("environment: {is}, or sign in to the other org: sfsync connect {}", connection.name);
     Some(Diagnostic::error("E603", title, says.span, "").note(signed_in).help(help))
 }

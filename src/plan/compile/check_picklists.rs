@@ -111,7 +111,8 @@ fn check_value(
         return;
     }
     // Of several record types, any may have it.
-    let offered = |name: &str| field.picklist.iter().any(|choice| choice.value == name && offers(choice, record_types));
+    let offered =
+        |name: &str| field.picklist.iter().any(|choice| choice.value == name && offers(choice, record_types));
     if record_types.is_empty() || !field.picklist.iter().any(|choice| !choice.record_types.is_empty()) {
         if !field.picklist.iter().any(|choice| choice.value.eq_ignore_ascii_case(value.0)) {
             out.push(unknown(field, &object.name, value, &[]));
@@ -125,7 +126,12 @@ fn offers(choice: &PicklistValue, record_types: &[String]) -> bool {
     record_types.is_empty() || choice.record_types.iter().any(|of| record_types.contains(of))
 }
 
-fn unknown(field: &FieldInfo, object: &str, (text, span): (&str, Span), record_types: &[String]) -> Diagnostic {
+fn unknown(
+    field: &FieldInfo,
+    object: &str,
+    (text, span): (&str, Span),
+    record_types: &[String],
+) -> Diagnostic {
     let of = match record_types {
         [] => object.to_owned(),
         [one] => format!("record type {one}"),

@@ -11,13 +11,21 @@ pub(super) fn check_push(checked: &Checked<'_>, out: &mut Out) {
         let error = match push.value {
             Push::Cdc => no_events(unit).map(|why| {
                 let title = format!("{} has no change events", unit.salesforce.object_name);
-                Diagnostic::error("E308", title, push.span, format!("Salesforce does not publish them for {why}"))
-                    .help(format!("remove the line; new rows are found {} (`poll`)", rhythm(unit)))
+                Diagnostic::error(
+                    "E308",
+                    title,
+                    push.span,
+                    format!("Salesforce does not publish them for {why}"),
+                )
+                .help(format!("remove the line; new rows are found {} (`poll`)", rhythm(unit)))
             }),
             Push::Webhook | Push::OutboundMessage => no_token(unit).then(|| {
-                let title = format!("connection `{}` has no token for `push: {}`", connection(unit), push.value);
-                Diagnostic::error("E308", title, push.span, "nobody could call in")
-                    .help(format!("add to connections/{}.yaml:  webhook: {{ token: ${{env:SF_WEBHOOK_TOKEN}} }}", connection(unit)))
+                let title =
+                    format!("connection `{}` has no token for `push: {}`", connection(unit), push.value);
+                Diagnostic::error("E308", title, push.span, "nobody could call in").help(format!(
+                    "add to connections/{}.yaml:  webhook: {{ token: ${{env:SF_WEBHOOK_TOKEN}} }}",
+                    connection(unit)
+                ))
             }),
             Push::None => None,
         };
@@ -35,7 +43,8 @@ fn check_app(unit: &Unit<'_>, out: &mut Out) {
         (AppPush::Webhook, ConnectionKind::Http(_)) | (AppPush::Listen, ConnectionKind::Postgres(_))
     );
     if !fits {
-        let title = format!("`push: {}` does not exist for {} connections", push.value, connection.kind.word());
+        let title =
+            format!("`push: {}` does not exist for {} connections", push.value, connection.kind.word());
         let error = Diagnostic::error("E308", title, span, "");
         let other = match connection.kind {
             ConnectionKind::Http(_) => "use `push: webhook`",
@@ -48,7 +57,8 @@ fn check_app(unit: &Unit<'_>, out: &mut Out) {
         let error = Diagnostic::error("E308", title, span, "");
         out.push(match push.value {
             AppPush::Listen => error.help("add `listen: <channel>` to the resource"),
-            _ => error.help("add `webhook:` to the connection (token or secret) and to the resource (id, event)"),
+            _ => error
+                .help("add `webhook:` to the connection (token or secret) and to the resource (id, event)"),
         });
     }
 }
@@ -57,8 +67,15 @@ fn check_app(unit: &Unit<'_>, out: &mut Out) {
 /// every object without events is known here: the run time says so then.
 fn no_events(unit: &Unit<'_>) -> Option<&'static str> {
     const SETUP: [&str; 9] = [
-        "RecordType", "OpportunityStage", "UserRole", "Group", "Profile", "AccountTeamMember", "OpportunityTeamMember",
-        "CaseComment", "ContentNote",
+        "RecordType",
+        "OpportunityStage",
+        "UserRole",
+        "Group",
+        "Profile",
+        "AccountTeamMember",
+        "OpportunityTeamMember",
+        "CaseComment",
+        "ContentNote",
     ];
     let name = unit.salesforce.object_name;
     match name {

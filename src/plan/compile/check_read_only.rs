@@ -50,9 +50,10 @@ fn salesforce(unit: &Unit<'_>, row: &RowView<'_>, out: &mut Out) {
 fn by_name(path: &str) -> Option<Why> {
     match path.split_once('.') {
         _ if path == "Id" => Some(Why::new("Salesforce gives it", "the id of the record")),
-        Some((parent, _)) => {
-            Some(Why(format!("it belongs to the parent record `{parent}`"), "a field of a parent is read-only".into()))
-        }
+        Some((parent, _)) => Some(Why(
+            format!("it belongs to the parent record `{parent}`"),
+            "a field of a parent is read-only".into(),
+        )),
         None if SYSTEM.contains(&path) => Some(Why::new("Salesforce sets it", "a system field")),
         None => None,
     }

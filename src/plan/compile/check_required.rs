@@ -16,9 +16,15 @@ pub(super) fn check_required(checked: &Checked<'_>, out: &mut Out) {
 }
 
 fn salesforce(unit: &Unit<'_>, out: &mut Out) {
-    let Some(span) = unit.ops_entry(Side::Salesforce).and_then(|ops| ops.value.span_of(Op::Create)) else { return };
+    let Some(span) = unit.ops_entry(Side::Salesforce).and_then(|ops| ops.value.span_of(Op::Create)) else {
+        return;
+    };
     let Some(object) = unit.salesforce.info() else { return };
-    for field in object.fields.iter().filter(|field| is_required(field) && !filled(unit, Side::Salesforce, &field.name)) {
+    for field in object
+        .fields
+        .iter()
+        .filter(|field| is_required(field) && !filled(unit, Side::Salesforce, &field.name))
+    {
         let title = format!("a new {} needs `{}`, and no row fills it", object.name, field.name);
         let label = "every create would be refused by Salesforce";
         out.push(Diagnostic::error("E305", title, span, label).help(row_for(unit, field)));
@@ -47,19 +53,28 @@ fn filled(unit: &Unit<'_>, side: Side, name: &str) -> bool {
 
 fn row_for(unit: &Unit<'_>, field: &FieldInfo) -> String {
     let wanted = snake_case(&field.name);
-    let columns = || unit.app.table.iter().flat_map(|table| &table.columns).map(|column| column.name.as_str());
+    let columns =
+        || unit.app.table.iter().flat_map(|table| &table.columns).map(|column| column.name.as_str());
     let like = || columns().find(|column| column.starts_with(&wanted));
     let app = nearest(&wanted, columns()).or_else(like).map_or(wanted.clone(), str::to_owned);
-    let default = if field.kind == Kind::Text && field.picklist.is_empty() { ", default: \"[not provided]\"" } else { "" };
+    let default = if field.kind == Kind::Text && field.picklist.is_empty() {
+        ", default: \"[not provided]\""
+    } else {
+        ""
+    };
     format!("  - {{ salesforce: {}, app: {app}{default} }}", field.name)
 }
 
 fn app(unit: &Unit<'_>, out: &mut Out) {
     let Some(span) = unit.ops_entry(Side::App).and_then(|ops| ops.value.span_of(Op::Create)) else { return };
     let Some(table) = &unit.app.table else { return };
-    let required = table.columns.iter().filter(|column| !column.nullable && !column.has_default && !column.read_only);
-    for column in required.filter(|column| column.name != *unit.app.key && !filled(unit, Side::App, &column.name)) {
-        let title = format!("a new record of {} needs `{}`, and no row fills it", unit.resource_name(), column.name);
+    let required =
+        table.columns.iter().filter(|column| !column.nullable && !column.has_default && !column.read_only);
+    for column in
+        required.filter(|column| column.name != *unit.app.key && !filled(unit, Side::App, &column.name))
+    {
+        let title =
+            format!("a new record of {} needs `{}`, and no row fills it", unit.resource_name(), column.name);
         let label = format!("every create would be refused by {}", unit.side_name(Side::App));
         let help = format!("  - {{ salesforce: …, app: {} }}   or   - {{ app: {0}, const: … }}", column.name);
         out.push(Diagnostic::error("E305", title, span, label).help(help));

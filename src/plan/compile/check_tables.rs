@@ -19,7 +19,9 @@ pub(super) fn check_tables(
 ) {
     let unit = checked.unit;
     let Some(connection) = unit.app_connection.filter(|_| unit.app.kind.is_sql()) else { return };
-    let Some(wanted) = required(plan, connection, unit.salesforce.info(), unit.app.table.as_deref()) else { return };
+    let Some(wanted) = required(plan, connection, unit.salesforce.info(), unit.app.table.as_deref()) else {
+        return;
+    };
     let statements = || writer.and_then(|writer| writer.statements(&wanted, unit.app.table.as_deref()));
     if unit.app.table_missing {
         match unit.app.create_tables {
@@ -67,7 +69,11 @@ fn columns(
     for (path, span) in missing {
         let made = wanted.columns.iter().any(|column| &*column.path == path && column.policy.is_some());
         if made && unit.app.create_tables {
-            notes.push(format!("{}: column {}.{path} will be created", unit.side_name(Side::App), wanted.table));
+            notes.push(format!(
+                "{}: column {}.{path} will be created",
+                unit.side_name(Side::App),
+                wanted.table
+            ));
         } else {
             out.push(no_column(unit, wanted, (path, span), made.then(&statements).flatten()));
         }
@@ -104,7 +110,8 @@ fn with_statements(mut error: Diagnostic, statements: Option<String>) -> Diagnos
 
 fn no_key(unit: &Unit<'_>, table: &str, span: Span) -> Diagnostic {
     let title = format!("nothing identifies a row of {table}");
-    let label = if unit.app.key_given { "the `key` column is not there" } else { "no primary key of one column" };
+    let label =
+        if unit.app.key_given { "the `key` column is not there" } else { "no primary key of one column" };
     Diagnostic::error("E311", title, span, label).help(key_help(unit, "<a unique column>"))
 }
 

@@ -72,7 +72,9 @@ fn fitting<'a>(unit: &'a Unit<'_>, (from, kind): (&str, Kind)) -> Option<&'a Col
     let wanted = snake_case(from);
     let words: Vec<&str> = wanted.split(['_', '.']).filter(|word| word.len() > 2).collect();
     let near = nearest(&wanted, free().map(|column| column.name.as_str()));
-    let like = || free().find(|column| words.iter().any(|word| column.name.contains(word))).map(|column| &*column.name);
+    let like = || {
+        free().find(|column| words.iter().any(|word| column.name.contains(word))).map(|column| &*column.name)
+    };
     let name = near.or_else(like)?;
     match unit.app.field(name) {
         AppField::Column(column) => Some(column),

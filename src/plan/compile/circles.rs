@@ -36,13 +36,19 @@ fn blocking<'a>(unit: &Unit<'a>) -> Vec<Edge<'a>> {
     // Of several pipelines any one will do, so none of them alone can block.
     let lookups = rows.filter_map(|row| row.spec.lookup.as_ref()).filter(|lookup| lookup.value.len() == 1);
     let names = lookups.flat_map(|lookup| &lookup.value);
-    names.filter(|name| name.value != unit.file.name).map(|name| Edge { to: &name.value, span: name.span }).collect()
+    names
+        .filter(|name| name.value != unit.file.name)
+        .map(|name| Edge { to: &name.value, span: name.span })
+        .collect()
 }
 
 type Circle<'a> = Vec<(&'a PipelineName, Edge<'a>)>;
 
 /// The shortest way from a pipeline back to itself.
-fn circle<'a>(start: &'a PipelineName, edges: &BTreeMap<&'a PipelineName, Vec<Edge<'a>>>) -> Option<Circle<'a>> {
+fn circle<'a>(
+    start: &'a PipelineName,
+    edges: &BTreeMap<&'a PipelineName, Vec<Edge<'a>>>,
+) -> Option<Circle<'a>> {
     let mut ways: Vec<Circle<'a>> = vec![Vec::new()];
     let mut visited = BTreeSet::new();
     while !ways.is_empty() {

@@ -94,7 +94,10 @@ impl Layout {
 fn is_column(unit: &Unit<'_>, mention: &Mention) -> bool {
     let missing = match mention.side {
         Side::Salesforce => {
-            matches!(unit.salesforce.field(&mention.path), SalesforceField::Missing { .. } | SalesforceField::TooDeep)
+            matches!(
+                unit.salesforce.field(&mention.path),
+                SalesforceField::Missing { .. } | SalesforceField::TooDeep
+            )
         }
         Side::App => matches!(unit.app.field(&mention.path), AppField::Missing),
     };
@@ -106,7 +109,10 @@ fn modified_field(unit: &Unit<'_>) -> Option<&'static str> {
     let file = unit.file;
     let newest = file.conflict() == Conflict::Newest
         || file.links() == Links::ManyToOne
-        || unit.rows.iter().any(|row| row.spec.conflict.as_ref().is_some_and(|rule| rule.value == Conflict::Newest));
+        || unit
+            .rows
+            .iter()
+            .any(|row| row.spec.conflict.as_ref().is_some_and(|rule| rule.value == Conflict::Newest));
     let there = !matches!(unit.salesforce.field("LastModifiedDate"), SalesforceField::Missing { .. });
     ((newest || file.is_two_way()) && there).then_some("LastModifiedDate")
 }

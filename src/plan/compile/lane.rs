@@ -20,7 +20,8 @@ pub(super) fn lane(unit: &Unit<'_>, scripts: &Scripts, looked_up: &BTreeSet<Pipe
         && file.salesforce.scope() == Scope::All
         && file.salesforce.on_leave() != OnLeave::Stop;
     let alone = !looked_up.contains(&file.name);
-    let rows = unit.rows.iter().all(|row| row.spec.lookup.is_none() && row.write != WritePolicy::UnlessEdited);
+    let rows =
+        unit.rows.iter().all(|row| row.spec.lookup.is_none() && row.write != WritePolicy::UnlessEdited);
     let blind = !scripts.iter().any(|(_, script, _)| script.uses(Var::Other));
     if unit.app.kind.is_sql() && plain && alone && rows && blind && mirror_key(unit).is_some() {
         Lane::Mirror

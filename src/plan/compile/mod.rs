@@ -193,7 +193,9 @@ fn compile_one(
 fn finish(files: &Files, world: &World<'_>, compiled: &mut Compiled) {
     let mut waiting: BTreeMap<ConnectionName, Vec<PipelineName>> = BTreeMap::new();
     for file in files.pipelines.iter().filter_map(|file| file.value()) {
-        for name in BTreeSet::from([file.salesforce.connection_name(), file.app.resource.connection.value.clone()]) {
+        for name in
+            BTreeSet::from([file.salesforce.connection_name(), file.app.resource.connection.value.clone()])
+        {
             waiting.entry(name).or_default().push(file.name.clone());
         }
     }

@@ -24,14 +24,18 @@ fn cannot(what: &str, span: Span) -> Diagnostic {
 
 fn to_salesforce(unit: &Unit<'_>, out: &mut Out) {
     if let Some(entry) = &unit.file.to_salesforce {
-        out.push(cannot("`to_salesforce`", entry.key).help("remove it to sync from Salesforce to the app only"));
+        out.push(
+            cannot("`to_salesforce`", entry.key).help("remove it to sync from Salesforce to the app only"),
+        );
     }
 }
 
 fn http_destination(unit: &Unit<'_>, out: &mut Out) {
     if unit.app.kind == AppKind::Http && unit.file.ops_to(Side::App).any() {
         let what = format!("writing to the HTTP app `{}`", unit.side_name(Side::App));
-        out.push(cannot(&what, unit.file.app.resource.connection.span).help("use a postgres or sqlite connection"));
+        out.push(
+            cannot(&what, unit.file.app.resource.connection.span).help("use a postgres or sqlite connection"),
+        );
     }
 }
 

@@ -23,7 +23,9 @@ fn next(waiting: &BTreeMap<&PipelineName, &Pipeline>) -> Option<PipelineName> {
     let free = |pipeline: &Pipeline, firm: bool| {
         !needs(pipeline, firm).any(|name| *name != pipeline.name && waiting.contains_key(name))
     };
-    let of = |firm: bool| waiting.iter().find(|(_, pipeline)| free(pipeline, firm)).map(|(name, _)| (*name).clone());
+    let of = |firm: bool| {
+        waiting.iter().find(|(_, pipeline)| free(pipeline, firm)).map(|(name, _)| (*name).clone())
+    };
     of(false).or_else(|| of(true)).or_else(|| waiting.keys().next().map(|name| (*name).clone()))
 }
 

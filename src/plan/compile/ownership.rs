@@ -34,12 +34,16 @@ pub(super) fn check_ownership<'a>(units: &'a [Unit<'a>]) -> Vec<(usize, Diagnost
     for (((side, ..), field), holders) in claims {
         for (first, (left, one)) in holders.iter().enumerate() {
             for (right, other) in &holders[first + 1..] {
-                if left == right || apart(one.unit, other.unit, side) || !reported.insert((side, *left, *right)) {
+                if left == right
+                    || apart(one.unit, other.unit, side)
+                    || !reported.insert((side, *left, *right))
+                {
                     continue;
                 }
                 let older = (*left, *one);
                 let newer = (*right, *other);
-                let (newer, older) = if is_newer(older.1.unit, newer.1.unit) { (older, newer) } else { (newer, older) };
+                let (newer, older) =
+                    if is_newer(older.1.unit, newer.1.unit) { (older, newer) } else { (newer, older) };
                 found.push((newer.0, undo(side, &field, newer.1, older.1)));
             }
         }
@@ -62,7 +66,8 @@ fn target(unit: &Unit<'_>, side: Side) -> Target {
 /// Fields that existing records get again and again: what is only written on create undoes nothing.
 fn claimed<'a>(unit: &'a Unit<'a>, side: Side) -> impl Iterator<Item = (String, Claim<'a>)> {
     let updates = unit.file.ops_to(side).update;
-    let rows = unit.rows.iter().filter(move |row| updates && row.writes(side) && row.write < WritePolicy::OnCreate);
+    let rows =
+        unit.rows.iter().filter(move |row| updates && row.writes(side) && row.write < WritePolicy::OnCreate);
     rows.filter_map(move |row| {
         let (path, span) = row.field(side)?;
         let field = if side == Side::Salesforce { path.to_lowercase() } else { path.to_owned() };
@@ -85,7 +90,10 @@ fn marks(unit: &Unit<'_>, side: Side) -> BTreeMap<String, BTreeSet<String>> {
     for row in &unit.rows {
         let (Some(constant), Some((path, _))) = (&row.spec.constant, row.field(side)) else { continue };
         if unit.file.ops_to(side).create {
-            marks.insert(path.to_lowercase(), BTreeSet::from([constant.value.value.to_string().to_lowercase()]));
+            marks.insert(
+                path.to_lowercase(),
+                BTreeSet::from([constant.value.value.to_string().to_lowercase()]),
+            );
         }
     }
     let include = match side {

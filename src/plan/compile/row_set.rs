@@ -17,8 +17,11 @@ pub(super) fn row_set(rows: &[Mapping], salesforce: &Schema, app: &Schema) -> Ro
         };
         let terms = if row.to_app.is_on() { "app" } else { "salesforce" };
         let form = row.form.map_or_else(String::new, |form| format!("{form:?}"));
-        let text =
-            format!("{}\u{1f}{}\u{1f}{terms}\u{1f}{form}", field(salesforce, row.salesforce), field(app, row.app));
+        let text = format!(
+            "{}\u{1f}{}\u{1f}{terms}\u{1f}{form}",
+            field(salesforce, row.salesforce),
+            field(app, row.app)
+        );
         let mut hash = xxh3_64(text.as_bytes());
         // Rows that say the same twice (one per direction) are told apart by their order.
         while seen.contains(&hash) {

@@ -69,7 +69,8 @@ impl<'a> SalesforceFacts<'a> {
     }
 
     fn parent(&self, object: &ObjectInfo, name: &str) -> Parent<'a> {
-        let Some(field) = object.fields.iter().find(|field| field.relationship.as_deref() == Some(name)) else {
+        let Some(field) = object.fields.iter().find(|field| field.relationship.as_deref() == Some(name))
+        else {
             return Parent::Missing;
         };
         // What a polymorphic reference offers (`Owner.Email` of a Task) is the Name object, which is not described.

@@ -79,7 +79,9 @@ impl Scripts {
     /// Calls back for every field that an expression names.
     pub(super) fn fields(&self, mut each: impl FnMut(Side, ScriptField)) {
         for (at, script, scalar) in self.iter() {
-            for (var, side) in [(Var::Record, at.record()), (Var::Old, at.record()), (Var::Other, at.record().other())] {
+            for (var, side) in
+                [(Var::Record, at.record()), (Var::Old, at.record()), (Var::Other, at.record().other())]
+            {
                 for field in script.fields(var) {
                     let span = scalar.span_in(field.span.start, field.span.end);
                     let role = if field.optional { Role::Optional } else { Role::Expression };

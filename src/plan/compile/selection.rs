@@ -40,11 +40,10 @@ pub(super) fn choices<'a>(unit: &Unit<'a>, side: Side, out: &mut Out) -> Choices
 
 fn choice<'a>(unit: &Unit<'a>, side: Side, condition: &'a Condition, out: &mut Out) -> Choice<'a> {
     let path = condition.field.value.as_str();
-    let values =
-        condition.values.iter().map(|literal| {
-            let literal = crate::spec::Spanned::new(&literal.value, literal.span);
-            literal_for(unit, side, path, literal, out)
-        });
+    let values = condition.values.iter().map(|literal| {
+        let literal = crate::spec::Spanned::new(&literal.value, literal.span);
+        literal_for(unit, side, path, literal, out)
+    });
     Choice { condition, values: values.collect() }
 }
 
@@ -73,7 +72,8 @@ pub(super) fn selection(
         Side::Salesforce => unit.file.salesforce.filter.as_ref(),
         Side::App => unit.file.app.filter.as_ref(),
     };
-    let places = [include.map(|entry| entry.span), exclude.map(|entry| entry.span), filter.map(|entry| entry.span)];
+    let places =
+        [include.map(|entry| entry.span), exclude.map(|entry| entry.span), filter.map(|entry| entry.span)];
     Selection {
         include: positioned(&choices.include),
         exclude: positioned(&choices.exclude),

@@ -8,7 +8,8 @@ use crate::model::{Kind, Side, Value};
 
 /// Both lists as one condition; `None` for all records.
 pub(super) fn filters(unit: &Unit<'_>, choices: &Choices<'_>) -> Option<String> {
-    let include = any(choices.include.iter().map(|map| all(map.iter().map(|choice| comparison(unit, choice)))));
+    let include =
+        any(choices.include.iter().map(|map| all(map.iter().map(|choice| comparison(unit, choice)))));
     let exclude = choices.exclude.iter().map(|map| {
         // What compares to NULL is unknown in SQL; only what surely fits is excluded.
         format!("NOT coalesce({}, false)", wrapped(&all(map.iter().map(|choice| comparison(unit, choice)))))
@@ -69,7 +70,11 @@ fn as_text(column: &str) -> String {
 pub(super) fn column(kind: AppKind, path: &str) -> String {
     match (path.split_once('.'), kind) {
         (Some((column, key)), AppKind::Sqlite) => {
-            format!("json_extract({}, {})", identifier(column), quoted(&format!("$.\"{}\"", key.replace('"', ""))))
+            format!(
+                "json_extract({}, {})",
+                identifier(column),
+                quoted(&format!("$.\"{}\"", key.replace('"', "")))
+            )
         }
         (Some((column, key)), _) => format!("({} ->> {})", identifier(column), quoted(key)),
         (None, _) => identifier(path),

@@ -118,7 +118,8 @@ pub(super) struct RowView<'a> {
 impl<'a> RowView<'a> {
     fn new(file: &PipelineFile, spec: &'a RowSpec) -> Self {
         let write = effective(file, spec);
-        let writes = |side: Side| file.ops_to(side).writes() && spec.writes(side) && write != WritePolicy::Off;
+        let writes =
+            |side: Side| file.ops_to(side).writes() && spec.writes(side) && write != WritePolicy::Off;
         Self { spec, write, to_app: writes(Side::App), to_salesforce: writes(Side::Salesforce) }
     }
 
