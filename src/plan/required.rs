@@ -125,11 +125,11 @@ fn kind_of(row: &Mapping) -> Kind {
 }
 
 fn copied_field(plan: &Pipeline, row: &Mapping, object: Option<&ObjectInfo>) -> Option<FieldInfo> {
-    let plain = matches!(row.to_app, Flow::Copy)
+    let as_is = matches!(row.to_app, Flow::Copy)
         && row.lookup.is_none()
         && row.values.is_none()
         && row.form.is_none();
-    let path = &plan.salesforce.schema.fields().get(row.salesforce.filter(|_| plain)?)?.name;
+    let path = &plan.salesforce.schema.fields().get(row.salesforce.filter(|_| as_is)?)?.name;
     object?.field(path).cloned()
 }
 

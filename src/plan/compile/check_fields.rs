@@ -49,15 +49,11 @@ fn no_field(unit: &Unit<'_>, object: &ObjectInfo, mention: &Mention, step: usize
     let steps: Vec<&str> = mention.path.split('.').collect();
     let (wanted, is_parent) = (steps.get(step).copied().unwrap_or(""), step + 1 < steps.len());
     let place = step_span(mention, &steps, step);
-    let title = match is_parent {
-        true => format!("{} has no parent `{wanted}`", object.name),
-        false => format!("{} has no field `{wanted}`", object.name),
-    };
+    let what = if is_parent { "parent" } else { "field" };
+    let title = format!("{} has no {what} `{wanted}`", object.name);
     let error = Diagnostic::error("E302", title, place, "").note(salesforce_note(unit, object));
-    let error = match is_parent {
-        true => near_parent(error, object, wanted),
-        false => near_field(error, object, wanted, place),
-    };
+    let error =
+        if is_parent { near_parent(error, object, wanted) } else { near_field(error, object, wanted, place) };
     match wanted {
         "RecordType" => error.help(format!("{} has no record types", object.name)),
         _ if mention.role == Role::Expression && error.help.is_empty() => {

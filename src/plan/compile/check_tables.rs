@@ -24,9 +24,10 @@ pub(super) fn check_tables(
     };
     let statements = || writer.and_then(|writer| writer.statements(&wanted, unit.app.table.as_deref()));
     if unit.app.table_missing {
-        match unit.app.create_tables {
-            true => notes.push(format!("{}: table {} will be created", connection.name, wanted.table)),
-            false => out.push(no_table(unit, &wanted, statements())),
+        if unit.app.create_tables {
+            notes.push(format!("{}: table {} will be created", connection.name, wanted.table));
+        } else {
+            out.push(no_table(unit, &wanted, statements()));
         }
         return;
     }

@@ -100,7 +100,7 @@ pub(super) fn check_one_of(checked: &Checked<'_>, out: &mut Out) {
             continue;
         }
         for (text, span) in super::check_picklists::written(row, Side::App) {
-            if !column.one_of.iter().any(|value| *value == text) {
+            if !column.one_of.contains(&text) {
                 let names = || column.one_of.iter().map(String::as_str);
                 let title = format!("`{text}` is not a value of `{path}`");
                 let error = Diagnostic::error("E306", title, span, "");

@@ -13,7 +13,8 @@ use crate::spec::{Flow, Links, OnLeave, Scope};
 /// The lane, given the pipelines that others look up.
 pub(super) fn lane(unit: &Unit<'_>, scripts: &Scripts, looked_up: &BTreeSet<PipelineName>) -> Lane {
     let file = unit.file;
-    let plain = !file.to_app.as_ref().is_none_or(|ops| !(ops.value.ops.create && ops.value.ops.update))
+    let plain = file.ops_to(Side::App).create
+        && file.ops_to(Side::App).update
         && file.to_salesforce.is_none()
         && file.links() == Links::OneToOne
         && file.manual_links.is_empty()

@@ -5,7 +5,7 @@ use jiff::tz::TimeZone;
 use super::unit::{Out, Unit};
 use crate::diag::{Diagnostic, Span};
 use crate::model::{Kind, Side, Value};
-use crate::spec::{Literal, Spanned};
+use crate::spec::Literal;
 
 /// A literal as a value of a field. `None` if it cannot be one.
 pub(super) fn value_for(literal: &Literal, kind: Kind, timezone: &TimeZone) -> Option<Value> {
@@ -42,13 +42,13 @@ pub(super) fn literal_for(
     unit: &Unit<'_>,
     side: Side,
     path: &str,
-    literal: Spanned<&Literal>,
+    (literal, span): (&Literal, Span),
     out: &mut Out,
 ) -> Value {
     let kind = unit.kind_of(side, path);
-    value_for(literal.value, kind, &unit.world.timezone).unwrap_or_else(|| {
-        out.push(does_not_fit(path, kind, literal.value, literal.span));
-        literal.value.value.clone()
+    value_for(literal, kind, &unit.world.timezone).unwrap_or_else(|| {
+        out.push(does_not_fit(path, kind, literal, span));
+        literal.value.clone()
     })
 }
 

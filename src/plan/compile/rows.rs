@@ -7,10 +7,11 @@ use super::columns::Layout;
 use super::literals::{literal_for, value_for};
 use super::scripts::{At, Scripts};
 use super::unit::{Out, RowView, Unit};
+use crate::diag::Span;
 use crate::expr;
 use crate::model::{Kind, Side, Value};
 use crate::plan::{Conflict, Flow, Lookup, Mapping, Missing, OnError, OnNull, ValueMap};
-use crate::spec::{self, Literal, RowSpec, Spanned};
+use crate::spec::{self, Literal, RowSpec};
 
 /// All rows, in the order of the file.
 pub(super) fn mappings(unit: &Unit<'_>, scripts: &Scripts, layout: &Layout, out: &mut Out) -> Vec<Mapping> {
@@ -51,7 +52,7 @@ impl Build<'_> {
             default: spec
                 .default
                 .as_ref()
-                .map(|entry| self.literal(towards, Spanned::new(&entry.value, entry.span), out)),
+                .map(|entry| self.literal(towards, (&entry.value, entry.span), out)),
             write: self.row.write,
             on_null: match spec.on_null() {
                 spec::OnNull::Clear => OnNull::Clear,
@@ -83,7 +84,7 @@ impl Build<'_> {
             return Flow::Off;
         }
         if let Some(constant) = &spec.constant {
-            return Flow::Const(self.literal(side, Spanned::new(&constant.value, constant.span), out));
+            return Flow::Const(self.literal(side, (&constant.value, constant.span), out));
         }
         match spec.expression_to(side) {
             Some(_) => {
@@ -93,7 +94,7 @@ impl Build<'_> {
         }
     }
 
-    fn literal(&self, side: Side, literal: Spanned<&Literal>, out: &mut Out) -> Value {
+    fn literal(&self, side: Side, literal: (&Literal, Span), out: &mut Out) -> Value {
         let path = self.row.field(side).map_or("", |(path, _)| path);
         literal_for(self.unit, side, path, literal, out)
     }
@@ -101,15 +102,15 @@ impl Build<'_> {
     fn values(&self, written: &spec::ValueMap, out: &mut Out) -> ValueMap {
         let (mut to_app, mut to_salesforce) = (HashMap::new(), HashMap::<String, Vec<Value>>::new());
         for (salesforce, app) in &written.pairs {
-            let left = self.literal(Side::Salesforce, Spanned::new(&salesforce.value, salesforce.span), out);
-            let right = self.literal(Side::App, Spanned::new(&app.value, app.span), out);
+            let left = self.literal(Side::Salesforce, (&salesforce.value, salesforce.span), out);
+            let right = self.literal(Side::App, (&app.value, app.span), out);
             to_salesforce.entry(spelled(&right)).or_default().push(left.clone());
             to_app.entry(spelled(&left)).or_insert(right);
         }
         let otherwise = written
             .otherwise
             .as_ref()
-            .map(|literal| self.literal(Side::App, Spanned::new(&literal.value, literal.span), out));
+            .map(|literal| self.literal(Side::App, (&literal.value, literal.span), out));
         ValueMap { to_app, to_salesforce, otherwise }
     }
 }

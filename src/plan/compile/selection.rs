@@ -40,10 +40,8 @@ pub(super) fn choices<'a>(unit: &Unit<'a>, side: Side, out: &mut Out) -> Choices
 
 fn choice<'a>(unit: &Unit<'a>, side: Side, condition: &'a Condition, out: &mut Out) -> Choice<'a> {
     let path = condition.field.value.as_str();
-    let values = condition.values.iter().map(|literal| {
-        let literal = crate::spec::Spanned::new(&literal.value, literal.span);
-        literal_for(unit, side, path, literal, out)
-    });
+    let values = condition.values.iter();
+    let values = values.map(|literal| literal_for(unit, side, path, (&literal.value, literal.span), out));
     Choice { condition, values: values.collect() }
 }
 
