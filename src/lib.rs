@@ -10,3 +10,4 @@ pub mod diag;
 pub mod expr;
 pub mod model;
 pub mod spec;
+pub mod store;
