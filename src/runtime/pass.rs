@@ -6,6 +6,7 @@
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use jiff::tz::TimeZone;
 use xxhash_rust::xxh3::xxh3_64;
@@ -32,6 +33,9 @@ pub enum PassError {
     /// More deletes or changes than the file allows; nothing of them was written.
     #[error("{0}")]
     Approval(Approval),
+    /// Somebody wants the task between two batches; the pass is taken up from the cursor.
+    #[error("interrupted between two batches")]
+    Interrupted,
     /// So many records failed in a row that something is wrong with all of them.
     #[error("{0} records failed in a row (pause_after)")]
     FailuresInARow(u32),
@@ -94,6 +98,8 @@ pub struct Runner {
     pub observer: Arc<dyn Observer>,
     /// Bounds of a batch.
     pub limit: Limit,
+    /// Set by others: end the pass at the next edge of a batch.
+    pub interrupt: Arc<AtomicBool>,
 }
 
 impl std::fmt::Debug for Runner {
@@ -158,6 +164,7 @@ impl Runner {
             }
             self.commit(&mut pass, commit, mode == WriteMode::Load, total)?;
             match ahead {
+                Some(_) if self.interrupt.load(Ordering::Relaxed) => return Err(PassError::Interrupted),
                 Some(next) => read = next?,
                 None => return Ok(pass.counts),
             }

@@ -152,11 +152,18 @@ impl One<'_> {
     }
 
     /// The linked id; `None`: pending.
-    fn look_up(&self, lookup: &Lookup, value: &Value, wants: &mut Vec<(PipelineName, Key)>) -> Result<Option<Value>, Stop> {
+    fn look_up(
+        &self,
+        lookup: &Lookup,
+        value: &Value,
+        wants: &mut Vec<(PipelineName, Key)>,
+    ) -> Result<Option<Value>, Stop> {
         let from = self.towards.other();
         let Some(key) = lookup_key(value, from) else {
             return match lookup.missing {
-                Missing::Skip => Err(Stop::Skip { row: self.at, reason: "it has no reference".to_owned(), want: None }),
+                Missing::Skip => {
+                    Err(Stop::Skip { row: self.at, reason: "it has no reference".to_owned(), want: None })
+                }
                 _ => Ok(Some(Value::Null)),
             };
         };
@@ -225,8 +232,12 @@ impl One<'_> {
     }
 
     fn fail(&self, code: &'static str, message: String) -> Stop {
-        let fields = self.row.field_on(self.towards.other()).map(|field| self.field_name(field)).into_iter().collect();
-        Stop::Fail { row: self.at, error: RecordError { code, remote: None, message, fields, class: Class::Record } }
+        let fields =
+            self.row.field_on(self.towards.other()).map(|field| self.field_name(field)).into_iter().collect();
+        Stop::Fail {
+            row: self.at,
+            error: RecordError { code, remote: None, message, fields, class: Class::Record },
+        }
     }
 
     fn field_name(&self, field: usize) -> String {

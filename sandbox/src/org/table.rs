@@ -22,6 +22,13 @@ pub(crate) struct Removal {
     pub(crate) batch: u64,
 }
 
+impl Removal {
+    /// Of a row that no query may ever see again: it has no recycle bin, or its creation was taken back.
+    pub(crate) fn never_seen() -> Self {
+        Self { deleted_at: 0, purged_at: i64::MIN / 2, batch: 0 }
+    }
+}
+
 /// Index entries: value of the column, then position in id order.
 pub(crate) type Index = BTreeSet<(i64, u32)>;
 

@@ -192,6 +192,28 @@ impl Client {
         .await
     }
 
+    /// A request whose answer is read by `decode`. An answer that cannot be read is asked for again, like one that broke off.
+    pub async fn read<T>(
+        &self,
+        call: &Call,
+        decode: impl Fn(&Answer) -> Result<T, serde_json::Error>,
+    ) -> Result<T, ConnectError> {
+        self.repeat(|| async {
+            let opened = self.open_once(call).await?;
+            let answer = opened.whole(MAX_BODY, self.config.transport.answer).await?;
+            decode(&answer).map_err(|cause| {
+                // The cause may quote the body, so only its place is kept.
+                let place = format!("line {} column {}", cause.line(), cause.column());
+                ConnectError::new(
+                    "R110",
+                    Class::TRANSIENT,
+                    format!("an answer of salesforce cannot be read ({place})"),
+                )
+            })
+        })
+        .await
+    }
+
     /// A request whose answer is streamed: returns with the headers. The caller repeats when the body breaks.
     pub async fn open(&self, call: &Call) -> Result<Opened, ConnectError> {
         self.repeat(|| self.open_once(call)).await

@@ -4,11 +4,18 @@
 //! what a record means. Read [`Config`], [`Client`] and [`ReadSpec`] first.
 
 pub mod api;
+mod backfill_bulk;
+mod backfill_rest;
 mod budget;
 mod client;
 mod config;
+mod fetch;
+mod ordered;
+mod poll;
 mod read_spec;
+mod result_pages;
 mod session;
+mod source;
 mod tokens;
 mod transport;
 mod versions;
@@ -18,5 +25,6 @@ pub use client::{Answer, Call, Client, Services};
 pub use config::{ApiBudget, Auth, Config, Environment, Transport};
 pub use read_spec::{Lanes, LoadScope, ReadSpec};
 pub use session::Live;
+pub use source::SalesforceSource;
 pub use tokens::{MemoryTokens, StoredToken, TokenStore, TokenStoreError};
 pub use transport::Opened;

@@ -1,6 +1,10 @@
 //! Tests of the org through its public face.
 
+mod described;
 mod generated;
+mod indexed;
+mod soql;
+mod writes;
 
 use super::*;
 
