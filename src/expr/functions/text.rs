@@ -88,7 +88,7 @@ pub(super) const TABLE: &[Function] = &[
         "is_blank(x)",
         "True for null, empty text, spaces and an empty list.",
         (1, 1),
-        is_blank,
+        |_, args| Ok(Value::Bool(args.first().is_none_or(|value| value.is_blank()))),
     )
     .examples(&[(r#"is_blank("  ")"#, "true"), ("is_blank(null)", "true"), ("is_blank(0)", "false")])
     .with_null(),
@@ -210,8 +210,8 @@ fn pad(_: &dyn Context, args: Args<'_>) -> Outcome<Value> {
         None => "0".into(),
     };
     let missing = length.saturating_sub(text.chars().count());
-    let filled: String = filler.chars().take(1).cycle().take(missing).chain(text.chars()).collect();
-    Ok(filled.into())
+    let padded: String = filler.chars().take(1).cycle().take(missing).chain(text.chars()).collect();
+    Ok(padded.into())
 }
 
 fn to_text(_: &dyn Context, args: Args<'_>) -> Outcome<Value> {
@@ -219,10 +219,6 @@ fn to_text(_: &dyn Context, args: Args<'_>) -> Outcome<Value> {
     let mut text = String::new();
     append(&mut text, value)?;
     Ok(text.into())
-}
-
-fn is_blank(_: &dyn Context, args: Args<'_>) -> Outcome<Value> {
-    Ok(Value::Bool(args.first().is_none_or(|value| value.is_blank())))
 }
 
 fn regex_literal(argument: usize, text: &str) -> Result<(), String> {
