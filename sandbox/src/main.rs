@@ -4,7 +4,7 @@
 use std::process::ExitCode;
 
 use clap::{Parser, ValueEnum};
-use sfsync_sandbox::{Customization, Edition, OrgConfig, Population, Sandbox, SandboxConfig};
+use sfsync_sandbox::{BulkSettings, Customization, Edition, OrgConfig, Population, Sandbox, SandboxConfig};
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
@@ -40,6 +40,9 @@ struct Arguments {
     /// API calls per 24 hours, in place of what the edition has
     #[arg(long, value_name = "CALLS")]
     api_allocation: Option<u64>,
+    /// Rows of a Bulk result page when the client names no number
+    #[arg(long, default_value_t = 50_000, value_name = "ROWS")]
+    bulk_page_rows: usize,
     /// Further callback URL of the client; may be repeated
     #[arg(long, value_name = "URL")]
     redirect_uri: Vec<String>,
@@ -105,6 +108,7 @@ fn config(arguments: &Arguments) -> Result<SandboxConfig, Box<dyn std::error::Er
         org,
         population: Some(Population::around(arguments.opportunities)),
         allocation: arguments.api_allocation,
+        bulk: BulkSettings { page_rows: arguments.bulk_page_rows, ..BulkSettings::default() },
         ..SandboxConfig::default()
     })
 }

@@ -42,13 +42,12 @@ pub fn convertible(from: Kind, to: Kind) -> bool {
             (Any, _)
                 | (_, Any)
                 | (Id, Text)
-                | (Text, Id)
                 | (Int, Decimal)
                 | (Decimal, Int)
                 | (Date, DateTime)
                 | (DateTime, Date)
                 | (List, Text | Json)
-                | (Text, List)
+                | (Text, Id | List)
         )
 }
 
@@ -59,9 +58,9 @@ pub fn convert(value: Value, from: Kind, to: Kind, timezone: &TimeZone) -> Resul
         return read(text, to, timezone);
     }
     match (value, to) {
-        (value, Kind::Any) => Ok(value),
-        (value @ (Value::Null | Value::Absent), _) => Ok(value),
-        (value @ Value::Text(_), Kind::Id | Kind::Text)
+        (value, Kind::Any)
+        | (value @ (Value::Null | Value::Absent), _)
+        | (value @ Value::Text(_), Kind::Id | Kind::Text)
         | (value @ Value::Bool(_), Kind::Bool)
         | (value @ Value::Int(_), Kind::Int)
         | (value @ Value::Decimal(_), Kind::Decimal)

@@ -9,7 +9,7 @@ use rust_decimal::Decimal;
 
 use crate::model::{Row, Schema, Value};
 
-use super::exchange::with_context;
+use super::exchange::{TOO_MANY, charge, with_context};
 use super::functions::{self, Body, Closure, Function};
 use super::native::member;
 use super::operators::{Operator, append, apply, negate, not, number};
@@ -54,10 +54,10 @@ impl Record {
         if let Some(Some(value)) = self.fields.named.get(&*path) {
             return from_value(value);
         }
-        if let Some((schema, row)) = &self.fields.all {
-            if let Some(position) = schema.position(&path) {
-                return from_value(row.get(position));
-            }
+        let computed =
+            self.fields.all.as_ref().and_then(|(schema, row)| Some(row.get(schema.position(&path)?)));
+        if let Some(value) = computed {
+            return from_value(value);
         }
         let is_inside =
             |field: &Arc<str>| field.strip_prefix(&*path).is_some_and(|rest| rest.starts_with('.'));
@@ -113,6 +113,7 @@ fn result(outcome: Outcome<Value>) -> RhaiResult {
     outcome.map(|value| from_value(&value)).map_err(thrown)
 }
 
+#[allow(clippy::boxed_local, clippy::unnecessary_box_returns)] // both sides of this meet boxes
 fn thrown(stop: Box<Stop>) -> Box<EvalAltResult> {
     Box::new(EvalAltResult::ErrorRuntime(Dynamic::from(Thrown(*stop)), Position::NONE))
 }
@@ -181,7 +182,20 @@ fn item(list: &Value, index: i64) -> Outcome<Value> {
 
 fn call(function: &Function, args: &[Dynamic]) -> RhaiResult {
     let args: Vec<Cow<'_, Value>> = args.iter().map(|arg| Cow::Owned(to_value(arg))).collect();
+    if !charge(args.iter().map(|arg| work(arg)).sum()) {
+        return result(limit(TOO_MANY));
+    }
     result(with_context(|context| function.call(context, &args)))
+}
+
+/// Steps a large argument counts as.
+fn work(value: &Value) -> u32 {
+    let size = match value {
+        Value::List(items) => items.len() / 10,
+        Value::Text(text) => text.len() / 1_000,
+        _ => 0,
+    };
+    u32::try_from(size).unwrap_or(u32::MAX)
 }
 
 fn register_values(engine: &mut Engine, function: &'static Function) {

@@ -46,7 +46,7 @@ impl Engine {
         engine.set_max_string_size(MAX_TEXT);
         engine.set_max_array_size(MAX_ITEMS);
         engine.set_max_map_size(MAX_ITEMS);
-        engine.on_progress(|_| if exchange::step() { None } else { Some(Dynamic::UNIT) });
+        engine.on_progress(|_| if exchange::charge(1) { None } else { Some(Dynamic::UNIT) });
         // `null` is a reserved word of the parser. A single word never fails to register.
         let null = engine.register_custom_syntax(["null"], false, |_, _| Ok(Dynamic::UNIT));
         debug_assert!(null.is_ok());
@@ -58,7 +58,7 @@ impl Engine {
     /// Compiles an expression. All its mistakes are returned at once, except that nothing is known about what follows
     /// a syntax error.
     pub fn compile(&self, text: &str, kind: ScriptKind) -> Result<Script, Vec<ExprProblem>> {
-        let ast = self.parse(text).map_err(|problem| vec![problem])?;
+        let ast = self.parse(text).map_err(|problem| vec![*problem])?;
         let analysis = analyse(text, kind, &ast);
         if !analysis.problems.is_empty() {
             return Err(analysis.problems);
@@ -68,24 +68,24 @@ impl Engine {
         Ok(Script(Arc::new(Compiled { text: Arc::from(text), kind, analysis, native, general })))
     }
 
-    fn parse(&self, text: &str) -> Result<AST, ExprProblem> {
+    fn parse(&self, text: &str) -> Result<AST, Box<ExprProblem>> {
         if text.len() > MAX_LENGTH {
             let problem = ExprProblem::new("E401", "the expression is too long", 0..text.len());
-            return Err(problem.help("an expression has at most 20 000 characters"));
+            return Err(Box::new(problem.help("an expression has at most 20 000 characters")));
         }
         if nesting(text) > MAX_NESTING {
-            return Err(too_nested(text));
+            return Err(Box::new(too_nested(text)));
         }
         // The parser has `unreachable!` in places that text from outside might reach.
         let parsed: std::thread::Result<Result<AST, ParseError>> =
             catch_unwind(AssertUnwindSafe(|| self.0.compile_expression(text)));
         match parsed {
             Ok(Ok(ast)) => Ok(ast),
-            Ok(Err(error)) => Err(explain(text, &error)),
+            Ok(Err(error)) => Err(Box::new(explain(text, &error))),
             Err(_) => {
                 tracing::error!("bug: the parser of expressions panicked");
                 let problem = ExprProblem::new("E401", "the expression cannot be read", 0..text.len());
-                Err(problem.note("this is a bug in sfsync: the parser failed on this text"))
+                Err(Box::new(problem.note("this is a bug in sfsync: the parser failed on this text")))
             }
         }
     }

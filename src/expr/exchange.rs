@@ -18,7 +18,9 @@ use super::Context;
 use super::stop::{Outcome, limit, misfit};
 
 /// Steps of the engine per evaluation (language, 5.5).
-pub(super) const MAX_OPERATIONS: u32 = 50_000;
+const MAX_OPERATIONS: u32 = 50_000;
+/// What is said when there have been more.
+pub(super) const TOO_MANY: &str = "stopped after 50 000 operations";
 /// Rounds of questions and answers; each can only be needed by an answer of the one before.
 const MAX_ROUNDS: usize = 32;
 
@@ -109,11 +111,11 @@ pub(super) fn variable(name: &str) -> Option<Dynamic> {
     })
 }
 
-/// Counts a step of the engine. False when there have been too many: closures count into the same number.
-pub(super) fn step() -> bool {
+/// Counts steps. False when there have been too many: closures count into the same number.
+pub(super) fn charge(steps: u32) -> bool {
     CURRENT.with_borrow(|current| {
         current.as_ref().is_none_or(|exchange| {
-            exchange.operations.set(exchange.operations.get() + 1);
+            exchange.operations.set(exchange.operations.get().saturating_add(steps));
             exchange.operations.get() <= MAX_OPERATIONS
         })
     })

@@ -10,7 +10,7 @@ use super::Inputs;
 use super::bound::{Bound, Place, inside, row_of};
 use super::chain::byte_of_position;
 use super::dynamic::{Record, Thrown, from_value, to_value};
-use super::exchange::{MAX_OPERATIONS, Variables, run};
+use super::exchange::{TOO_MANY, Variables, run};
 use super::operators::condition;
 use super::script::{Compiled, Var};
 use super::stop::{Outcome, Stop, limit, misfit};
@@ -72,6 +72,7 @@ fn record(var: Var, compiled: &Compiled, bound: &Bound, inputs: &Inputs<'_>) -> 
 }
 
 /// What an error of the engine means. Its own texts may hold values, so none of them is passed on.
+#[allow(clippy::unnecessary_box_returns)] // outcomes hold boxes
 fn stop(text: &str, error: &EvalAltResult) -> Box<Stop> {
     let inner = innermost(error);
     let position = match inner.position() {
@@ -83,10 +84,7 @@ fn stop(text: &str, error: &EvalAltResult) -> Box<Stop> {
             Some(Thrown(stop)) => return Box::new(stop.at(position)),
             None => misfit::<()>("the expression cannot be evaluated"),
         },
-        EvalAltResult::ErrorTerminated(..) | EvalAltResult::ErrorTooManyOperations(_) => {
-            let thousands = MAX_OPERATIONS / 1_000;
-            limit(format!("stopped after {thousands} 000 operations"))
-        }
+        EvalAltResult::ErrorTerminated(..) | EvalAltResult::ErrorTooManyOperations(_) => limit(TOO_MANY),
         EvalAltResult::ErrorStackOverflow(_) => limit("stopped: nested deeper than 32 levels"),
         EvalAltResult::ErrorDataTooLarge(..) => {
             limit("stopped: a text of more than 1 MiB or a list of more than 1 000 items")

@@ -10,10 +10,13 @@ use super::scan::{Kind, Piece, byte_of, pieces, unclosed};
 /// `if 1 { … }`
 pub(super) const NO_CONDITION: &str = "this is never true or false, compare it with something";
 
+/// Looks for one kind of mistake.
+type Rule = fn(&str, &[Piece]) -> Option<ExprProblem>;
+
 /// Turns the parser's error into the problem to report.
 pub(super) fn explain(text: &str, error: &ParseError) -> ExprProblem {
     let pieces = pieces(text);
-    let rules: [fn(&str, &[Piece]) -> Option<ExprProblem>; 8] =
+    let rules: [Rule; 8] =
         [empty, single_quotes, open_text, keyword, words_for_signs, ternary, assignment, wrong_sign];
     let first = rules.iter().filter_map(|rule| rule(text, &pieces)).min_by_key(|problem| problem.start);
     first.or_else(|| bracket(text, &pieces)).unwrap_or_else(|| general(text, &pieces, error))

@@ -31,7 +31,9 @@ mod tests;
 mod walk;
 
 pub use bound::Bound;
+pub use convert::{ConvertError, convert, convertible};
 pub use engine::Engine;
 pub use inputs::{Context, Eval, EvalError, Inputs};
+pub use normal::{NormalForm, normalise};
 pub use problem::{ExprProblem, TextFix};
 pub use script::{FieldUse, Script, ScriptKind, Var};

@@ -61,13 +61,11 @@ pub fn normalise(value: &Value, form: NormalForm, region: Option<&str>) -> Value
         NormalForm::Phone => phone(&text, region),
         NormalForm::PlainText => Some(plain_text(&text)).filter(|text| !text.is_empty()),
     }));
-    match normal {
-        Ok(normal) => normal.map_or(Value::Null, Value::from),
-        Err(_) => {
-            tracing::error!(form = form.name(), "bug: a normal form panicked; the value is taken as written");
-            value.clone()
-        }
-    }
+    let Ok(normal) = normal else {
+        tracing::error!(form = form.name(), "bug: a normal form panicked; the value is taken as written");
+        return value.clone();
+    };
+    normal.map_or(Value::Null, Value::from)
 }
 
 /// Whether two values are the same, in a normal form if the row has one.

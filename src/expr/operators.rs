@@ -125,10 +125,10 @@ pub(crate) fn condition(value: &Value) -> Outcome<bool> {
 
 /// A number in the shape that is easiest to use: whole numbers as integers.
 pub(crate) fn number(value: Decimal) -> Value {
-    if value.scale() == 0 || value.fract().is_zero() {
-        if let Some(whole) = value.to_i64() {
-            return Value::Int(whole);
-        }
+    if (value.scale() == 0 || value.fract().is_zero())
+        && let Some(whole) = value.to_i64()
+    {
+        return Value::Int(whole);
     }
     Value::Decimal(value)
 }
@@ -155,10 +155,7 @@ fn add(left: &Value, right: &Value, context: &dyn Context) -> Outcome<Value> {
             Ok(text.into())
         }
         (Value::List(a), Value::List(b)) => {
-            if a.len() + b.len() > MAX_ITEMS {
-                return limit("a list of more than 1 000 items");
-            }
-            Ok(Value::List(a.iter().chain(b.iter()).cloned().collect()))
+            within_limits(Value::List(a.iter().chain(b.iter()).cloned().collect()))
         }
         (Value::Date(_) | Value::DateTime(_), Value::Int(days)) => move_days(left, *days, context),
         (Value::Int(days), Value::Date(_) | Value::DateTime(_)) => move_days(right, *days, context),
@@ -265,8 +262,9 @@ pub(crate) fn order(left: &Value, right: &Value, context: &dyn Context) -> Outco
         (Value::Bool(a), Value::Bool(b)) => a.cmp(b),
         (Value::Time(a), Value::Time(b)) => a.cmp(b),
         (Value::DateTime(a), Value::DateTime(b)) => a.cmp(b),
-        (Value::Date(_), Value::Text(text)) => return order_with_text(left, text, context),
-        (Value::DateTime(_), Value::Text(text)) => return order_with_text(left, text, context),
+        (Value::Date(_) | Value::DateTime(_), Value::Text(text)) => {
+            return order_with_text(left, text, context);
+        }
         (Value::Text(text), Value::Date(_) | Value::DateTime(_)) => {
             return order_with_text(right, text, context).map(|order| order.map(Ordering::reverse));
         }
@@ -316,6 +314,27 @@ pub(crate) fn append(text: &mut String, value: &Value) -> Outcome<()> {
         other => write_display(text, other),
     }
     if text.len() > MAX_TEXT { limit("a text of more than 1 MiB") } else { Ok(()) }
+}
+
+/// Holds a new value against the limits of size.
+pub(crate) fn within_limits(value: Value) -> Outcome<Value> {
+    match &value {
+        Value::Text(text) if text.len() > MAX_TEXT => limit("a text of more than 1 MiB"),
+        Value::List(items) if items.len() > MAX_ITEMS => limit("a list of more than 1 000 items"),
+        Value::List(items) if items.iter().map(weight).sum::<usize>() > MAX_TEXT => {
+            limit("a list with more than 1 MiB of text")
+        }
+        _ => Ok(value),
+    }
+}
+
+/// Bytes of text in a value.
+pub(crate) fn weight(value: &Value) -> usize {
+    match value {
+        Value::Text(text) => text.len(),
+        Value::List(items) => items.iter().map(weight).sum(),
+        _ => 0,
+    }
 }
 
 fn write_display(text: &mut String, value: &impl std::fmt::Display) {

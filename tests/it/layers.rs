@@ -15,7 +15,10 @@ fn table() -> BTreeMap<&'static str, Vec<&'static str>> {
     table.insert("sync", vec!["model", "diag", "expr", "plan"]);
     table.insert("connect", vec!["model", "diag", "expr", "spec"]);
     table.insert("store", vec!["model", "diag"]);
-    table.insert("runtime", vec!["model", "diag", "expr", "spec", "plan", "sync", "connect", "store", "telemetry"]);
+    table.insert(
+        "runtime",
+        vec!["model", "diag", "expr", "spec", "plan", "sync", "connect", "store", "telemetry"],
+    );
     table.insert("telemetry", vec!["model", "diag", "spec"]);
     table.insert("serve", vec!["model", "diag", "runtime"]);
     table.insert("cli", vec!["model", "diag", "spec", "runtime", "serve", "telemetry"]);
@@ -76,7 +79,8 @@ fn every_import_follows_the_layer_table() {
         let Some(allowed) = table.get(module.as_str()) else { continue };
         let text = fs::read_to_string(&file).unwrap();
         for import in imports(&text) {
-            if table.contains_key(import.as_str()) && import != module && !allowed.contains(&import.as_str()) {
+            if table.contains_key(import.as_str()) && import != module && !allowed.contains(&import.as_str())
+            {
                 wrong.push(format!("{}: {module} imports {import}", relative.display()));
             }
         }
@@ -94,7 +98,10 @@ fn every_import_follows_the_layer_table() {
 fn the_document_quotes_the_same_table() {
     let document = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("ARCHITECTURE.md")).unwrap();
     for (module, allowed) in table() {
-        let row = format!("| `{module}` | {} |", allowed.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(" "));
+        let row = format!(
+            "| `{module}` | {} |",
+            allowed.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(" ")
+        );
         assert!(document.contains(&row), "ARCHITECTURE.md lacks the row {row}");
     }
 }

@@ -1,8 +1,10 @@
 //! The control interface over HTTP.
 
+use std::time::Duration;
+
 use reqwest::Method;
 use serde_json::{Value, json};
-use sfsync_sandbox::{FaultKind, ResourceKind};
+use sfsync_sandbox::{FaultKind, OrgConfig, Population, ResourceKind, SandboxConfig};
 
 use crate::rig::{Rig, query_path};
 
@@ -88,7 +90,8 @@ async fn generated_records_and_random_edits() {
     let rig = Rig::start().await;
     let counts = json!({ "accounts": 20, "opportunities": 40 });
     assert_eq!(control(&rig, Method::POST, "generate", Some(counts)).await.0, 204);
-    assert_eq!(rig.sandbox.org().record_count("Opportunity"), Some(40));
+    let all = rig.get_json("queryAll?q=SELECT+COUNT()+FROM+Opportunity").await;
+    assert_eq!(all["totalSize"], 40);
     control(&rig, Method::POST, "clock", Some(json!({ "advance_seconds": 3_600 }))).await;
     let edits = json!({ "seed": 5, "count": 30 });
     assert_eq!(control(&rig, Method::POST, "edits", Some(edits)).await.0, 204);
@@ -97,4 +100,31 @@ async fn generated_records_and_random_edits() {
     assert!(changed["totalSize"].as_u64().unwrap() > 0);
     let unknown = control(&rig, Method::POST, "generate", Some(json!({ "unicorns": 1 }))).await;
     assert_eq!(unknown.0, 400);
+}
+
+#[tokio::test]
+async fn what_is_hidden_is_missing() {
+    let rig = Rig::start().await;
+    let rules = json!([{ "hide_field": ["Account", "Phone"] }, { "hide_object": "Contact" }]);
+    assert_eq!(control(&rig, Method::POST, "visibility", Some(rules)).await.0, 204);
+    assert_eq!(rig.query("SELECT Phone FROM Account").await.1[0]["errorCode"], "INVALID_FIELD");
+    assert_eq!(rig.query("SELECT Id FROM Contact").await.1[0]["errorCode"], "INVALID_TYPE");
+    assert_eq!(rig.get("sobjects/Contact/describe").await.status(), 404);
+    assert_eq!(control(&rig, Method::POST, "visibility", Some(json!([]))).await.0, 204);
+    assert_eq!(rig.query("SELECT Phone FROM Account").await.0, 200);
+}
+
+#[tokio::test]
+async fn an_org_can_live_by_itself() {
+    let org = OrgConfig { now: None, ..OrgConfig::default() };
+    let config = SandboxConfig { org, population: Some(Population::around(20)), ..SandboxConfig::default() };
+    let rig = Rig::with(config).await;
+    let (_, before) = rig.sandbox.org().changes_since(0);
+    rig.sandbox.live(400.0);
+    let edited = async || {
+        while rig.sandbox.org().changes_since(before).0.is_empty() {
+            rig.get_json("limits").await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(20), edited()).await.unwrap();
 }

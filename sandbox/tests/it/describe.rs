@@ -59,3 +59,21 @@ async fn updated_and_deleted() {
     let bad = rig.json(Method::GET, "sobjects/Account/updated?start=now&end=then", None).await;
     assert_eq!((bad.0, &bad.1[0]["errorCode"]), (400, &json!("INVALID_REPLICATION_DATE")));
 }
+
+#[tokio::test]
+async fn a_record_type_offers_its_own_stages() {
+    let rig = Rig::start().await;
+    let soql = "SELECT Id FROM RecordType WHERE SobjectType = 'Opportunity' ORDER BY DeveloperName";
+    let types = rig.query(soql).await.1;
+    let mut offers = Vec::new();
+    for record_type in types["records"].as_array().unwrap() {
+        let id = record_type["Id"].as_str().unwrap();
+        let path = format!("ui-api/object-info/Opportunity/picklist-values/{id}");
+        let all = rig.get_json(&path).await;
+        let stages = rig.get_json(&format!("{path}/StageName")).await;
+        assert_eq!(all["picklistFieldValues"]["StageName"], stages);
+        offers.push(stages["values"].clone());
+    }
+    assert!(offers.len() >= 2 && offers[0] != offers[1]);
+    assert_eq!(rig.get("ui-api/object-info/Opportunity/picklist-values/012Hq0000000zzz").await.status(), 404);
+}

@@ -3,8 +3,9 @@
 use jiff::SignedDuration;
 use reqwest::Method;
 use serde_json::{Value, json};
+use sfsync_sandbox::{Customization, OAuthClient, OrgConfig, SandboxConfig};
 
-use crate::rig::{Rig, header};
+use crate::rig::{Rig, config, header};
 
 #[tokio::test]
 async fn a_record_from_create_to_delete() {
@@ -82,23 +83,41 @@ async fn methods_bodies_and_ids_that_do_not_fit() {
 
 #[tokio::test]
 async fn a_key_finds_one_several_or_none() {
-    let rig = Rig::start().await;
-    rig.add_accounts(2);
-    let (status, created) = rig
-        .json(Method::PATCH, "sobjects/Account/Name/O'Neill", Some(json!({ "BillingCity": "Cork" })))
-        .await;
-    assert_eq!((status, &created["created"]), (201, &json!(true)));
-    let (status, updated) = rig
-        .json(Method::PATCH, "sobjects/Account/Name/O'Neill", Some(json!({ "BillingCity": "Dublin" })))
-        .await;
+    let fields =
+        "fields: { Account: { Code__c: { type: text, length: 40, label: Code, external_id: true } } }";
+    let org =
+        OrgConfig { customizations: vec![Customization::parse("test", fields).unwrap()], ..config().org };
+    let rig = Rig::with(SandboxConfig { org, ..config() }).await;
+    let path = "sobjects/Account/Code__c/O'Neill";
+    let upsert = async |body: Value| rig.json(Method::PATCH, path, Some(body)).await;
+    let (status, created) = upsert(json!({ "Name": "O'Neill", "BillingCity": "Cork" })).await;
+    assert_eq!((status, &created["created"]), (201, &json!(true)), "{created}");
+    let (status, updated) = upsert(json!({ "BillingCity": "Dublin" })).await;
     assert_eq!((status, &updated["created"], &updated["id"]), (200, &json!(false), &created["id"]));
-    assert_eq!(rig.get_json("sobjects/Account/Name/O'Neill").await["BillingCity"], "Dublin");
-    rig.json(Method::POST, "sobjects/Account", Some(json!({ "Name": "O'Neill" }))).await;
-    assert_eq!(rig.get("sobjects/Account/Name/O'Neill").await.status(), 300);
-    assert_eq!(rig.get("sobjects/Account/Name/nobody").await.status(), 404);
+    let read = rig.get_json(path).await;
+    assert_eq!((&read["BillingCity"], &read["Code__c"]), (&json!("Dublin"), &json!("O'Neill")));
+    rig.json(Method::POST, "sobjects/Account", Some(json!({ "Name": "second", "Code__c": "O'Neill" }))).await;
+    let several = rig.json(Method::GET, path, None).await;
+    assert_eq!((several.0, several.1.as_array().unwrap().len()), (300, 2));
+    assert_eq!(rig.get("sobjects/Account/Code__c/nobody").await.status(), 404);
     let (status, error) = rig.json(Method::GET, "sobjects/Account/Nothing__c/1", None).await;
     assert_eq!(
         (status, &error[0]["message"]),
         (404, &json!("Provided external ID field does not exist or is not accessible: Nothing__c"))
     );
+}
+
+#[tokio::test]
+async fn a_record_carries_the_user_who_wrote_it() {
+    let rig = Rig::start().await;
+    let org = rig.sandbox.org();
+    let other =
+        org.users().into_iter().find(|user| user.is_active && user.id != org.integration_user()).unwrap();
+    rig.sandbox.clients().register(OAuthClient::new("other", "secret").run_as(other.username));
+    let form = [("grant_type", "client_credentials"), ("client_id", "other"), ("client_secret", "secret")];
+    let token = rig.token_request(&form).await.1["access_token"].as_str().unwrap().to_owned();
+    let rig = Rig { token, ..rig };
+    let created = rig.json(Method::POST, "sobjects/Account", Some(json!({ "Name": "Acme" }))).await.1;
+    let record = rig.get_json(&format!("sobjects/Account/{}", created["id"].as_str().unwrap())).await;
+    assert_eq!(record["LastModifiedById"], other.id.to_string());
 }

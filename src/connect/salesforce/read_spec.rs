@@ -53,7 +53,8 @@ pub struct ReadSpec {
     pub filter: Option<String>,
     /// Deletes matter: changes are read by queryAll.
     pub deletes: bool,
-    /// Records that changed and do not pass the filter are reported as `Left`. Costs one more call for every 400 changed records.
+    /// Records that changed and do not pass the filter are reported as `Left`, with their row. Costs a call for every 400 changed
+    /// records, and reads all that changed instead of what passes.
     pub leavers: bool,
     /// What the first load brings.
     pub load: LoadScope,

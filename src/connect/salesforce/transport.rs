@@ -143,12 +143,18 @@ impl Opened {
     /// What a bad answer says. A body that cannot be read leaves the status to decide.
     pub(super) async fn refusal(mut self) -> ConnectError {
         let status = self.response.status().as_u16();
+        let retry_after =
+            self.header("retry-after").and_then(|text| text.parse().ok()).map(Duration::from_secs);
         let body = tokio::time::timeout(Duration::from_secs(10), self.collect(MAX_REFUSAL)).await;
         let faults = match body {
             Ok(Ok(body)) => parse_body(&body),
             _ => Vec::new(),
         };
-        request_error(status, &faults)
+        let mut error = request_error(status, &faults);
+        if error.class == Class::TRANSIENT {
+            error.class = Class::Transient { retry_after };
+        }
+        error
     }
 }
 

@@ -19,11 +19,8 @@ struct Entry {
 
 /// Asks the org (the list is not counted) and chooses. Gives the path of the data services.
 pub(super) async fn choose(client: &Client) -> Result<String, ConnectError> {
-    let answer = client.send(&Call::get("/services/data/", Purpose::Control)).await?;
-    let entries: Vec<Entry> = serde_json::from_slice(&answer.body).map_err(|cause| {
-        ConnectError::new("R110", Class::TRANSIENT, "the list of API versions cannot be read")
-            .caused_by(cause)
-    })?;
+    let call = Call::get("/services/data/", Purpose::Control);
+    let entries: Vec<Entry> = client.read(&call, |answer| serde_json::from_slice(&answer.body)).await?;
     let known: Vec<(u16, u16)> = entries.iter().filter_map(|entry| parse(&entry.version)).collect();
     pick(&known, client.config().api_version.as_deref())
         .map(|(major, minor)| format!("/services/data/v{major}.{minor}"))

@@ -6,6 +6,6 @@ family_pages! {
     "E403", "unknown function", "`sfsync explain functions` lists them all with examples.";
     "E404", "a function is called with the wrong number of arguments", "The message shows the form and an example.";
     "E405", "an expression cannot change anything", "`=` assigns; to compare write `==`.";
-    "E406", "the expression reads a field that does not exist", "The name after `record.`, `other.` or `old.` is no field of that side.";
+    "E406", "a whole record where a value is needed", "`record`, `other` and `old` have fields; name one of them. A field that does not exist is E302.";
     "E407", "a computed field name needs `select`", "`record[…]` with a computed name cannot be known before running; list the fields under `salesforce: { select: […] }`.";
 }

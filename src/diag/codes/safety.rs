@@ -6,6 +6,7 @@ family_pages! {
     "E503", "the field is protected", "The owner of the connection decided that no pipeline writes this field.";
     "E504", "the change needs a new generation", "Links were made with the old `match`, object, resource or connection and could now mean something else. Increase `generation` to drop them and link again; nothing is deleted.";
     "E505", "an inline test fails", "The version on disk is not taken over while one of its tests fails; the last good version keeps running.";
+    "E506", "`archive` does not say what it sets", "The side needs `archive:` with the fields and values that mark a record as archived.", "archive: { status: archived }";
     "E601", "a secret is not set", "The environment variable or file that the connection refers to is not there for the daemon.";
     "W602", "a secret is written in the file", "Everyone with access to the file can read it. Refer to it instead.", "token: ${env:TOKEN}";
     "E603", "the org is not of the kind the file says", "`environment` is compared with the org after sign-in, so that nobody connects production by mistake.";

@@ -12,5 +12,12 @@ family_pages! {
     "E309", "the table does not exist", "Create it with the statement in the message, or let sfsync do it: `create_tables: true` on the connection.";
     "E310", "the table has no such column", "Add it with the statement in the message, or let sfsync do it: `create_tables: true` on the connection.";
     "E311", "the table has no usable key", "A record must be found again: the table needs a primary key of one column, or `key:` on the resource.";
-    "W312", "checked without the schema", "The system was never reached, so fields and types could not be checked. Run `sfsync check --online`.";
+    "E312", "the object cannot be queried", "The API offers no queries for it; sync an object that holds the same data.";
+    "E313", "the integration user may not do that", "Give the user's permission set the right on the object, or remove the operation.";
+    "E314", "`backfill.by` is no date", "`last` counts back from now on a date or date-time field.", "backfill: { last: 6 months, by: CreatedDate }";
+    "E315", "the object has no date of change", "Without SystemModstamp, LastModifiedDate or CreatedDate nothing tells what changed; set `poll: off` and let `reconcile` compare everything.";
+    "E316", "the value does not fit the field", "A constant, a default, a value of a filter or of `values` must be of the kind of its field.";
+    "E317", "the field cannot stand in a query", "Salesforce does not filter by long text, by virtual fields and by some others. Use `filter` with an expression.";
+    "E318", "`LinkedEntityId` needs a `lookup`", "A note is found through the record it hangs on; the lookup says on which records notes are searched.";
+    "E320", "the path goes up more than five parents", "Salesforce follows up to five parents in a query.";
 }

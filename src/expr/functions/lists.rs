@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 
 use crate::expr::Context;
-use crate::expr::operators::{condition, equal, order};
-use crate::expr::stop::{Outcome, misfit};
+use crate::expr::operators::{MAX_TEXT, condition, equal, order, weight};
+use crate::expr::stop::{Outcome, limit, misfit};
 use crate::model::Value;
 
 use super::{Args, Body, Function, arg, list_arg, wrong};
@@ -52,12 +52,7 @@ pub(super) const TABLE: &[Function] = &[
 ];
 
 const fn closure(signature: &'static str, doc: &'static str, closure: Closure) -> Function {
-    Function::new(GROUP, signature, doc, (2, 2), unused).body_is(Body::Closure(closure))
-}
-
-/// Closures are called by the evaluator, see [`Closure::apply`].
-fn unused(_: &dyn Context, _: Args<'_>) -> Outcome<Value> {
-    Ok(Value::Null)
+    Function::with_body(GROUP, signature, doc, (2, 2), Body::Closure(closure))
 }
 
 impl Closure {
@@ -83,7 +78,19 @@ impl Closure {
         };
         let mut holds = |item: &Value| call(item).and_then(|answer| condition(&answer));
         match self {
-            Self::Map => items.iter().map(call).collect::<Outcome<_>>().map(Value::List),
+            Self::Map => {
+                let mut made = Vec::with_capacity(items.len());
+                let mut bytes = 0;
+                for item in items.iter() {
+                    let value = call(item)?;
+                    bytes += weight(&value);
+                    if bytes > MAX_TEXT {
+                        return limit("a list with more than 1 MiB of text");
+                    }
+                    made.push(value);
+                }
+                Ok(Value::List(made.into()))
+            }
             Self::Filter => {
                 let mut kept = Vec::new();
                 for item in items.iter() {

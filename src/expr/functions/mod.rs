@@ -25,8 +25,8 @@ use rust_decimal::prelude::ToPrimitive;
 use crate::model::Value;
 
 use super::Context;
-use super::operators::{MAX_ITEMS, MAX_TEXT, append, as_decimal};
-use super::stop::{Outcome, limit, misfit};
+use super::operators::{append, as_decimal, within_limits};
+use super::stop::{Outcome, misfit};
 
 pub(crate) use lists::Closure;
 pub(crate) use people::{domain, email, phone};
@@ -130,7 +130,17 @@ impl Function {
         signature: &'static str,
         doc: &'static str,
         arity: (usize, usize),
-        body: Call,
+        call: Call,
+    ) -> Self {
+        Self::with_body(group, signature, doc, arity, Body::Values(call))
+    }
+
+    const fn with_body(
+        group: &'static str,
+        signature: &'static str,
+        doc: &'static str,
+        arity: (usize, usize),
+        body: Body,
     ) -> Self {
         Self {
             name: before_parenthesis(signature),
@@ -141,7 +151,7 @@ impl Function {
             arity,
             takes_null: false,
             literal: None,
-            body: Body::Values(body),
+            body,
         }
     }
 
@@ -159,11 +169,6 @@ impl Function {
         self.literal = Some(check);
         self
     }
-
-    const fn body_is(mut self, body: Body) -> Self {
-        self.body = body;
-        self
-    }
 }
 
 const fn before_parenthesis(signature: &'static str) -> &'static str {
@@ -173,14 +178,6 @@ const fn before_parenthesis(signature: &'static str) -> &'static str {
         at += 1;
     }
     signature.split_at(at).0
-}
-
-fn within_limits(value: Value) -> Outcome<Value> {
-    match &value {
-        Value::Text(text) if text.len() > MAX_TEXT => limit("a text of more than 1 MiB"),
-        Value::List(items) if items.len() > MAX_ITEMS => limit("a list of more than 1 000 items"),
-        _ => Ok(value),
-    }
 }
 
 /// The argument as text: numbers are taken as they are written.

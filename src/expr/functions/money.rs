@@ -20,16 +20,15 @@ pub(super) const TABLE: &[Function] = &[
     )
     .examples(&[("money(19.999)", "20"), ("money(19.994)", "19.99"), (r#"money(1234.5, "JPY")"#, "1235")])
     .literal(|argument, text| if argument == 1 { currency_literal(text) } else { Ok(()) }),
-    Function::new(
+    Function::with_body(
         GROUP,
         "currency_of(record)",
         "The `CurrencyIsoCode` of the record, or the org's own currency.",
         (1, 1),
-        currency_of,
+        Body::Record("CurrencyIsoCode", |context, args| Ok(currency_of(context, args))),
     )
     .examples(&[("currency_of(record)", r#""EUR""#)])
-    .with_null()
-    .body_is(Body::Record("CurrencyIsoCode", currency_of)),
+    .with_null(),
     Function::new(
         GROUP,
         "convert(number, from, to)",
@@ -67,10 +66,10 @@ fn money(context: &dyn Context, args: Args<'_>) -> Outcome<Value> {
 }
 
 /// The argument is the field of the record, see [`Body::Record`].
-fn currency_of(context: &dyn Context, args: Args<'_>) -> Outcome<Value> {
+fn currency_of(context: &dyn Context, args: Args<'_>) -> Value {
     match args.first().map(AsRef::as_ref) {
-        Some(Value::Text(iso)) if !iso.trim().is_empty() => Ok(Value::Text(iso.clone())),
-        _ => Ok(context.org_currency().into()),
+        Some(Value::Text(iso)) if !iso.trim().is_empty() => Value::Text(iso.clone()),
+        _ => context.org_currency().into(),
     }
 }
 

@@ -42,7 +42,7 @@ pub(super) const TABLE: &[Function] = &[
     )
     .examples(&[(r#"join(["a", null, "b"], ", ")"#, r#""a, b""#)]),
     Function::new(GROUP, "truncate(text, length)", "At most this many characters.", (2, 2), truncate)
-        .examples(&[(r#"truncate("Example", 4)"#, r#""Exam""#)]),
+        .examples(&[(r#"truncate("Example", 4)"#, r#""Exam""#), (r#"truncate("Åbö", 2)"#, r#""Åb""#)]),
     Function::new(
         GROUP,
         "contains(text, part)",
@@ -88,7 +88,7 @@ pub(super) const TABLE: &[Function] = &[
         "is_blank(x)",
         "True for null, empty text, spaces and an empty list.",
         (1, 1),
-        is_blank,
+        |_, args| Ok(Value::Bool(args.first().is_none_or(|value| value.is_blank()))),
     )
     .examples(&[(r#"is_blank("  ")"#, "true"), ("is_blank(null)", "true"), ("is_blank(0)", "false")])
     .with_null(),
@@ -163,7 +163,10 @@ fn truncate(_: &dyn Context, args: Args<'_>) -> Outcome<Value> {
     if text.len() <= length {
         return Ok(text.as_ref().into());
     }
-    let end = text.char_indices().nth(length).map_or(text.len(), |(at, _)| at);
+    let end = match text.get(..length).filter(|start| start.is_ascii()) {
+        Some(_) => length,
+        None => text.char_indices().nth(length).map_or(text.len(), |(at, _)| at),
+    };
     Ok(text[..end].into())
 }
 
@@ -210,8 +213,8 @@ fn pad(_: &dyn Context, args: Args<'_>) -> Outcome<Value> {
         None => "0".into(),
     };
     let missing = length.saturating_sub(text.chars().count());
-    let filled: String = filler.chars().take(1).cycle().take(missing).chain(text.chars()).collect();
-    Ok(filled.into())
+    let padded: String = filler.chars().take(1).cycle().take(missing).chain(text.chars()).collect();
+    Ok(padded.into())
 }
 
 fn to_text(_: &dyn Context, args: Args<'_>) -> Outcome<Value> {
@@ -219,10 +222,6 @@ fn to_text(_: &dyn Context, args: Args<'_>) -> Outcome<Value> {
     let mut text = String::new();
     append(&mut text, value)?;
     Ok(text.into())
-}
-
-fn is_blank(_: &dyn Context, args: Args<'_>) -> Outcome<Value> {
-    Ok(Value::Bool(args.first().is_none_or(|value| value.is_blank())))
 }
 
 fn regex_literal(argument: usize, text: &str) -> Result<(), String> {

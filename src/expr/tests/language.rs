@@ -68,7 +68,7 @@ fn examples_of_the_language() {
         (r#"linked("accounts", "001M000000qfPyS") ?? 0"#, "17"),
         (r#"["001M000000qfPyS", "x"].map(|id| linked("accounts", id))"#, "[17, null]"),
         (r#"["EUR"].map(|c| convert(10, c, "SEK"))"#, "[112]"),
-        (r#"#{name: record.Name, n: 1}"#, r#"{"n":1,"name":"Acme"}"#),
+        (r"#{name: record.Name, n: 1}", r#"{"n":1,"name":"Acme"}"#),
         (r#"[1, "a", null]"#, r#"[1, "a", null]"#),
         ("\"Sales\" in record.Tags", "false"),
         ("\"Beta\" in record.Tags", "true"),
@@ -196,6 +196,14 @@ fn errors_have_a_place_and_no_values() {
 }
 
 #[test]
+fn an_expression_may_have_several_lines() {
+    let text = "if record.Active {\n  // yes\n  record.Name\n} else {\n  null\n}\n";
+    assert_eq!(shown(&eval(text)), r#""Acme""#);
+    let found = problems("if record.Active {\n  nmae\n} else { 1 }\n");
+    assert_eq!((found[0].start, found[0].end), (21, 25));
+}
+
+#[test]
 fn control() {
     table(&[
         ("if value == \"Value\" { skip(`no ${record.Name}`) }", "skip: no Acme"),
@@ -215,6 +223,11 @@ fn limits() {
         ("pad(\"x\", 2000000)", "R401: a text of more than 1 MiB"),
         ("replace(pad(\"x\", 1000000), \"0\", \"00\")", "R401: a text of more than 1 MiB"),
         ("pad(\"x\", 1000000) + pad(\"x\", 1000000)", "R401: a text of more than 1 MiB"),
+        ("[1,2,3].map(|x| pad(x, 600000))", "R401: a list with more than 1 MiB of text"),
+        (
+            "split(pad(\"x\", 900, \";\"), \";\").map(|x| unique(split(pad(\"x\", 900, \";\"), \";\")))",
+            "R401: stopped after 50 000 operations",
+        ),
         ("split(pad(\"x\", 2000, \";\"), \";\")", "R401: a list of more than 1 000 items"),
     ]);
     let nested = format!("{}1{}", "(".repeat(40), ")".repeat(40));

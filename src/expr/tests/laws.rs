@@ -8,9 +8,8 @@ use crate::expr::testing::{both, engine, inputs, row, schema};
 use crate::expr::{Eval, ScriptKind};
 use crate::model::{Row, Value};
 
-/// Expressions from the pieces people use, well-formed but of any sense.
-fn expression() -> impl Strategy<Value = String> {
-    let leaf = prop_oneof![
+fn leaf() -> impl Strategy<Value = String> {
+    prop_oneof![
         Just("value".to_owned()),
         Just("null".to_owned()),
         Just("true".to_owned()),
@@ -41,8 +40,12 @@ fn expression() -> impl Strategy<Value = String> {
             prop_oneof![Just("record"), Just("other"), Just("old")]
                 .prop_map(move |var| format!("{var}.{field}"))
         }),
-    ];
-    leaf.prop_recursive(4, 24, 3, |inner| {
+    ]
+}
+
+/// Expressions from the pieces people use, well-formed but of any sense.
+fn expression() -> impl Strategy<Value = String> {
+    leaf().prop_recursive(4, 24, 3, |inner| {
         let pair = (inner.clone(), inner.clone());
         prop_oneof![
             (

@@ -8,6 +8,8 @@ mod removal;
 mod rules;
 mod save;
 
+pub(crate) use content::preview_of;
+
 use jiff::Timestamp;
 
 use super::change_log::{Change, ChangeKind};

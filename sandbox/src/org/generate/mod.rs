@@ -2,6 +2,8 @@
 //! May not use the rules of writes: it fills tables directly. Read [`Population`] first.
 
 mod accounts;
+mod activities;
+mod content;
 mod deals;
 pub(crate) mod edits;
 mod maker;
@@ -69,6 +71,12 @@ pub(crate) fn run(store: &mut Store, setup: &Setup, now: i64, seed: u64, populat
     accounts::contacts(&mut maker, population.contacts);
     accounts::leads(&mut maker, population.leads);
     deals::opportunities(&mut maker, population.opportunities);
+    activities::cases(&mut maker, population.cases);
+    activities::tasks(&mut maker, population.tasks);
+    activities::events(&mut maker, population.events);
+    activities::emails(&mut maker, population.emails);
+    content::notes(&mut maker, population.notes);
+    content::feed_items(&mut maker, population.feed_items);
     accounts::campaign_members(&mut maker, members);
 }
 

@@ -116,6 +116,7 @@ const REFERENCE: &[(u16, &str, &str, Class, Class)] = &[
     (420, "", "", T, T),
     (406, "", "", T, T),
     (429, "", "", T, T),
+    (429, "REQUEST_LIMIT_EXCEEDED", "Too many requests", T, T),
     (418, "", "", P, P),
 ];
 
