@@ -14,7 +14,9 @@ use crate::connect::salesforce::{LoadScope, ReadSpec, SalesforceSource};
 use crate::connect::sql::{SqlConnection, SqlDestination};
 use crate::connect::{ConnectError, Destination, Limit, Source};
 use crate::model::{Class, Clock, ConnectionName, ObjectInfo};
-use crate::plan::{Catalog, Files, Pipeline, RequiredTable, Scope, required};
+use crate::plan::catalog::Catalog;
+use crate::plan::required::{RequiredTable, required};
+use crate::plan::{Files, Pipeline, Scope};
 use crate::spec::ConnectionFile;
 use crate::store::Store;
 
@@ -42,7 +44,7 @@ pub async fn runner(
     let source = source(shop, pipeline, files, catalog).await?;
     let app = destination(shop, pipeline, files, catalog).await?;
     let org = org_facts(shop, pipeline, catalog).await?;
-    shop.store.save_row_set(&pipeline.name, &pipeline.row_set).map_err(state_failed)?;
+    shop.store.save_row_set(&pipeline.name, pipeline.row_set.id, &pipeline.row_set.rows).map_err(state_failed)?;
     let row_sets = shop.store.row_sets(&pipeline.name).map_err(state_failed)?;
     Ok(Runner {
         pipeline: Arc::clone(pipeline),
@@ -160,7 +162,7 @@ async fn org_facts(shop: &Workshop, pipeline: &Pipeline, catalog: &Catalog) -> R
     let known = catalog.org(&pipeline.salesforce.connection).and_then(|org| org.facts.as_ref());
     let mut facts = OrgFacts { currency: known.map(|org| org.currency.clone()).unwrap_or_default(), ..OrgFacts::default() };
     if let Some(client) = shop.world.salesforce(&pipeline.salesforce.connection) {
-        facts.instance_url = client.sign_in().await?.instance_url.to_string();
+        facts.instance_url = client.sign_in().await?.base.to_string();
     }
     Ok(facts)
 }

@@ -11,10 +11,11 @@ use serde::de::DeserializeOwned;
 
 use super::world::{System, World};
 use crate::connect::ConnectError;
-use crate::connect::salesforce::{self, Client};
+use crate::connect::salesforce::Client;
 use crate::connect::sql::{SqlConnection, TableName};
 use crate::model::{ConnectionName, ObjectInfo};
-use crate::plan::{Catalog, DatabaseCatalog, Files, MissingSecret, OrgCatalog};
+use crate::plan::Files;
+use crate::plan::catalog::{Catalog, DatabaseCatalog, MissingSecret, OrgCatalog, OrgFacts};
 use crate::spec::{ConnectionFile, ConnectionKind};
 use crate::store::Store;
 
@@ -120,7 +121,7 @@ async fn org(
 ) -> Result<OrgCatalog, ConnectError> {
     let mut org = before.unwrap_or_default();
     if org.facts.is_none() || again {
-        org.facts = Some(salesforce::facts(client).await?);
+        org.facts = Some(facts(client, file).await?);
     }
     for name in names {
         let known = org.objects.iter().position(|object| object.name.eq_ignore_ascii_case(name));
@@ -128,7 +129,7 @@ async fn org(
         if is_fresh && !again {
             continue;
         }
-        match salesforce::describe(client, name).await? {
+        match described(client, name).await? {
             Some(object) => {
                 known.map(|at| org.objects.remove(at));
                 org.objects.push(object);
@@ -136,13 +137,42 @@ async fn org(
             None => {
                 known.map(|at| org.objects.remove(at));
                 if org.names.is_empty() || again {
-                    org.names = salesforce::object_names(client).await?;
+                    org.names = client.objects().await?.into_iter().map(|object| object.name).collect();
                 }
             }
         }
     }
     tracing::debug!(connection = %file.name, objects = org.objects.len(), "schema is known");
     Ok(org)
+}
+
+/// What the org says about itself. Stops at an org of the wrong kind.
+async fn facts(client: &Client, file: &ConnectionFile) -> Result<OrgFacts, ConnectError> {
+    let check = client.check().await?;
+    if let Some(problem) = check.problem {
+        return Err(problem);
+    }
+    let default_currency = match &file.kind {
+        ConnectionKind::Salesforce(org) => org.default_currency.as_ref().map(|entry| entry.value.clone()),
+        _ => None,
+    };
+    Ok(OrgFacts {
+        id: check.org.id,
+        name: check.org.name,
+        is_sandbox: check.org.is_sandbox,
+        edition: check.org.edition.unwrap_or_default(),
+        multi_currency: false,
+        currency: default_currency.unwrap_or_default(),
+    })
+}
+
+/// An object as the integration user sees it; `None` where there is none, which looks the same as a hidden one.
+pub async fn described(client: &Client, name: &str) -> Result<Option<ObjectInfo>, ConnectError> {
+    match client.describe(name, None).await {
+        Ok(described) => Ok(described.map(|described| described.object)),
+        Err(error) if error.remote.as_deref() == Some("NOT_FOUND") => Ok(None),
+        Err(error) => Err(error),
+    }
 }
 
 fn is_fresh(object: &ObjectInfo, now: Timestamp) -> bool {

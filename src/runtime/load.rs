@@ -9,7 +9,8 @@ use super::tables::Statements;
 use crate::diag::{Diagnostic, Severity, SourceId, SourceMap, Span};
 use crate::expr::Engine;
 use crate::model::{ConnectionName, PipelineName};
-use crate::plan::{Catalog, Compiled, FileOf, Files, Tools, compile_all};
+use crate::plan::catalog::Catalog;
+use crate::plan::{Compiled, FileOf, Files, Tools, compile_all};
 use crate::spec::{self, Parsed};
 
 /// What came of loading a set of texts.
@@ -45,14 +46,14 @@ pub fn parse(texts: &Texts, since: impl Fn(&str) -> Option<Timestamp>) -> Files 
     }
     for (name, file) in &texts.connections {
         let (source, broken) = add(&mut map, file);
+        let parsed = broken.unwrap_or_else(|| spec::read_connection(source, &map, name));
         let name = ConnectionName::from(name.as_str());
-        let parsed = broken.unwrap_or_else(|| spec::read_connection(source, &map, name.clone()));
         files.connections.push(FileOf { name, source, parsed, since: since(&file.path) });
     }
     for (name, file) in &texts.pipelines {
         let (source, broken) = add(&mut map, file);
+        let parsed = broken.unwrap_or_else(|| spec::read_pipeline(source, &map, name));
         let name = PipelineName::from(name.as_str());
-        let parsed = broken.unwrap_or_else(|| spec::read_pipeline(source, &map, name.clone()));
         files.pipelines.push(FileOf { name, source, parsed, since: since(&file.path) });
     }
     files.map = map;

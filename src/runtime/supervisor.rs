@@ -26,7 +26,8 @@ use super::world::{Secrets, World};
 use crate::connect::Limit;
 use crate::expr::Engine;
 use crate::model::{Clock, Counts, PipelineName};
-use crate::plan::{Catalog, Files, Pipeline};
+use crate::plan::catalog::Catalog;
+use crate::plan::{Files, Pipeline};
 use crate::store::{LastGood, Store, StoreError};
 
 /// Panics of one pipeline within this time that end it.

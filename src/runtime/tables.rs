@@ -2,7 +2,8 @@
 
 use crate::connect::sql::{self, ColumnSpec, Dialect, KeySpec, Policy, Shape, TableName, TableSpec};
 use crate::model::TableInfo;
-use crate::plan::{AppKind, RequiredColumn, RequiredTable, TableWriter, WritePolicy};
+use crate::plan::required::{RequiredColumn, RequiredTable};
+use crate::plan::{AppKind, TableWriter, WritePolicy};
 
 /// The dialect of a database; `None` for HTTP apps.
 pub fn dialect(kind: AppKind) -> Option<Dialect> {

@@ -20,7 +20,8 @@ use crate::connect::{ConnectError, Limit};
 use crate::diag::{Diagnostic, Rendered, Severity};
 use crate::expr::Engine;
 use crate::model::{Clock, Counts, Key, ObjectInfo, PipelineName, Side, TableInfo};
-use crate::plan::{Catalog, Pipeline};
+use crate::plan::Pipeline;
+use crate::plan::catalog::Catalog;
 use crate::spec::{ConnectionFile, ConnectionKind};
 use crate::store::{Store, StoreError};
 
@@ -343,7 +344,7 @@ impl Workbench {
         let System::Salesforce(client) = self.world.open(file).await? else {
             return Err(WorkError::Unknown(format!("{} is no Salesforce connection", file.name)));
         };
-        let object = crate::connect::salesforce::describe(&client, name).await?;
+        let object = catalogs::described(&client, name).await?;
         object.ok_or_else(|| WorkError::Unknown(format!("the org has no object {name}, or the user may not see it")))
     }
 

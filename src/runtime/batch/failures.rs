@@ -46,7 +46,7 @@ pub fn failure_id(pipeline: &PipelineName, side: Side, key: &Key) -> FailureId {
 }
 
 /// When a failed record is tried again: pauses grow from a minute to eight hours, about a day for eight tries.
-fn next_try(now: jiff::Timestamp, tries: u32, retries: u32) -> Option<jiff::Timestamp> {
+pub(super) fn next_try(now: jiff::Timestamp, tries: u32, retries: u32) -> Option<jiff::Timestamp> {
     if tries > retries {
         return None;
     }
