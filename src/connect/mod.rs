@@ -5,6 +5,7 @@
 
 mod error;
 mod port;
+pub mod salesforce;
 pub mod sql;
 
 pub use error::ConnectError;

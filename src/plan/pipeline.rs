@@ -5,7 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::diag::Span;
-use crate::expr::{Bound, NormalForm};
+use crate::expr::Bound;
+use crate::expr::normal::NormalForm;
 use crate::model::{ConnectionName, Kind, Ops, PipelineName, ResourceName, Schema, Side, Value};
 use crate::spec::values::Schedule;
 

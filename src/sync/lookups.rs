@@ -67,7 +67,9 @@ impl LookupTable {
 /// A linked key as a value of the target field.
 pub(super) fn key_value(key: &Key, kind: Kind) -> Value {
     match kind {
-        Kind::Int | Kind::Decimal | Kind::Any => key.as_str().parse().map_or_else(|_| Value::text(key.as_str()), Value::Int),
+        Kind::Int | Kind::Decimal | Kind::Any => {
+            key.as_str().parse().map_or_else(|_| Value::text(key.as_str()), Value::Int)
+        }
         _ => Value::text(key.as_str()),
     }
 }

@@ -6,7 +6,7 @@ use jiff::civil::Date;
 
 use super::lookups::{LookupTable, key_value, lookup_key};
 use crate::expr::{self, Bound, Context, Eval, Inputs};
-use crate::model::{Class, Key, Op, PipelineName, RecordError, Row, Side, Value};
+use crate::model::{Class, Key, Kind, Op, PipelineName, RecordError, Row, Side, Value};
 use crate::plan::{Flow, Lookup, Mapping, Missing, OnError, Pipeline, ValueMap, WritePolicy};
 
 /// What a row has to say.
@@ -152,11 +152,18 @@ impl One<'_> {
     }
 
     /// The linked id; `None`: pending.
-    fn look_up(&self, lookup: &Lookup, value: &Value, wants: &mut Vec<(PipelineName, Key)>) -> Result<Option<Value>, Stop> {
+    fn look_up(
+        &self,
+        lookup: &Lookup,
+        value: &Value,
+        wants: &mut Vec<(PipelineName, Key)>,
+    ) -> Result<Option<Value>, Stop> {
         let from = self.towards.other();
         let Some(key) = lookup_key(value, from) else {
             return match lookup.missing {
-                Missing::Skip => Err(Stop::Skip { row: self.at, reason: "it has no reference".to_owned(), want: None }),
+                Missing::Skip => {
+                    Err(Stop::Skip { row: self.at, reason: "it has no reference".to_owned(), want: None })
+                }
                 _ => Ok(Some(Value::Null)),
             };
         };
@@ -196,15 +203,24 @@ impl One<'_> {
             None => value,
         };
         if let (Some(form), Side::App) = (self.row.form, self.towards) {
-            value = form.normalise(&value);
+            value = expr::normal::normalise(&value, form, self.inputs.context.default_region());
         }
         if let (true, Some(default)) = (value.is_blank(), &self.row.default) {
             value = default.clone();
         }
         let zone = self.inputs.context.timezone();
-        match expr::convert(value, self.row.kind_on(self.towards), zone) {
+        match expr::convert::convert(value, self.said_kind(), self.row.kind_on(self.towards), zone) {
             Ok(value) => Ok(Slot::Value(value)),
             Err(error) => self.unusable("R406", error.to_string()),
+        }
+    }
+
+    /// Kind of what the row says before conversion: that of the field if it is copied as it is, else whatever came out.
+    fn said_kind(&self) -> Kind {
+        let plain = self.row.lookup.is_none() && self.row.values.is_none() && self.row.default.is_none();
+        match self.row.flow_to(self.towards) {
+            Flow::Copy if plain => self.row.kind_on(self.towards.other()),
+            _ => Kind::Any,
         }
     }
 
@@ -216,8 +232,12 @@ impl One<'_> {
     }
 
     fn fail(&self, code: &'static str, message: String) -> Stop {
-        let fields = self.row.field_on(self.towards.other()).map(|field| self.field_name(field)).into_iter().collect();
-        Stop::Fail { row: self.at, error: RecordError { code, remote: None, message, fields, class: Class::Record } }
+        let fields =
+            self.row.field_on(self.towards.other()).map(|field| self.field_name(field)).into_iter().collect();
+        Stop::Fail {
+            row: self.at,
+            error: RecordError { code, remote: None, message, fields, class: Class::Record },
+        }
     }
 
     fn field_name(&self, field: usize) -> String {

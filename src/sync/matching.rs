@@ -2,6 +2,7 @@
 //! matches; several hits are nobody's to choose.
 
 use super::map::{Mapped, Slot};
+use crate::expr::normal;
 use crate::model::{Key, Row, Value};
 use crate::plan::Pipeline;
 
@@ -29,15 +30,19 @@ pub enum Match {
 
 /// The value to search for, per `match` row, in normal form; `None` where it is empty.
 pub fn match_values(pipeline: &Pipeline, mapped: &Mapped) -> Vec<Option<Value>> {
-    pipeline.matching.iter().map(|row| match mapped.slots.get(*row) {
-        Some(Slot::Value(value)) if !value.is_blank() => Some(normal(pipeline, *row, value)),
-        _ => None,
-    }).collect()
+    pipeline
+        .matching
+        .iter()
+        .map(|row| match mapped.slots.get(*row) {
+            Some(Slot::Value(value)) if !value.is_blank() => Some(normal(pipeline, *row, value)),
+            _ => None,
+        })
+        .collect()
 }
 
 fn normal(pipeline: &Pipeline, row: usize, value: &Value) -> Value {
     match pipeline.rows.get(row).and_then(|row| row.form) {
-        Some(form) => form.normalise(value),
+        Some(form) => normal::normalise(value, form, None),
         None => value.clone(),
     }
 }
@@ -45,7 +50,8 @@ fn normal(pipeline: &Pipeline, row: usize, value: &Value) -> Value {
 /// Chooses among the candidates: the first rule with a hit decides.
 pub fn matched(candidates: Vec<Candidate>) -> Match {
     let Some(rule) = candidates.iter().map(|candidate| candidate.rule).min() else { return Match::None };
-    let mut hits: Vec<Candidate> = candidates.into_iter().filter(|candidate| candidate.rule == rule).collect();
+    let mut hits: Vec<Candidate> =
+        candidates.into_iter().filter(|candidate| candidate.rule == rule).collect();
     hits.sort_by(|left, right| left.key.cmp(&right.key));
     hits.dedup_by(|left, right| left.key == right.key);
     match hits.len() {

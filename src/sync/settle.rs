@@ -3,6 +3,7 @@
 use super::decide::{Decision, Situation};
 use super::map::{Mapped, Slot};
 use super::merge::Baseline;
+use crate::expr::normal;
 use crate::model::{self, Fingerprint, Link, Row, Side, Value};
 use crate::plan::{Mapping, Pipeline, WritePolicy};
 
@@ -50,7 +51,7 @@ impl Fingerprints {
     /// Of a value of a row, in the row's normal form.
     pub fn of(self, mapping: &Mapping, value: &Value) -> Fingerprint {
         match mapping.form {
-            Some(form) => model::fingerprint(&form.normalise(value), self.seed),
+            Some(form) => model::fingerprint(&normal::normalise(value, form, None), self.seed),
             None => model::fingerprint(value, self.seed),
         }
     }
@@ -98,7 +99,9 @@ impl Image {
     pub fn after(situation: &Situation<'_>, decision: &Decision) -> Self {
         let blank = |side: Side| Row::absent(situation.pipeline.schema(side).len());
         let mut image = Self {
-            salesforce: situation.salesforce.map_or_else(|| blank(Side::Salesforce), |known| known.row.clone()),
+            salesforce: situation
+                .salesforce
+                .map_or_else(|| blank(Side::Salesforce), |known| known.row.clone()),
             app: situation.app.map_or_else(|| blank(Side::App), |known| known.row.clone()),
         };
         match decision {
@@ -135,7 +138,9 @@ pub fn baselines(after: &Situation<'_>) -> (Box<[Fingerprint]>, Box<[Fingerprint
     let pairs = rows.map(|(at, mapping)| {
         let then = after.link.map_or(Baseline::default(), |link| stored(link, at));
         match views(after, at) {
-            Some(views) => settled(after.pipeline, mapping, after.fingerprints.of_views(mapping, &views), then),
+            Some(views) => {
+                settled(after.pipeline, mapping, after.fingerprints.of_views(mapping, &views), then)
+            }
             None => then,
         }
     });
@@ -144,10 +149,17 @@ pub fn baselines(after: &Situation<'_>) -> (Box<[Fingerprint]>, Box<[Fingerprint
 }
 
 fn settled(pipeline: &Pipeline, mapping: &Mapping, now: Baseline, then: Baseline) -> Baseline {
-    let two_way = pipeline.to_app.update && pipeline.to_salesforce.update && mapping.to_app.is_on() && mapping.to_salesforce.is_on();
+    let two_way = pipeline.to_app.update
+        && pipeline.to_salesforce.update
+        && mapping.to_app.is_on()
+        && mapping.to_salesforce.is_on();
     if now.salesforce == now.app || two_way && mapping.write != WritePolicy::UnlessEdited {
         return now;
     }
     // One way, and the target differs: it holds what somebody else wrote, so its own baseline stays what we last wrote.
-    if mapping.to_app.is_on() { Baseline { app: then.app, ..now } } else { Baseline { salesforce: then.salesforce, ..now } }
+    if mapping.to_app.is_on() {
+        Baseline { app: then.app, ..now }
+    } else {
+        Baseline { salesforce: then.salesforce, ..now }
+    }
 }

@@ -8,6 +8,7 @@ mod config;
 mod control;
 mod cursors;
 mod gate;
+mod life;
 mod limits;
 mod mishap;
 mod oauth;

@@ -34,6 +34,8 @@ pub enum ResourceKind {
     ObjectInfo,
     /// `/sobjects/X/describe`
     Describe,
+    /// `/ui-api/object-info/X/picklist-values/{record type}`
+    PicklistValues,
     /// `/sobjects/X/updated`
     Updated,
     /// `/sobjects/X/deleted`
@@ -132,6 +134,7 @@ pub(crate) enum Resource {
     Composite,
     Batch,
     Collections { object: String },
+    Picklists { object: String, record_type: String, field: Option<String> },
     BulkJobs,
     BulkJob(String),
     BulkResults(String),
@@ -196,6 +199,14 @@ fn resource(rest: &[&str]) -> Resource {
         }
         (["sobjects", ..], [_, rest @ ..]) => object(&words[1..], rest),
         (["jobs", "query", ..], [_, _, rest @ ..]) => bulk(&words[2..], rest),
+        (["ui-api", "object-info", _, "picklist-values", ..], [_, _, object, _, record_type, rest @ ..]) => {
+            let field = rest.first().map(|field| (*field).to_owned());
+            Resource::Picklists {
+                object: (*object).to_owned(),
+                record_type: (*record_type).to_owned(),
+                field,
+            }
+        }
         _ => Resource::Unknown,
     }
 }
@@ -253,6 +264,7 @@ impl Resource {
             Resource::Global => ResourceKind::DescribeGlobal,
             Resource::Object(_) if reads => ResourceKind::ObjectInfo,
             Resource::Describe(_) => ResourceKind::Describe,
+            Resource::Picklists { .. } => ResourceKind::PicklistValues,
             Resource::Updated(_) => ResourceKind::Updated,
             Resource::Deleted(_) => ResourceKind::Deleted,
             Resource::Record { .. } | Resource::ByKey { .. } if reads => ResourceKind::Record,

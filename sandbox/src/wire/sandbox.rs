@@ -15,11 +15,12 @@ use super::calls::{CallCounts, CallLog};
 use super::config::SandboxConfig;
 use super::cursors::Cursors;
 use super::gate;
+use super::life;
 use super::limits::Limits;
 use super::oauth::{OAuthClient, Tokens};
 use super::server::{Clients, Server};
 use crate::faults::Faults;
-use crate::org::Org;
+use crate::org::{CustomizationError, Org};
 
 /// How long a stop waits for answers that are being sent.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -42,6 +43,9 @@ pub enum StartError {
         /// What the system says.
         source: std::io::Error,
     },
+    /// The org cannot be made as it is configured.
+    #[error(transparent)]
+    Org(#[from] CustomizationError),
     /// The records could not be generated.
     #[error("the generator failed")]
     Generate,
@@ -73,8 +77,8 @@ impl Sandbox {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await.map_err(listen)?;
         let url = format!("http://{}", listener.local_addr().map_err(listen)?);
         config.org.instance_url.clone_from(&url);
-        let made = tokio::task::spawn_blocking(move || Arc::new(server(config, url))).await;
-        let server = made.map_err(|_| StartError::Generate)?;
+        let made = tokio::task::spawn_blocking(move || server(config, url)).await;
+        let server = Arc::new(made.map_err(|_| StartError::Generate)??);
         let stop = CancellationToken::new();
         let router = Router::new().fallback(gate::answer).with_state(server.clone());
         let listener = listener.tap_io(|connection| {
@@ -141,6 +145,13 @@ impl Sandbox {
         }
     }
 
+    /// Makes random edits by the real clock from now on, as if people worked in the org; may be called again for
+    /// more. Ends with the sandbox. Must be called inside a tokio runtime.
+    pub fn live(&self, edits_per_second: f64) {
+        // The task ends by the token, which is cancelled at the latest when the sandbox is dropped.
+        drop(life::live(self.server.org.clone(), edits_per_second, self.stop.clone()));
+    }
+
     /// Stops listening, lets go held calls, and waits up to two seconds for answers that are being sent.
     pub async fn shutdown(mut self) {
         self.stop.cancel();
@@ -160,8 +171,8 @@ impl Drop for Sandbox {
     }
 }
 
-fn server(config: SandboxConfig, url: String) -> Server {
-    let org = Arc::new(Org::new(config.org.clone()));
+fn server(config: SandboxConfig, url: String) -> Result<Server, StartError> {
+    let org = Arc::new(Org::new(config.org.clone())?);
     if let Some(population) = &config.population {
         org.generate(population);
     }
@@ -170,7 +181,7 @@ fn server(config: SandboxConfig, url: String) -> Server {
     for client in &config.clients {
         clients.register(client.clone());
     }
-    Server {
+    Ok(Server {
         tokens: Tokens::new(org.org_id().short(), config.session_idle),
         limits: Limits::new(config.allocation(), config.concurrent()),
         clients,
@@ -181,7 +192,7 @@ fn server(config: SandboxConfig, url: String) -> Server {
         org,
         url,
         config,
-    }
+    })
 }
 
 fn demo_client(org: &Org) -> OAuthClient {

@@ -6,7 +6,7 @@ use serde::Deserialize;
 use serde_json::json;
 
 use super::done;
-use crate::org::{ApiError, EditMix, Population};
+use crate::org::{ApiError, EditMix, Population, VisibilityRule};
 use crate::wire::reply::Reply;
 use crate::wire::request::WireRequest;
 use crate::wire::server::Server;
@@ -34,7 +34,33 @@ pub(super) fn answer(server: &Server, path: &[&str], request: &WireRequest) -> R
             org.generate(&request.json::<Counts>()?.population());
             Ok(Reply::empty(204))
         }
+        (&Method::POST, ["visibility"]) => {
+            let rules: Vec<Rule> = request.json()?;
+            org.set_visibility(&rules.into_iter().map(VisibilityRule::from).collect::<Vec<_>>());
+            Ok(Reply::empty(204))
+        }
         _ => Err(ApiError::not_found()),
+    }
+}
+
+/// What the integration user may not see or change: `{"hide_field": ["Account", "Phone"]}`.
+#[derive(Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Rule {
+    HideObject(String),
+    HideField(String, String),
+    ReadOnlyObject(String),
+    ReadOnlyField(String, String),
+}
+
+impl From<Rule> for VisibilityRule {
+    fn from(rule: Rule) -> Self {
+        match rule {
+            Rule::HideObject(object) => Self::HideObject(object),
+            Rule::HideField(object, field) => Self::HideField(object, field),
+            Rule::ReadOnlyObject(object) => Self::ReadOnlyObject(object),
+            Rule::ReadOnlyField(object, field) => Self::ReadOnlyField(object, field),
+        }
     }
 }
 

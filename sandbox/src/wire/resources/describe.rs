@@ -23,6 +23,19 @@ pub(super) fn brief(exchange: &Exchange, name: &str) -> Result<Reply, ApiError> 
     Ok(Reply::json(200, &json!({ "objectDescribe": brief, "recentItems": [] })))
 }
 
+/// `GET /ui-api/object-info/X/picklist-values/{record type}[/{field}]`: the values that a record type offers.
+pub(super) fn picklists(
+    exchange: &Exchange,
+    object: &str,
+    record_type: &str,
+    field: Option<&str>,
+) -> Result<Reply, ApiError> {
+    let all = exchange.server.org.record_type_picklists(object, record_type)?;
+    let Some(field) = field else { return Ok(Reply::json(200, &all)) };
+    let one = all["picklistFieldValues"].get(field).ok_or_else(ApiError::not_found)?;
+    Ok(Reply::json(200, one))
+}
+
 fn conditional(describe: &Describe, request: &WireRequest) -> Result<Reply, ApiError> {
     let unchanged =
         request.date_header("if-modified-since")?.is_some_and(|date| describe.last_modified <= date);

@@ -87,6 +87,9 @@ fn dispatch(exchange: &Exchange, resource: &Resource, request: &WireRequest) -> 
         Resource::Composite => composite::composite(exchange, request),
         Resource::Batch => composite::batch(exchange, request),
         Resource::Collections { object } => collections::retrieve(exchange, object, request),
+        Resource::Picklists { object, record_type, field } => {
+            describe::picklists(exchange, object, record_type, field.as_deref())
+        }
         Resource::BulkJobs if request.reads() => Ok(bulk::list(exchange, request)),
         Resource::BulkJobs => bulk::create(exchange, request),
         Resource::BulkJob(id) => bulk::one(exchange, id, &method, request),

@@ -8,7 +8,7 @@ use ring::digest;
 use serde_json::{Map, Value, json};
 
 use super::{Exchange, allow};
-use crate::org::{ApiError, Id, QueryOptions};
+use crate::org::{ApiError, Id, Txn};
 use crate::wire::reply::{JSON, Reply};
 use crate::wire::request::{WireRequest, http_date};
 
@@ -19,17 +19,17 @@ pub(super) fn one(
     id: &str,
     request: &WireRequest,
 ) -> Result<Reply, ApiError> {
-    let org = &exchange.server.org;
     match request.effective_method() {
         Method::PATCH => {
             if let Some(refused) = precondition(exchange, object, id, request)? {
                 return Ok(refused);
             }
-            org.update(object, id, fields_without_id(request)?)?;
+            let fields = fields_without_id(request)?;
+            write(exchange, |txn| txn.update(object, id, fields))?;
             Ok(Reply::empty(204))
         }
         Method::DELETE => {
-            org.delete(object, id)?;
+            write(exchange, |txn| txn.delete(object, id))?;
             Ok(Reply::empty(204))
         }
         _ => read(exchange, object, id, request),
@@ -38,7 +38,8 @@ pub(super) fn one(
 
 /// `POST /sobjects/X`
 pub(super) fn create(exchange: &Exchange, object: &str, request: &WireRequest) -> Result<Reply, ApiError> {
-    let id = exchange.server.org.insert(object, request.json()?)?;
+    let fields = request.json()?;
+    let id = write(exchange, |txn| txn.insert(object, fields))?;
     Ok(created(exchange, object, id, None))
 }
 
@@ -62,7 +63,7 @@ pub(super) fn by_key(
         allow(&request.effective_method(), &["HEAD", "GET"])?;
         return Ok(Reply::new(200, "application/octet-stream", org.blob(object, field, value)?));
     }
-    let ids = ids_by_key(exchange, object, field, value)?;
+    let ids: Vec<String> = org.find_by(object, field, value)?.iter().map(Id::to_string).collect();
     match (request.effective_method(), ids.as_slice()) {
         (_, [_, _, ..]) => {
             let urls: Vec<String> =
@@ -70,35 +71,27 @@ pub(super) fn by_key(
             Ok(Reply::json(300, &urls))
         }
         (Method::PATCH, [id]) => {
-            org.update(object, id, fields_without_id(request)?)?;
+            let fields = fields_without_id(request)?;
+            write(exchange, |txn| txn.update(object, id, fields))?;
             Ok(Reply::json(200, &json!({ "id": id, "success": true, "errors": [], "created": false })))
         }
         (Method::PATCH, []) if request.query.get("updateOnly") != Some("true") => {
             let mut fields = fields_without_id(request)?;
             fields.insert(field.to_owned(), value.into());
-            Ok(created(exchange, object, org.insert(object, fields)?, Some(true)))
+            let id = write(exchange, |txn| txn.insert(object, fields))?;
+            Ok(created(exchange, object, id, Some(true)))
         }
         (_, [id]) => one(exchange, object, id, request),
         (_, []) => Err(ApiError::not_found()),
     }
 }
 
-fn ids_by_key(exchange: &Exchange, object: &str, field: &str, value: &str) -> Result<Vec<String>, ApiError> {
-    let org = &exchange.server.org;
-    let quoted = value.replace('\\', "\\\\").replace('\'', "\\'");
-    let soql = format!("SELECT Id FROM {object} WHERE {field} = '{quoted}' LIMIT 200");
-    let result = org.query(&soql, &QueryOptions::default()).map_err(|error| match error.code {
-        "INVALID_FIELD" => {
-            let message = format!("Provided external ID field does not exist or is not accessible: {field}");
-            ApiError { message, ..ApiError::not_found() }
-        }
-        _ => ApiError::not_found(),
-    })?;
-    let mut rows = vec![b'['];
-    org.render_json(&result, 0..result.len(), &mut rows);
-    rows.push(b']');
-    let rows: Vec<Map<String, Value>> = serde_json::from_slice(&rows).unwrap_or_default();
-    Ok(rows.iter().filter_map(|row| row.get("Id")?.as_str().map(str::to_owned)).collect())
+/// One write by the user of the session.
+fn write(exchange: &Exchange, step: impl FnOnce(&mut Txn<'_>)) -> Result<Id, ApiError> {
+    let mut transaction = exchange.server.org.begin();
+    transaction.set_author(exchange.session.grant.user);
+    step(&mut transaction);
+    transaction.commit()?.pop().ok_or_else(ApiError::not_found)
 }
 
 fn fields_without_id(request: &WireRequest) -> Result<Map<String, Value>, ApiError> {

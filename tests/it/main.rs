@@ -1,0 +1,8 @@
+//! The one integration binary: files by theme.
+
+mod layers;
+mod salesforce_faults;
+mod salesforce_load;
+mod salesforce_poll;
+mod salesforce_rig;
+mod salesforce_session;
