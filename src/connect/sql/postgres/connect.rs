@@ -134,7 +134,7 @@ impl Postgres {
             .build()
             .map_err(|error| ConnectError::new("R109", Class::Pipeline, format!("{name}: {error}")))?;
         let opened = Self(Arc::new(Shared { pool, schema: config.schema.clone(), name }));
-        opened.client().await?;
+        drop(opened.client().await?);
         Ok(opened)
     }
 }
