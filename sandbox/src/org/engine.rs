@@ -182,6 +182,17 @@ impl Org {
         run::run(&self.scope(&state, options.include_deleted, options.bulk), soql)
     }
 
+    /// The rows of a query with or without indexes, for the test that they agree.
+    #[cfg(test)]
+    pub(crate) fn rows_of(&self, soql: &str, deleted: bool, indexed: bool) -> Result<Vec<u32>, ApiError> {
+        let state = self.read();
+        let scope = Scope { indexed, ..self.scope(&state, deleted, false) };
+        match run::run(&scope, soql)?.rows {
+            Rows::Records { rows, .. } => Ok(rows),
+            _ => Ok(Vec::new()),
+        }
+    }
+
     /// Appends the elements of `records` in `range`, separated by commas, without brackets.
     pub fn render_json(&self, result: &QueryResult, range: Range<usize>, out: &mut Vec<u8>) {
         let state = self.read();

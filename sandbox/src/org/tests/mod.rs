@@ -1,6 +1,9 @@
 //! Tests of the org through its public face.
 
+mod described;
 mod generated;
+mod indexed;
+mod soql;
 mod writes;
 
 use super::*;
