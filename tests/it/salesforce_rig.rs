@@ -56,8 +56,11 @@ pub fn services() -> Services {
 }
 
 impl Rig {
+    /// An org that the client has reached already: version and environment are known.
     pub async fn start(config: SandboxConfig) -> Self {
-        Self::with(config, |_| {}).await
+        let rig = Self::with(config, |_| {}).await;
+        rig.client.data_path().await.unwrap();
+        rig
     }
 
     pub async fn with(config: SandboxConfig, change: impl FnOnce(&mut Config)) -> Self {
