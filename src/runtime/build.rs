@@ -3,7 +3,6 @@
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use jiff::tz::TimeZone;
 
 use super::batch::References;
 use super::facts::OrgFacts;

@@ -6,6 +6,7 @@
 pub mod batch;
 pub mod build;
 pub mod catalogs;
+pub mod clock;
 pub mod control;
 pub mod doors;
 pub mod facts;

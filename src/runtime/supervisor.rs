@@ -509,6 +509,12 @@ impl Supervisor {
         statuses.values().map(|status| status.borrow().clone()).collect()
     }
 
+    /// Follows the status of a pipeline.
+    pub fn status_receiver(&self, name: &PipelineName) -> Option<watch::Receiver<PipelineStatus>> {
+        let statuses = self.statuses.read().unwrap_or_else(PoisonError::into_inner);
+        statuses.get(name).map(watch::Sender::subscribe)
+    }
+
     /// Gives a command to a pipeline; false if there is none of that name with a task.
     pub async fn command(&self, name: &PipelineName, command: Command) -> bool {
         let sender = self.live.lock().await.get(name).map(|live| live.commands.clone());

@@ -199,7 +199,7 @@ impl World {
             pool: database.pool() as usize,
             timeout: Duration::from_secs(10),
         };
-        SqlConnection::postgres(config).await
+        SqlConnection::postgres(&config).await
     }
 
     fn optional(&self, entry: Option<&Entry<Template>>) -> Result<Option<String>, ConnectError> {

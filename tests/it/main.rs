@@ -1,6 +1,8 @@
 //! The one integration binary: files by theme.
 
+mod harness;
 mod layers;
+mod quickstart;
 mod salesforce_faults;
 mod salesforce_load;
 mod salesforce_poll;
