@@ -90,7 +90,6 @@ fn template(rest: &str) -> (usize, Vec<Range<usize>>) {
     while let Some(letter) = rest[at..].chars().next() {
         let mut length = letter.len_utf8();
         match (levels.last() == Some(&true), letter) {
-            (true, '`') => drop(levels.pop()),
             (true, '$') if rest[at..].starts_with("${") => {
                 length = 2;
                 if levels.len() == 1 {
@@ -100,7 +99,7 @@ fn template(rest: &str) -> (usize, Vec<Range<usize>>) {
             }
             (false, '`') => levels.push(true),
             (false, '{') => levels.push(false),
-            (false, '}') => drop(levels.pop()),
+            (true, '`') | (false, '}') => drop(levels.pop()),
             (false, '"') => length = quoted(&rest[at..], '"'),
             _ => {}
         }

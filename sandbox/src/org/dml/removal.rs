@@ -98,10 +98,10 @@ impl Session<'_> {
             self.delete(object, id)?;
         }
         let now = self.now;
-        if let Some(removal) = self.store.table(at.table).removal(at.row).copied() {
-            if removal.purged_at > now {
-                self.set_removal(at, Some(Removal { purged_at: now, ..removal }));
-            }
+        if let Some(removal) = self.store.table(at.table).removal(at.row).copied()
+            && removal.purged_at > now
+        {
+            self.set_removal(at, Some(Removal { purged_at: now, ..removal }));
         }
         Ok(())
     }
@@ -112,10 +112,10 @@ impl Session<'_> {
         for table in (0u16..).take(self.store.tables.len()) {
             for row in self.store.table(table).removed_rows() {
                 let at = RowRef { table, row };
-                if let Some(removal) = self.store.table(table).removal(row).copied() {
-                    if removal.purged_at > now {
-                        self.set_removal(at, Some(Removal { purged_at: now, ..removal }));
-                    }
+                if let Some(removal) = self.store.table(table).removal(row).copied()
+                    && removal.purged_at > now
+                {
+                    self.set_removal(at, Some(Removal { purged_at: now, ..removal }));
                 }
             }
         }
