@@ -106,7 +106,7 @@ async fn fewer_rows_than_announced_are_never_success() {
         rig.sandbox.faults().add(lost.clone().on(resource).nth(1));
         let mut source = rig.source(spec);
         let error = try_drain(&mut source, None, Limit::default()).await.err().expect("it must fail");
-        assert_eq!((error.code, error.class), ("R115", Class::TRANSIENT));
+        assert_eq!((error.code, error.class), ("R107", Class::TRANSIENT));
         let loaded = drain(&mut source, None, Limit::default()).await;
         assert!(loaded.state() == truth, "rows differ");
     }
@@ -171,12 +171,12 @@ async fn lasting_faults_are_classified() {
     let rig = Rig::with_opportunities(100).await;
     for (kind, class, code) in [
         (FaultKind::ServiceUnavailable, Class::TRANSIENT, "R102"),
-        (FaultKind::HtmlPage, Class::TRANSIENT, "R110"),
-        (FaultKind::ApiDisabledForOrg, Class::Pipeline, "R107"),
-        (FaultKind::ApiCurrentlyDisabled, Class::Pipeline, "R107"),
+        (FaultKind::HtmlPage, Class::TRANSIENT, "R106"),
+        (FaultKind::ApiDisabledForOrg, Class::Pipeline, "R120"),
+        (FaultKind::ApiCurrentlyDisabled, Class::Pipeline, "R120"),
         (FaultKind::QueryTimeout, Class::TRANSIENT, "R101"),
         (FaultKind::Unauthorized, Class::Session, "R104"),
-        (FaultKind::WrongContentType { content_type: "text/html".into() }, Class::TRANSIENT, "R110"),
+        (FaultKind::WrongContentType { content_type: "text/html".into() }, Class::TRANSIENT, "R106"),
     ] {
         rig.sandbox.faults().clear();
         rig.sandbox.faults().add(Fault::new(kind.clone()));

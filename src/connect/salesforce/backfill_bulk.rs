@@ -80,7 +80,7 @@ fn failed(job: &Job) -> ConnectError {
     let fault = job.fault();
     if fault.code.is_empty() {
         return ConnectError::new(
-            "R111",
+            "R123",
             Class::Pipeline,
             "salesforce could not finish the bulk job, and gave no code",
         )
@@ -91,7 +91,7 @@ fn failed(job: &Job) -> ConnectError {
 
 /// Whether an error means that the job cannot be trusted and a new one is needed.
 pub(super) fn spoils_job(error: &ConnectError) -> bool {
-    matches!(error.code, "R111" | "R115")
+    matches!(error.code, "R123" | "R107")
 }
 
 /// A load by bulk under way.

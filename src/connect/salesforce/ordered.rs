@@ -136,7 +136,7 @@ impl OrderedQuery {
                 self.question.object,
                 path.len()
             );
-            return Err(ConnectError::new("R109", Class::Pipeline, text)
+            return Err(ConnectError::new("R122", Class::Pipeline, text)
                 .help("map fewer fields or shorten the filter"));
         }
         Ok(path)
@@ -183,7 +183,7 @@ impl OrderedQuery {
 /// The place of a record in the order by stamp and id.
 pub(super) fn keyset(record: &Record) -> Result<Keyset, ConnectError> {
     let stamp = record.stamp.ok_or_else(|| {
-        ConnectError::new("R110", Class::Pipeline, format!("record {} came without a stamp", record.id))
+        ConnectError::new("R106", Class::Pipeline, format!("record {} came without a stamp", record.id))
     })?;
     Ok(Keyset { stamp, id: record.id.clone() })
 }
@@ -191,5 +191,5 @@ pub(super) fn keyset(record: &Record) -> Result<Keyset, ConnectError> {
 /// Fewer or more records came than were announced. Never success.
 pub(super) fn incomplete(what: &str, announced: u64, received: u64) -> ConnectError {
     let text = format!("{what}: salesforce announced {announced} records and sent {received}");
-    ConnectError::new("R115", Class::TRANSIENT, text).help("it is read again from the last settled record")
+    ConnectError::new("R107", Class::TRANSIENT, text).help("it is read again from the last settled record")
 }

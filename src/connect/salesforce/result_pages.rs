@@ -148,7 +148,7 @@ impl Download {
         let call = Call { accept: "text/csv", ..Call::get(path, self.purpose) };
         self.client.open(&call).await.map_err(|error| match error.remote.as_deref() {
             Some("NOT_FOUND") => {
-                ConnectError::new("R111", Class::TRANSIENT, "a result page of the bulk job is gone")
+                ConnectError::new("R123", Class::TRANSIENT, "a result page of the bulk job is gone")
                     .help("the job is made again")
             }
             _ => error,
@@ -207,6 +207,6 @@ impl Download {
 
 /// A page that was cut or garbled is asked for again; one of another shape is not.
 fn unreadable(cause: super::api::bulk_csv::CsvError) -> ConnectError {
-    ConnectError::new("R110", Class::TRANSIENT, format!("a result page cannot be read: {cause}"))
+    ConnectError::new("R106", Class::TRANSIENT, format!("a result page cannot be read: {cause}"))
         .caused_by(cause)
 }
