@@ -246,7 +246,7 @@ async fn a_person_signs_in_once_and_tokens_rotate() {
             "the token did not rotate"
         );
     }
-    sandbox.revoke_tokens(TokensRevoked::All);
+    client.revoke().await.unwrap();
     let error = ask(&client).await.unwrap_err();
     assert_eq!((error.class, error.remote.as_deref()), (Class::Session, Some("invalid_grant")));
 }

@@ -70,17 +70,17 @@ pub(super) struct Batch {
 
 impl OrderedQuery {
     /// A query that has not begun.
-    pub fn new(question: Question, order: Order) -> Self {
+    pub(super) fn new(question: Question, order: Order) -> Self {
         Self { question, order, next: None, announced: 0, received: 0, limit: None, finished: false }
     }
 
     /// Whether everything was read.
-    pub fn is_finished(&self) -> bool {
+    pub(super) fn is_finished(&self) -> bool {
         self.finished
     }
 
     /// The query without pages, in the same order: for the bulk lane.
-    pub fn soql(&self, shape: &Shape) -> String {
+    pub(super) fn soql(&self, shape: &Shape) -> String {
         let mut conditions = self.question.conditions.clone();
         let order = match &self.order {
             Order::Id(after) => {
@@ -104,7 +104,11 @@ impl OrderedQuery {
     }
 
     /// The next page; `None` when everything was read.
-    pub async fn page(&mut self, client: &Client, shape: &Shape) -> Result<Option<Batch>, ConnectError> {
+    pub(super) async fn page(
+        &mut self,
+        client: &Client,
+        shape: &Shape,
+    ) -> Result<Option<Batch>, ConnectError> {
         while !self.finished {
             let path = match &self.next {
                 Some(next) => next.clone(),
