@@ -3,6 +3,7 @@
 //!
 //! Read [`pass`] for what one pipeline does, [`supervisor`] for how they live together, [`control`] for the door to it.
 
+pub mod backoff;
 pub mod batch;
 pub mod build;
 pub mod catalogs;
@@ -24,4 +25,5 @@ pub mod tables;
 pub mod task;
 pub mod words;
 pub mod workbench;
+pub mod watch;
 pub mod world;

@@ -8,7 +8,9 @@ use std::time::Duration;
 use jiff::Timestamp;
 use tokio::sync::{Notify, mpsc, watch};
 use tokio_util::sync::CancellationToken;
+use xxhash_rust::xxh3::xxh3_64;
 
+use super::backoff;
 use super::metrics::Metrics;
 use super::pass::{Approval, PassError, Runner};
 use super::registry::Registry;
@@ -331,12 +333,9 @@ impl Task {
     /// A pass failed as a whole: pause and try again; what needs a person is tried rarely.
     fn failed(&mut self, now: Timestamp, class: Class, message: String) {
         self.hold.errors = self.hold.errors.saturating_add(1);
-        let growing = Duration::from_secs(1 << self.hold.errors.min(9));
-        let (state, pause) = match class {
-            Class::Transient { retry_after } => (State::Degraded, retry_after.unwrap_or(growing)),
-            Class::Quota => (State::Degraded, growing.max(Duration::from_secs(60))),
-            Class::Session | Class::Record | Class::Pipeline => (State::Blocked, growing.max(Duration::from_secs(30))),
-        };
+        let seed = xxh3_64(self.parts.pipeline.name.as_str().as_bytes()) ^ now.as_nanosecond().unsigned_abs() as u64;
+        let pause = backoff::pause(class, self.hold.errors, seed);
+        let state = if class.is_retried() { State::Degraded } else { State::Blocked };
         tracing::warn!(pipeline = %self.parts.pipeline.name, errors = self.hold.errors, %message, "pass failed");
         self.hold.until = Some(now + pause);
         self.look_at = now + pause;

@@ -223,6 +223,7 @@ impl Bench<'_> {
         };
         let tries = known.as_ref().map_or(0, |known| known.tries) + 1;
         let retried = matches!(error.class, Class::Transient { .. } | Class::Quota);
+        let next_try = if retried { self.retry_at(&key, tries) } else { None };
         executed.commit.failures.push(Failure {
             id,
             pipeline: self.pipeline.name.clone(),
@@ -237,7 +238,7 @@ impl Bench<'_> {
             tries,
             since: known.as_ref().map_or(self.facts.now, |known| known.since),
             last: self.facts.now,
-            next_try: retried.then(|| super::failures::next_try(self.facts.now, tries, self.pipeline.retries)).flatten(),
+            next_try,
         });
         Ok(())
     }
