@@ -11,4 +11,6 @@ pub mod expr;
 pub mod model;
 pub mod plan;
 pub mod spec;
+pub mod store;
 pub mod sync;
+pub mod telemetry;

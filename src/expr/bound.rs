@@ -116,3 +116,30 @@ pub(super) fn inside(value: &Value, path: &[Box<str>]) -> Value {
     let found = path.iter().try_fold::<_, _, Option<&Json>>(&**json, |json, name| json.get(&**name));
     found.map_or(Value::Null, Value::from_json)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::Kind;
+
+    #[test]
+    fn a_panic_fails_the_record_only() {
+        let result = finish(catch_unwind(|| panic!("in the engine")));
+        assert_eq!(result, Err(EvalError::bug()));
+    }
+
+    #[test]
+    fn fields_are_located_once() {
+        let schema =
+            Schema::of(&[("Name", Kind::Text), ("custom", Kind::Json), ("address.city", Kind::Text)]);
+        for (path, place) in [
+            ("Name", Place::Position(0)),
+            ("address.city", Place::Position(2)),
+            ("custom.a.b", Place::Json(1, ["a".into(), "b".into()].into())),
+            ("address", Place::Missing),
+            ("Nmae.x", Place::Missing),
+        ] {
+            assert_eq!(locate(&schema, path), place, "{path}");
+        }
+    }
+}

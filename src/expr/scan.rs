@@ -28,6 +28,9 @@ pub(super) struct Piece {
     pub(super) open: bool,
 }
 
+/// Backtick texts inside of one another, more than the language allows.
+const MAX_DEPTH: usize = 40;
+
 const SIGNS: [&str; 19] = [
     "===", "!==", "**=", "==", "!=", "<=", ">=", "&&", "||", "??", "?.", "=>", "..", "+=", "-=", "*=", "/=",
     "**", "::",
@@ -36,22 +39,27 @@ const SIGNS: [&str; 19] = [
 /// All pieces, in order. Spaces and comments are left out. A backtick text is one piece, followed by those of its `${…}`.
 pub(super) fn pieces(text: &str) -> Vec<Piece> {
     let mut found = Vec::new();
-    scan(text, 0, &mut found);
+    scan(text, 0, 0, &mut found);
     found
 }
 
-fn scan(whole: &str, start: usize, found: &mut Vec<Piece>) {
-    let text = &whole[start..];
-    let mut at = 0;
+/// Pieces of a text from a place on. Backtick texts inside of one another are followed as deep as an expression may go.
+fn scan(text: &str, start: usize, depth: usize, found: &mut Vec<Piece>) {
+    let mut at = start;
     while let Some(first) = text[at..].chars().next() {
         let rest = &text[at..];
+        let mut codes = Vec::new();
         let (kind, length) = match first {
             letter if letter.is_whitespace() => (None, letter.len_utf8()),
             '/' if rest.starts_with("//") => (None, rest.find('\n').unwrap_or(rest.len())),
             '/' if rest.starts_with("/*") => (None, rest.find("*/").map_or(rest.len(), |end| end + 2)),
-            '"' | '`' | '\'' => {
-                (Some(if first == '\'' { Kind::SingleQuoted } else { Kind::Text }), quoted(rest, first))
+            '`' => {
+                let (length, inside) = template(rest);
+                codes = inside;
+                (Some(Kind::Text), length)
             }
+            '"' => (Some(Kind::Text), quoted(rest, '"')),
+            '\'' => (Some(Kind::SingleQuoted), quoted(rest, '\'')),
             letter if letter.is_alphabetic() || letter == '_' => (Some(Kind::Word), word(rest)),
             digit if digit.is_ascii_digit() => (Some(Kind::Number), word(rest)),
             sign => {
@@ -60,53 +68,67 @@ fn scan(whole: &str, start: usize, found: &mut Vec<Piece>) {
             }
         };
         if let Some(kind) = kind {
-            let open = matches!(kind, Kind::Text | Kind::SingleQuoted)
-                && (length < 2
-                    || !rest[..length].ends_with(first)
-                    || rest[..length].ends_with(&format!("\\{first}")));
-            found.push(Piece { kind, place: start + at..start + at + length, open });
-            if first == '`' {
-                inner(&whole[..start + at + length], start + at, found);
-            }
+            let quote = matches!(kind, Kind::Text | Kind::SingleQuoted);
+            let closed = length > 1
+                && rest[..length].ends_with(first)
+                && !rest[..length].ends_with(&format!("\\{first}"));
+            found.push(Piece { kind, place: at..at + length, open: quote && !closed });
+        }
+        for code in codes.into_iter().filter(|_| depth <= MAX_DEPTH) {
+            scan(&text[..at + code.end], at + code.start, depth + 1, found);
         }
         at += length;
     }
 }
 
-/// The expressions inside of a backtick text that begins at `start` and ends with `whole`.
-fn inner(whole: &str, start: usize, found: &mut Vec<Piece>) {
-    let mut from = start + 1;
-    while let Some(open) = whole[from..].find("${").map(|at| from + at + 2) {
-        let mut depth = 1usize;
-        let end = whole[open..].char_indices().find(|(_, letter)| {
-            match letter {
-                '{' => depth += 1,
-                '}' => depth -= 1,
-                _ => {}
+/// A backtick text at the beginning of `rest`: its length, and where the expressions of its `${…}` stand.
+fn template(rest: &str) -> (usize, Vec<Range<usize>>) {
+    // True: inside of a text. False: inside of braces.
+    let mut levels = vec![true];
+    let (mut codes, mut code) = (Vec::new(), 0);
+    let mut at = 1;
+    while let Some(letter) = rest[at..].chars().next() {
+        let mut length = letter.len_utf8();
+        match (levels.last() == Some(&true), letter) {
+            (true, '$') if rest[at..].starts_with("${") => {
+                length = 2;
+                if levels.len() == 1 {
+                    code = at + 2;
+                }
+                levels.push(false);
             }
-            depth == 0
-        });
-        let end = end.map_or(whole.len(), |(at, _)| open + at);
-        scan(&whole[..end], open, found);
-        from = end;
+            (false, '`') => levels.push(true),
+            (false, '{') => levels.push(false),
+            (true, '`') | (false, '}') => drop(levels.pop()),
+            (false, '"') => length = quoted(&rest[at..], '"'),
+            _ => {}
+        }
+        if levels.len() == 1 && letter == '}' {
+            codes.push(code..at);
+        }
+        at += length;
+        if levels.is_empty() {
+            return (at, codes);
+        }
     }
+    if levels.len() > 1 {
+        codes.push(code..rest.len());
+    }
+    (rest.len(), codes)
 }
 
 fn word(rest: &str) -> usize {
     rest.find(|letter: char| !letter.is_alphanumeric() && letter != '_').unwrap_or(rest.len())
 }
 
-/// Length of a quoted text with its quotes. Backtick texts contain expressions in `${}`, which may contain texts.
+/// Length of a quoted text with its quotes.
 fn quoted(rest: &str, quote: char) -> usize {
-    let mut depth = 0usize;
-    let mut letters = rest.char_indices().skip(1).peekable();
+    let mut letters = rest.char_indices().skip(1);
     while let Some((at, letter)) = letters.next() {
         match letter {
-            '\\' if quote != '`' => drop(letters.next()),
-            '$' if quote == '`' && letters.peek().is_some_and(|(_, next)| *next == '{') => depth += 1,
-            '}' => depth = depth.saturating_sub(1),
-            '\n' if quote != '`' => return at,
-            letter if letter == quote && depth == 0 => return at + 1,
+            '\\' => drop(letters.next()),
+            '\n' => return at,
+            letter if letter == quote => return at + 1,
             _ => {}
         }
     }
@@ -167,6 +189,17 @@ mod tests {
         let text = r#"a == "x = \" y" ?? `${b("z")} =` // c"#;
         let found: Vec<&str> = pieces(text).into_iter().map(|piece| &text[piece.place]).collect();
         assert_eq!(found, ["a", "==", r#""x = \" y""#, "??", r#"`${b("z")} =`"#, "b", "(", r#""z""#, ")"]);
+    }
+
+    #[test]
+    fn texts_in_texts_are_followed() {
+        let text = "`x${if a { `${b}` } else { \"}\" }}y` + c";
+        let words =
+            pieces(text).into_iter().filter(|piece| piece.kind == Kind::Word).map(|piece| &text[piece.place]);
+        assert_eq!(words.collect::<Vec<_>>(), ["if", "a", "b", "else", "c"]);
+        assert!(pieces(text).iter().all(|piece| !piece.open));
+        let hostile = "`${".repeat(6_000);
+        assert!(pieces(&hostile).len() < 100);
     }
 
     #[test]

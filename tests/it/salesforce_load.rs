@@ -2,7 +2,7 @@
 
 use sfsync::connect::Limit;
 use sfsync::connect::Source;
-use sfsync::connect::salesforce::{LoadScope, ReadSpec};
+use sfsync::connect::salesforce::{IdScan, LoadScope, ReadSpec};
 use sfsync::model::{Backfill, Change, Cursor, Read};
 use sfsync_sandbox::{BulkSettings, Fault, FaultKind, Population, ResourceKind, SandboxConfig};
 
@@ -78,7 +78,7 @@ async fn a_load_is_taken_up_after_every_batch() {
                 break;
             }
         }
-        let all = crate::salesforce_rig::Drained { events, cursor: cursor.unwrap(), reads: 0 };
+        let all = crate::salesforce_rig::Drained { events, cursor: cursor.unwrap() };
         assert!(all.state() == truth, "rows differ");
     }
 }
@@ -134,7 +134,7 @@ async fn filters_and_the_scope_of_the_load_go_into_the_query() {
             events.extend(batch);
             cursor = Some(next);
         }
-        let loaded = crate::salesforce_rig::Drained { events, cursor: cursor.unwrap(), reads: 0 };
+        let loaded = crate::salesforce_rig::Drained { events, cursor: cursor.unwrap() };
         assert!(loaded.state() == won, "rows differ");
     }
 }
@@ -206,5 +206,25 @@ async fn compressed_answers_hold_the_same_rows() {
     for spec in [ReadSpec::new("Opportunity", OPPORTUNITY), by_bulk()] {
         let loaded = drain(&mut rig.source(spec), None, Limit::default()).await;
         assert!(loaded.state() == truth, "rows differ");
+    }
+}
+
+#[tokio::test]
+async fn all_ids_for_a_comparison() {
+    let rig = Rig::with_opportunities(2_500).await;
+    let truth = rig.truth("SELECT Id FROM Opportunity WHERE IsWon = true", &[]);
+    for lane in [10_000, 100] {
+        let mut spec = by_bulk();
+        spec.lanes.load = lane;
+        spec.filter = Some("IsWon = true".into());
+        rig.sandbox.reset_calls();
+        let mut scan = IdScan::new(std::sync::Arc::clone(&rig.client), &spec);
+        let mut ids = Vec::new();
+        while let Some(batch) = scan.next().await.unwrap() {
+            ids.extend(batch.into_iter().map(|key| key.to_string()));
+        }
+        ids.sort();
+        assert!(ids.iter().eq(truth.keys()), "ids differ");
+        assert_eq!(scan.started_at(), Some("2026-03-11T09:59:55Z".parse().unwrap()));
     }
 }

@@ -13,6 +13,7 @@ use tokio::sync::{OnceCell, Semaphore};
 
 use super::api::error::{self, Reaction};
 use super::budget::{Admission, Budget, BudgetStatus, Purpose, UsageStore};
+use super::org::OrgFacts;
 use super::session::{Live, Session};
 use super::tokens::TokenStore;
 use super::transport::{self, Opened};
@@ -44,11 +45,19 @@ pub struct Client {
     budget: Mutex<Budget>,
     usage: Option<Arc<dyn UsageStore>>,
     slots: Semaphore,
-    data: OnceCell<String>,
+    established: OnceCell<Established>,
     /// Server time minus our time, as of the last answer.
     ahead: Mutex<Option<SignedDuration>>,
     /// Objects that Bulk refused once.
     rest_only: Mutex<HashSet<String>>,
+}
+
+/// What is known once an org was reached.
+pub(super) struct Established {
+    /// Path of the data services, with the version.
+    pub data: String,
+    /// The org.
+    pub org: OrgFacts,
 }
 
 /// One request.
@@ -120,7 +129,7 @@ impl Client {
             http,
             clock: services.clock,
             usage: services.usage,
-            data: OnceCell::new(),
+            established: OnceCell::new(),
             ahead: Mutex::new(None),
             rest_only: Mutex::new(HashSet::new()),
             config,
@@ -162,10 +171,24 @@ impl Client {
         locked(&self.rest_only).insert(object.to_owned());
     }
 
-    /// `/services/data/v66.0` of the version in use: the configured one, else the newest that both know. Asked for once.
+    /// `/services/data/v66.0` of the version in use: the configured one, else the newest that both know. Refuses an org of the other
+    /// environment, so nothing is read or written there. Asks the org once.
     pub async fn data_path(&self) -> Result<&str, ConnectError> {
-        let version = self.data.get_or_try_init(|| versions::choose(self)).await?;
-        Ok(version)
+        let established = self.established().await?;
+        match self.wrong_environment(&established.org) {
+            Some(problem) => Err(problem),
+            None => Ok(&established.data),
+        }
+    }
+
+    /// Version and org, asked for once.
+    pub(super) async fn established(&self) -> Result<&Established, ConnectError> {
+        let ask = async || {
+            let data = versions::choose(self).await?;
+            let org = self.organization(&data).await?;
+            Ok(Established { data, org })
+        };
+        self.established.get_or_try_init(ask).await
     }
 
     /// The session in use, signing in if there is none. For sign-in commands and checks.
@@ -205,7 +228,7 @@ impl Client {
                 // The cause may quote the body, so only its place is kept.
                 let place = format!("line {} column {}", cause.line(), cause.column());
                 ConnectError::new(
-                    "R110",
+                    "R106",
                     Class::TRANSIENT,
                     format!("an answer of salesforce cannot be read ({place})"),
                 )
@@ -255,13 +278,17 @@ impl Client {
     async fn open_once(&self, call: &Call) -> Result<Opened, ConnectError> {
         self.check_write(call)?;
         self.check_budget(call)?;
-        let session = self.session.current(self).await?;
-        match self.exchange(call, &session).await {
-            Err(error) if error.class == Class::Session => {
-                let session = self.session.renew(self, &session).await?;
-                self.exchange(call, &session).await
+        let mut session = self.session.current(self).await?;
+        let mut is_fresh = false;
+        loop {
+            match self.exchange(call, &session).await {
+                // A session that was just obtained and is refused again will not get better. One that was taken over from
+                // another caller or process may have ended since.
+                Err(error) if error.class == Class::Session && !is_fresh => {
+                    (session, is_fresh) = self.session.renew(self, &session).await?;
+                }
+                answer => return answer,
             }
-            answer => answer,
         }
     }
 
@@ -312,7 +339,7 @@ impl Client {
             Admission::WaitUntil(until) => {
                 let text =
                     format!("the API budget of {} is used up; waiting until {until}", self.config.name);
-                Err(ConnectError::new("R108", Class::Quota, text)
+                Err(ConnectError::new("R121", Class::Quota, text)
                     .help("raise `api_budget` of the connection, or poll less often"))
             }
         }
@@ -324,7 +351,7 @@ impl Client {
         if self.config.read_only {
             let text =
                 format!("connection {} is read-only, so nothing of {object} is written", self.config.name);
-            return Err(ConnectError::new("R114", Class::Pipeline, text));
+            return Err(ConnectError::new("R126", Class::Pipeline, text));
         }
         let protected = fields.iter().find(|field| {
             let path = format!("{object}.{field}");
@@ -333,7 +360,7 @@ impl Client {
         match protected {
             Some(field) => {
                 let text = format!("{object}.{field} is protected by connection {}", self.config.name);
-                Err(ConnectError::new("R114", Class::Pipeline, text))
+                Err(ConnectError::new("R126", Class::Pipeline, text))
             }
             None => Ok(()),
         }

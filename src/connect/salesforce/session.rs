@@ -83,23 +83,26 @@ impl Session {
         Ok(live)
     }
 
-    /// A new session in place of one that a call found to be over. Callers that found the same one over share one renewal.
-    pub(super) async fn renew(&self, client: &Client, over: &Arc<Live>) -> Result<Arc<Live>, ConnectError> {
+    /// Another session in place of one that a call found to be over, and whether it was obtained just now. Callers that found the same
+    /// one over share one renewal; what another process renewed is taken over.
+    pub(super) async fn renew(
+        &self,
+        client: &Client,
+        over: &Arc<Live>,
+    ) -> Result<(Arc<Live>, bool), ConnectError> {
         let _turn = self.turn.lock().await;
         if let Some(live) = self.live().filter(|live| !Arc::ptr_eq(live, over)) {
-            return Ok(live);
+            return Ok((live, false));
         }
         let stored = self.stored(client.config())?;
-        // Another process may have renewed it already.
-        let fresh = stored
-            .as_ref()
-            .filter(|token| token.access_token.expose_secret() != over.access_token.expose_secret());
-        let live = match fresh {
-            Some(token) => Live::of(token)?,
-            None => self.obtain(client, stored).await?,
+        let is_over =
+            |token: &StoredToken| token.access_token.expose_secret() == over.access_token.expose_secret();
+        let (live, is_fresh) = match stored {
+            Some(token) if !is_over(&token) => (Live::of(&token)?, false),
+            old => (self.obtain(client, old).await?, true),
         };
         self.set(&live);
-        Ok(live)
+        Ok((live, is_fresh))
     }
 
     /// Finishes a web sign-in with the query that the browser brought back (section 1.3). Replaces the session.
@@ -115,6 +118,21 @@ impl Session {
         let live = self.keep(client, answer, None)?;
         self.set(&live);
         Ok(live)
+    }
+
+    /// Ends the session at Salesforce (section 1.10): the refresh token takes its access tokens with it. The store keeps what is over.
+    pub(super) async fn revoke(&self, client: &Client) -> Result<(), ConnectError> {
+        let _turn = self.turn.lock().await;
+        let Some(stored) = self.stored(client.config())? else { return Ok(()) };
+        let token = stored.refresh_token.as_ref().unwrap_or(&stored.access_token);
+        let mut url = self.login_base.clone();
+        url.set_path(oauth::REVOKE);
+        let form = [("token", token.expose_secret())];
+        let response = client.http().post(url).form(&form).send().await.map_err(|cause| broken(&cause))?;
+        let status = response.status().as_u16();
+        let body = response.bytes().await.map_err(|cause| broken(&cause))?;
+        *locked(&self.live) = None;
+        if status == 200 { Ok(()) } else { Err(sign_in_error(status, &body)) }
     }
 
     /// The stored tokens, if they belong to this sign-in address and app.

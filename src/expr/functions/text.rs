@@ -42,7 +42,7 @@ pub(super) const TABLE: &[Function] = &[
     )
     .examples(&[(r#"join(["a", null, "b"], ", ")"#, r#""a, b""#)]),
     Function::new(GROUP, "truncate(text, length)", "At most this many characters.", (2, 2), truncate)
-        .examples(&[(r#"truncate("Example", 4)"#, r#""Exam""#)]),
+        .examples(&[(r#"truncate("Example", 4)"#, r#""Exam""#), (r#"truncate("Åbö", 2)"#, r#""Åb""#)]),
     Function::new(
         GROUP,
         "contains(text, part)",
@@ -163,7 +163,10 @@ fn truncate(_: &dyn Context, args: Args<'_>) -> Outcome<Value> {
     if text.len() <= length {
         return Ok(text.as_ref().into());
     }
-    let end = text.char_indices().nth(length).map_or(text.len(), |(at, _)| at);
+    let end = match text.get(..length).filter(|start| start.is_ascii()) {
+        Some(_) => length,
+        None => text.char_indices().nth(length).map_or(text.len(), |(at, _)| at),
+    };
     Ok(text[..end].into())
 }
 

@@ -4,7 +4,7 @@ use super::decide::{Fate, Item, Prepared, situation};
 use super::{BatchError, Bench};
 use crate::connect::WriteMode;
 use crate::model::{
-    Change, ChangeEvent, Commit, Counts, Key, Link, LinkState, Op, Outcome, Row, Side, Value, Version, WriteOp,
+    Change, ChangeEvent, Commit, Counts, Key, Link, LinkState, Op, Outcome, Row, Side, Value, Version, Want, WriteOp,
 };
 use crate::sync::{self, Decision, Image, Stop};
 
@@ -195,7 +195,8 @@ impl Bench<'_> {
     /// Lookups that were not linked although the record went on: it comes back when they are.
     fn want(&self, commit: &mut Commit, item: &Item) {
         let wants = item.mapped.iter().flat_map(|mapped| &mapped.wants);
-        commit.wants.extend(wants.map(|(pipeline, key)| (pipeline.clone(), key.clone(), item.key.clone())));
+        let source = (Side::Salesforce, item.key.clone());
+        commit.wants.extend(wants.map(|(pipeline, key)| Want { pipeline: pipeline.clone(), key: key.clone(), source: source.clone() }));
     }
 }
 

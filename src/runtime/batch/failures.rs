@@ -8,7 +8,7 @@ use xxhash_rust::xxh3::xxh3_64;
 use super::decide::Item;
 use super::execute::{Executed, title};
 use super::{BatchError, Bench};
-use crate::model::{Class, Failure, FailureId, FailureKind, FailureWay, Key, PipelineName, RecordError, Side};
+use crate::model::{Class, Failure, FailureId, FailureKind, FailureWay, Key, PipelineName, RecordError, Side, Want};
 use crate::sync::{Held, Stop};
 
 /// A record that waits longer than this for a lookup is a failure (section 3.7 of the language).
@@ -97,7 +97,8 @@ impl Bench<'_> {
             Stop::Skip { want, .. } => {
                 executed.commit.counts.skipped += 1;
                 executed.commit.settled.push((Side::Salesforce, item.key.clone()));
-                let want = want.clone().map(|(pipeline, key)| (pipeline, key, item.key.clone()));
+                let source = (Side::Salesforce, item.key.clone());
+                let want = want.clone().map(|(pipeline, key)| Want { pipeline, key, source });
                 executed.commit.wants.extend(want);
                 Ok(())
             }
@@ -125,7 +126,8 @@ impl Bench<'_> {
             executed.commit.counts.waiting += 1;
             failure.next_try = self.facts.now.checked_add(Duration::from_secs(3600)).ok();
         }
-        executed.commit.wants.push((pipeline.clone(), key.clone(), item.key.clone()));
+        let source = (Side::Salesforce, item.key.clone());
+        executed.commit.wants.push(Want { pipeline: pipeline.clone(), key: key.clone(), source });
         executed.commit.failures.push(failure);
         Ok(())
     }
