@@ -9,4 +9,7 @@ pub mod connect;
 pub mod diag;
 pub mod expr;
 pub mod model;
+pub mod plan;
 pub mod spec;
+pub mod store;
+pub mod sync;

@@ -5,6 +5,8 @@
 
 mod error;
 mod port;
+pub mod salesforce;
+pub mod sql;
 
 pub use error::ConnectError;
 pub use port::{Destination, Found, Limit, MatchQuery, Source, WriteMode};

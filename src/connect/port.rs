@@ -1,7 +1,9 @@
 //! The contract between the runtime and the connectors.
 
+use std::collections::HashSet;
+
 use crate::connect::ConnectError;
-use crate::model::{ChangeEvent, Cursor, Key, Outcome, Read, Row, Value, WriteOp};
+use crate::model::{ChangeEvent, Class, Cursor, Key, Outcome, Read, Row, Value, WriteOp};
 
 /// How much one read may bring. Both bounds hold; a batch has at least one record if there is one.
 #[derive(Clone, Copy, Debug)]
@@ -68,6 +70,18 @@ pub trait Destination: Send {
 
     /// The records that match.
     async fn find(&mut self, query: &MatchQuery) -> Result<Vec<Found>, ConnectError>;
+
+    /// Which of these keys exist: the look-ups of pipelines without links ask. Cheaper than [`fetch`](Self::fetch) where the
+    /// system can answer without the record.
+    async fn presence(&mut self, keys: &[Key]) -> Result<HashSet<Key>, ConnectError> {
+        Ok(self.fetch(keys).await?.into_iter().map(|(key, _)| key).collect())
+    }
+
+    /// Keys of the records that exist, in key order, after a key; at most `limit`. Reconciliation of mirrors asks for them to find
+    /// records that are gone at the source.
+    async fn keys(&mut self, _after: Option<&Key>, _limit: usize) -> Result<Vec<Key>, ConnectError> {
+        Err(ConnectError::new("R109", Class::Pipeline, "this destination cannot list its keys"))
+    }
 
     /// Writes; one outcome per operation, in the same order. A batch-level fault is halved until the bad record is alone, so one bad
     /// record never costs its neighbours. An error of the whole call means that nothing of the batch is known to be stored.

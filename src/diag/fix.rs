@@ -1,30 +1,44 @@
-//! Corrections as text edits: `check --fix` and `fmt`.
+//! Applying the sure corrections of diagnostics to a text (`check --fix`).
 
-use super::{Diagnostic, Fix, SourceId};
+use super::{Diagnostic, SourceId};
 
-/// The text of a file with every correction applied that is sure; `None` if there is none. Corrections that overlap are not
-/// both applied: the first wins, the file is read again and the next run finds the other.
-pub fn apply_fixes(source: SourceId, text: &str, diagnostics: &[Diagnostic]) -> Option<String> {
-    let fixes = diagnostics.iter().filter_map(|diagnostic| diagnostic.fix.as_ref());
-    apply(text, fixes.filter(|fix| fix.span.source == source))
-}
-
-/// Applies edits to a text; `None` if nothing changes.
-pub(crate) fn apply<'f>(text: &str, fixes: impl Iterator<Item = &'f Fix>) -> Option<String> {
-    let mut edits: Vec<&Fix> = fixes.collect();
-    edits.sort_by_key(|fix| (fix.span.start, fix.span.end));
-    let mut result = String::with_capacity(text.len());
-    let mut at = 0;
-    for edit in edits {
-        let (start, end) = (edit.span.start as usize, edit.span.end as usize);
-        let Some(before) = text.get(at..start) else { continue };
-        if end < start || text.get(start..end).is_none() {
+/// The text with the fixes of this file applied, and how many they were. Edits that overlap an earlier one are left for the next run.
+pub fn apply_fixes(text: &str, source: SourceId, diagnostics: &[Diagnostic]) -> (String, usize) {
+    let mut fixes: Vec<_> = diagnostics
+        .iter()
+        .filter_map(|diagnostic| diagnostic.fix.as_ref())
+        .filter(|fix| fix.span.source == source)
+        .collect();
+    fixes.sort_by_key(|fix| (fix.span.start, fix.span.end));
+    fixes.dedup();
+    let (mut fixed, mut at, mut count) = (String::with_capacity(text.len()), 0, 0);
+    for fix in fixes {
+        let (start, end) = (fix.span.start as usize, fix.span.end as usize);
+        let Some(between) = text.get(at..start) else { continue };
+        if text.get(start..end).is_none() {
             continue;
         }
-        result.push_str(before);
-        result.push_str(&edit.text);
-        at = end;
+        fixed.push_str(between);
+        fixed.push_str(&fix.text);
+        (at, count) = (end, count + 1);
     }
-    result.push_str(text.get(at..)?);
-    (result != text).then_some(result)
+    fixed.push_str(&text[at..]);
+    (fixed, count)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::diag::Span;
+
+    #[test]
+    fn edits_are_applied_once_and_never_overlap() {
+        let source = SourceId(0);
+        let fix = |start, end, text: &str| {
+            let span = Span { source, start, end };
+            Diagnostic::error("E101", "", span, "").fix(span, text)
+        };
+        let all = [fix(0, 3, "new"), fix(4, 7, "x"), fix(5, 6, "never"), fix(4, 7, "x")];
+        assert_eq!(apply_fixes("old 123 end", source, &all), ("new x end".to_owned(), 2));
+    }
 }

@@ -1,200 +1,292 @@
-//! Diagnostics as text for terminals. What a secret is written at is masked wherever a line of its file is shown.
-//!
-//! Read [`Renderer`] first.
+//! Diagnostics as text for terminals and as data for machines. One layout everywhere, see section 6 of the language.
 
-use std::fmt::Write;
 use std::ops::Range;
 
-use annotate_snippets::renderer::DecorStyle;
-use annotate_snippets::{Annotation, AnnotationKind, Group, Level, Origin, Snippet};
+use annotate_snippets::{AnnotationKind, Level, Origin, Renderer, Snippet};
+use serde::{Deserialize, Serialize};
 
 use super::excerpt::Excerpt;
-use super::{Diagnostic, Label, Severity, SourceId, SourceMap, Span};
+use super::{Diagnostic, Label, Severity, SourceMap, Span};
 
-/// At most so many messages of one file are printed; then a count.
-pub const MAX_PER_FILE: usize = 20;
+/// At most so many messages per file are printed; the rest is counted.
+const MOST_PER_FILE: usize = 20;
 
-/// Renders diagnostics of one load.
-#[derive(Clone, Copy, Debug)]
-pub struct Renderer<'m> {
-    map: &'m SourceMap,
-    colours: bool,
+/// A diagnostic as JSON: for the reload endpoint, the editor, `--json`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Rendered {
+    /// `E101`
+    pub code: String,
+    /// `error`, `warning`, `failed`
+    pub severity: String,
+    /// One line.
+    pub title: String,
+    /// Printed path; empty for messages that are in no file.
+    pub file: String,
+    /// From 1.
+    pub line: usize,
+    /// From 1, in characters.
+    pub column: usize,
+    /// One past the last character, on the same line.
+    pub end_column: usize,
+    /// Marked places.
+    pub labels: Vec<RenderedLabel>,
+    /// Facts.
+    pub notes: Vec<String>,
+    /// Ways out.
+    pub help: Vec<String>,
+    /// The sure correction, if there is one.
+    pub fix: Option<RenderedFix>,
 }
 
-impl<'m> Renderer<'m> {
-    /// Without colours.
-    pub fn plain(map: &'m SourceMap) -> Self {
-        Self { map, colours: false }
-    }
+/// A marked place of a [`Rendered`]; the first one is the primary.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RenderedLabel {
+    /// Printed path.
+    pub file: String,
+    /// From 1.
+    pub line: usize,
+    /// From 1.
+    pub column: usize,
+    /// One past the last character.
+    pub end_column: usize,
+    /// What is there.
+    pub text: String,
+}
 
-    /// With ANSI colours, for a terminal.
-    pub fn coloured(map: &'m SourceMap) -> Self {
-        Self { map, colours: true }
-    }
+/// The text edit of a [`Rendered`].
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RenderedFix {
+    /// Where.
+    pub line: usize,
+    /// From 1.
+    pub column: usize,
+    /// One past the last character.
+    pub end_column: usize,
+    /// What stands there instead.
+    pub text: String,
+}
 
-    /// All messages, in the given order, with an empty line between; at most 20 of a file, then how many more there are.
-    pub fn all(&self, diagnostics: &[Diagnostic]) -> String {
-        let masks = masks(diagnostics);
-        let mut text = String::new();
-        let mut counts: Vec<(Option<SourceId>, usize)> = Vec::new();
-        for diagnostic in diagnostics {
-            let source = diagnostic.primary.as_ref().map(|label| label.span.source);
-            let seen = match counts.iter_mut().find(|(known, _)| *known == source) {
-                Some((_, seen)) => seen,
-                None => {
-                    counts.push((source, 0));
-                    let last = counts.len() - 1;
-                    &mut counts[last].1
-                }
-            };
-            *seen += 1;
-            if *seen <= MAX_PER_FILE {
-                if !text.is_empty() {
-                    text.push('\n');
-                }
-                text.push_str(&self.one(diagnostic, &masks));
-            }
+impl Severity {
+    /// The word of the messages.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Error => "error",
+            Self::Warning => "warning",
+            Self::Failed => "failed",
         }
-        for (source, seen) in counts.into_iter().filter(|(_, seen)| *seen > MAX_PER_FILE) {
-            let path = source.and_then(|id| self.map.get(id)).map_or("no file", |source| &source.path);
-            // Writing into a String cannot fail.
-            let _ = writeln!(text, "\n{path}: {} more", seen - MAX_PER_FILE);
-        }
-        text
     }
+}
 
-    /// One message, ending with a line break. `masks` are places that hold secrets; see [`masks`].
-    pub fn one(&self, diagnostic: &Diagnostic, masks: &[Span]) -> String {
-        let level = match diagnostic.severity {
-            Severity::Error => Level::ERROR,
-            Severity::Warning => Level::WARNING,
-            Severity::Failed => Level::ERROR.with_name("failed"),
+/// The diagnostic as data.
+pub fn to_data(diagnostic: &Diagnostic, map: &SourceMap) -> Rendered {
+    let labels: Vec<RenderedLabel> = diagnostic
+        .primary
+        .iter()
+        .chain(&diagnostic.labels)
+        .filter_map(|label| label_data(label, map))
+        .collect();
+    let first = labels.first().cloned().unwrap_or_default();
+    Rendered {
+        code: diagnostic.code.to_string(),
+        severity: diagnostic.severity.name().to_owned(),
+        title: diagnostic.title.clone(),
+        file: first.file,
+        line: first.line,
+        column: first.column,
+        end_column: first.end_column,
+        labels,
+        notes: diagnostic.notes.clone(),
+        help: diagnostic.help.clone(),
+        fix: diagnostic.fix.as_ref().and_then(|fix| {
+            let label = label_data(&Label { span: fix.span, text: fix.text.clone() }, map)?;
+            Some(RenderedFix {
+                line: label.line,
+                column: label.column,
+                end_column: label.end_column,
+                text: label.text,
+            })
+        }),
+    }
+}
+
+fn label_data(label: &Label, map: &SourceMap) -> Option<RenderedLabel> {
+    let place = map.place(label.span)?;
+    let source = map.get(label.span.source)?;
+    let marked = source.text.get(range(label.span, &source.text)).unwrap_or_default();
+    let length = marked.lines().next().unwrap_or_default().chars().count();
+    let text = label.text.clone();
+    let end_column = place.column + length;
+    Some(RenderedLabel {
+        file: place.path.to_string(),
+        line: place.line,
+        column: place.column,
+        end_column,
+        text,
+    })
+}
+
+/// One diagnostic as text, without a trailing line break. A secret that it speaks of is masked; where several messages
+/// are shown, [`all_to_text`] masks the secrets of all of them in each.
+pub fn to_text(diagnostic: &Diagnostic, map: &SourceMap, color: bool) -> String {
+    one_to_text(diagnostic, map, color, &masks(std::slice::from_ref(diagnostic)))
+}
+
+fn one_to_text(diagnostic: &Diagnostic, map: &SourceMap, color: bool, masks: &[Span]) -> String {
+    let level = match diagnostic.severity {
+        Severity::Error | Severity::Failed => Level::ERROR,
+        Severity::Warning => Level::WARNING,
+    };
+    let level = level.with_name(diagnostic.severity.name());
+    let texts: Vec<Shown> = shown_sources(diagnostic, map, masks);
+    let title = level.primary_title(diagnostic.title.as_str()).id(diagnostic.code.0);
+    let mut group = annotate_snippets::Group::with_title(title);
+    if texts.is_empty() {
+        group = group.elements(Vec::<annotate_snippets::Element<'_>>::new());
+    }
+    for shown in &texts {
+        let mut snippet = Snippet::source(shown.excerpt.text.as_str())
+            .line_start(shown.excerpt.first_line)
+            .path(shown.path.as_str())
+            .fold(true);
+        for mark in &shown.marks {
+            let kind = if mark.primary { AnnotationKind::Primary } else { AnnotationKind::Context };
+            let annotation = kind.span(mark.range.clone());
+            snippet = snippet.annotation(if mark.text.is_empty() {
+                annotation
+            } else {
+                annotation.label(mark.text.as_str())
+            });
+        }
+        group = group.element(snippet);
+    }
+    if texts.is_empty() && diagnostic.primary.is_some() {
+        group = group.element(Origin::path("?"));
+    }
+    for note in &diagnostic.notes {
+        group = group.element(Level::NOTE.message(note.as_str()));
+    }
+    for help in &diagnostic.help {
+        group = group.element(Level::HELP.message(help.as_str()));
+    }
+    let renderer = if color { Renderer::styled() } else { Renderer::plain() };
+    let text = renderer.term_width(200).render(&[group]);
+    text.lines().map(str::trim_end).collect::<Vec<_>>().join("\n")
+}
+
+/// A file of a diagnostic as it is shown: few lines, tabs as arrows, secrets masked.
+struct Shown {
+    path: String,
+    excerpt: Excerpt,
+    marks: Vec<Mark>,
+}
+
+struct Mark {
+    range: Range<usize>,
+    text: String,
+    primary: bool,
+}
+
+/// The files of a diagnostic, that of the primary place first.
+fn shown_sources(diagnostic: &Diagnostic, map: &SourceMap, masks: &[Span]) -> Vec<Shown> {
+    let primary = diagnostic.primary.iter().map(|label| (label, true));
+    let all: Vec<(&Label, bool)> =
+        primary.chain(diagnostic.labels.iter().map(|label| (label, false))).collect();
+    let mut shown: Vec<(u32, Shown)> = Vec::new();
+    for (label, _) in &all {
+        let id = label.span.source;
+        let Some(source) = map.get(id).filter(|_| !shown.iter().any(|(known, _)| *known == id.0)) else {
+            continue;
         };
-        let excerpts = self.excerpts(diagnostic, masks);
-        let mut group: Group<'_> = level.primary_title(one_line(&diagnostic.title)).id(diagnostic.code.0).elements(
-            excerpts.iter().map(|(label, excerpt, annotations)| self.snippet(label, excerpt, annotations)),
-        );
-        if excerpts.is_empty() {
-            if let Some(path) = self.path_of(diagnostic) {
-                group = group.element(Origin::path(path));
-            }
-        }
-        for note in &diagnostic.notes {
-            group = group.element(Level::NOTE.message(note.as_str()));
-        }
-        for help in &diagnostic.help {
-            group = group.element(Level::HELP.message(help.as_str()));
-        }
-        let renderer =
-            if self.colours { annotate_snippets::Renderer::styled() } else { annotate_snippets::Renderer::plain() };
-        let text = renderer.decor_style(DecorStyle::Ascii).term_width(200).render(&[group]);
-        text.lines().fold(String::new(), |text, line| text + line.trim_end() + "\n")
-    }
-
-    fn path_of(&self, diagnostic: &Diagnostic) -> Option<&'m str> {
-        let source = self.map.get(diagnostic.primary.as_ref()?.span.source)?;
-        Some(&source.path)
-    }
-
-    /// The parts of files to show: that of the primary place first.
-    fn excerpts<'d>(&self, diagnostic: &'d Diagnostic, masks: &[Span]) -> Vec<Shown<'d>> {
-        let Some(primary) = &diagnostic.primary else { return Vec::new() };
-        let mut sources = vec![primary.span.source];
-        for label in &diagnostic.labels {
-            if !sources.contains(&label.span.source) {
-                sources.push(label.span.source);
-            }
-        }
-        sources.into_iter().filter_map(|source| self.excerpt(source, diagnostic, masks)).collect()
-    }
-
-    fn excerpt<'d>(&self, source: SourceId, diagnostic: &'d Diagnostic, masks: &[Span]) -> Option<Shown<'d>> {
-        let primary = diagnostic.primary.iter().map(|label| (label, true));
-        let others = diagnostic.labels.iter().map(|label| (label, false));
-        let here: Vec<(&Label, bool)> = primary.chain(others).filter(|(label, _)| label.span.source == source).collect();
+        let here: Vec<_> = all.iter().filter(|(label, _)| label.span.source == id).collect();
         let spans: Vec<Span> = here.iter().map(|(label, _)| label.span).collect();
-        let text = &self.map.get(source)?.text;
-        let excerpt = Excerpt::new(text, &spans, masks);
-        let annotations = here
-            .into_iter()
-            .map(|(label, primary)| (excerpt.range(label.span), primary, label.text.as_str()))
-            .collect();
-        Some((source, excerpt, annotations))
+        let excerpt = Excerpt::new(&source.text, &spans, masks);
+        let mark = |(label, primary): &&(&Label, bool)| Mark {
+            range: excerpt.range(label.span),
+            text: label.text.clone(),
+            primary: *primary,
+        };
+        let marks = here.iter().map(mark).collect();
+        shown.push((id.0, Shown { path: source.path.to_string(), excerpt, marks }));
     }
-
-    fn snippet<'s>(
-        &self,
-        source: &SourceId,
-        excerpt: &'s Excerpt,
-        annotations: &'s [(Range<usize>, bool, &'s str)],
-    ) -> Snippet<'s, Annotation<'s>>
-    where
-        'm: 's,
-    {
-        let path = self.map.get(*source).map(|source| &*source.path);
-        Snippet::source(excerpt.text.as_str())
-            .line_start(excerpt.first_line)
-            .path(path)
-            .annotations(annotations.iter().map(|(range, primary, text)| {
-                let kind = if *primary { AnnotationKind::Primary } else { AnnotationKind::Context };
-                let label = (!text.is_empty()).then_some(*text);
-                kind.span(range.clone()).label(label)
-            }))
-    }
+    shown.into_iter().map(|(_, shown)| shown).collect()
 }
 
-type Shown<'d> = (SourceId, Excerpt, Vec<(Range<usize>, bool, &'d str)>);
-
-/// The places of a list of diagnostics that hold secrets (W602).
-pub fn masks(diagnostics: &[Diagnostic]) -> Vec<Span> {
+/// The places that hold secrets, of a list of diagnostics (W602): masked wherever their lines are shown.
+fn masks(diagnostics: &[Diagnostic]) -> Vec<Span> {
     let secrets = diagnostics.iter().filter(|diagnostic| diagnostic.code.0 == "W602");
     secrets.filter_map(|diagnostic| Some(diagnostic.primary.as_ref()?.span)).collect()
 }
 
-/// `pipelines/projects.yaml   2 errors, 1 warning`: one line per file that `check` looked at, in columns. `extra` is said
-/// of files without errors: `4 tests passed`.
-pub fn summary(files: &[(String, Counted, Option<String>)]) -> String {
-    let width = files.iter().map(|(path, ..)| path.chars().count()).max().unwrap_or(0);
-    let mut text = String::new();
-    for (path, counted, extra) in files {
-        let mut said = counted.words();
-        if let Some(extra) = extra.as_ref().filter(|_| counted.errors == 0) {
-            said = format!("{said}, {extra}");
+fn range(span: Span, text: &str) -> Range<usize> {
+    let clip = |mut at: usize| {
+        at = at.min(text.len());
+        while !text.is_char_boundary(at) {
+            at -= 1;
         }
-        // Writing into a String cannot fail.
-        let _ = writeln!(text, "{path:width$}  {said}");
+        at
+    };
+    let start = clip(span.start as usize);
+    start..clip(span.end as usize).max(start)
+}
+
+/// All diagnostics of a load as text: grouped by file in the order given, at most twenty of each.
+pub fn all_to_text(diagnostics: &[Diagnostic], map: &SourceMap, color: bool) -> String {
+    let masks = masks(diagnostics);
+    let mut text = String::new();
+    let mut counts: Vec<(u32, usize)> = Vec::new();
+    for diagnostic in diagnostics {
+        let file = diagnostic.primary.as_ref().map_or(u32::MAX, |label| label.span.source.0);
+        let at = counts.iter().position(|(known, _)| *known == file).unwrap_or_else(|| {
+            counts.push((file, 0));
+            counts.len() - 1
+        });
+        counts[at].1 += 1;
+        if counts[at].1 <= MOST_PER_FILE {
+            text.push_str(&one_to_text(diagnostic, map, color, &masks));
+            text.push_str("\n\n");
+        }
+    }
+    for (file, count) in counts.iter().filter(|(_, count)| *count > MOST_PER_FILE) {
+        let path = map.get(super::SourceId(*file)).map_or("", |source| &source.path);
+        text.push_str(&format!("{path}: {} more problems\n", count - MOST_PER_FILE));
     }
     text
 }
 
-/// How many errors and warnings.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Counted {
-    /// Errors.
-    pub errors: usize,
-    /// Warnings.
-    pub warnings: usize,
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-impl Counted {
-    /// Counts a list.
-    pub fn of(diagnostics: &[Diagnostic]) -> Self {
-        let count = |severity| diagnostics.iter().filter(|diagnostic| diagnostic.severity == severity).count();
-        Self { errors: count(Severity::Error), warnings: count(Severity::Warning) }
+    fn map() -> (SourceMap, super::super::SourceId) {
+        let mut map = SourceMap::default();
+        let id = map.add("pipelines/projects.yaml", "salesforce: Opportunity\nfeilds:\n\twhere: x\n");
+        (map, id)
     }
 
-    /// `2 errors, 1 warning`; `ok`.
-    pub fn words(self) -> String {
-        let some = |count: usize, word: &str| match count {
-            0 => None,
-            1 => Some(format!("1 {word}")),
-            _ => Some(format!("{count} {word}s")),
-        };
-        let parts: Vec<String> = [some(self.errors, "error"), some(self.warnings, "warning")].into_iter().flatten().collect();
-        if parts.is_empty() { "ok".to_owned() } else { parts.join(", ") }
+    #[test]
+    fn the_layout_of_the_language() {
+        let (map, source) = map();
+        let span = Span { source, start: 24, end: 30 };
+        let diagnostic =
+            Diagnostic::error("E101", "unknown key `feilds`", span, "a pipeline has no such key")
+                .help("did you mean `fields`?");
+        let expected = "error[E101]: unknown key `feilds`\n --> pipelines/projects.yaml:2:1\n  |\n2 | feilds:\n  | ^^^^^^ a pipeline has no such key\n  |\n  = help: did you mean `fields`?";
+        assert_eq!(to_text(&diagnostic, &map, false), expected);
     }
-}
 
-fn one_line(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
+    #[test]
+    fn a_tab_is_an_arrow() {
+        let (map, source) = map();
+        let span = Span { source, start: 32, end: 33 };
+        let text = to_text(&Diagnostic::error("E001", "a tab", span, "tab"), &map, false);
+        assert!(text.contains("3 | →where: x\n  | ^ tab"), "{text}");
+    }
+
+    #[test]
+    fn data_counts_from_one() {
+        let (map, source) = map();
+        let span = Span { source, start: 24, end: 30 };
+        let data = to_data(&Diagnostic::error("E101", "x", span, ""), &map);
+        assert_eq!((data.line, data.column, data.end_column), (2, 1, 7));
+    }
 }

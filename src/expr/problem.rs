@@ -1,5 +1,9 @@
 //! What is wrong with the text of an expression. Positions are bytes of that text; the caller adds the place in the file.
 
+use std::ops::Range;
+
+use crate::diag::{Diagnostic, Span};
+
 /// A mistake found by [`Engine::compile`](super::Engine::compile). It becomes a `Diagnostic` once the file is known.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ExprProblem {
@@ -33,7 +37,18 @@ pub struct TextFix {
 }
 
 impl ExprProblem {
-    pub(crate) fn new(code: &'static str, title: impl Into<String>, place: std::ops::Range<usize>) -> Self {
+    /// The problem as a message about a file. `place` tells where a range of the expression's text stands in it.
+    pub fn into_diagnostic(self, place: impl Fn(Range<usize>) -> Span) -> Diagnostic {
+        let mut message = Diagnostic::error(self.code, self.title, place(self.start..self.end), self.label);
+        message.notes = self.notes;
+        message.help = self.help;
+        match self.fix {
+            Some(fix) => message.fix(place(fix.start..fix.end), fix.text),
+            None => message,
+        }
+    }
+
+    pub(crate) fn new(code: &'static str, title: impl Into<String>, place: Range<usize>) -> Self {
         Self {
             code,
             title: title.into(),
@@ -61,7 +76,7 @@ impl ExprProblem {
         self
     }
 
-    pub(crate) fn fix(mut self, place: std::ops::Range<usize>, text: impl Into<String>) -> Self {
+    pub(crate) fn fix(mut self, place: Range<usize>, text: impl Into<String>) -> Self {
         self.fix = Some(TextFix { start: place.start, end: place.end, text: text.into() });
         self
     }

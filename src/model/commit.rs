@@ -71,6 +71,17 @@ pub struct Failure {
     pub next_try: Option<Timestamp>,
 }
 
+/// A record that has to be looked at again once a record of another pipeline is linked.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Want {
+    /// The pipeline whose link is missing.
+    pub pipeline: PipelineName,
+    /// The record that is not linked there, on the same side as `source`.
+    pub key: Key,
+    /// Our record.
+    pub source: (Side, Key),
+}
+
 /// Everything that one settled batch changes in the state. Applied in one transaction after the writes were answered.
 #[derive(Clone, Debug, Default)]
 pub struct Commit {
@@ -82,10 +93,14 @@ pub struct Commit {
     pub unlinked: Vec<(Key, Key)>,
     /// Failures to insert or replace.
     pub failures: Vec<Failure>,
-    /// Records whose failures are over.
+    /// Records that are settled: their failures are over, and they leave the `touched` queue of this pipeline.
     pub settled: Vec<(Side, Key)>,
-    /// Records to look at again once a record of another pipeline is linked: (that pipeline, its key, our source record).
-    pub wants: Vec<(PipelineName, Key, Key)>,
+    /// Records of this pipeline to look at again once a record of another pipeline is linked. When any pipeline commits a link with that
+    /// key, the store moves the want to the `touched` queue of this pipeline in the same transaction.
+    pub wants: Vec<Want>,
+    /// Records of any pipeline that must be read and decided again: they join that pipeline's durable `touched` queue. A record leaves the
+    /// queue when it is in `settled` of a later commit of its own pipeline.
+    pub touch: Vec<(PipelineName, Side, Key)>,
     /// How many records were created, updated, deleted, unchanged and skipped, for the run's summary.
     pub counts: Counts,
 }

@@ -45,7 +45,9 @@ pub enum Backfill {
     Job {
         /// Id of the job.
         id: String,
-        /// Locators of the result pages that are settled (the first page has the empty locator).
-        pages: Vec<String>,
+        /// Locators of the result pages that are settled (the first page has the empty locator), with their numbers of rows.
+        pages: Vec<(String, u64)>,
+        /// Rows handed out so far, those of pages that are not settled included: no two batches end at the same cursor.
+        rows: u64,
     },
 }

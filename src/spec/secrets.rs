@@ -153,17 +153,17 @@ fn unknown(span: Span, written: &str) -> Diagnostic {
 }
 
 /// W602: a secret that is written out. Its place is masked wherever it is shown.
-pub(crate) fn written_out(key: &str, scalar: &Scalar) -> Diagnostic {
+pub(crate) fn written_out(owner: &str, key: &str, scalar: &Scalar) -> Diagnostic {
     let name: String =
         key.chars().map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_uppercase() } else { '_' }).collect();
-    let connection_var = format!("{key}: ${{env:{name}}}");
+    let reference = format!("{key}: ${{env:{name}}}");
     Diagnostic::warning(
         "W602",
         "a secret is written in the file",
         scalar.span,
         "readable by everyone with access to the file (masked here)",
     )
-    .help(connection_var)
+    .help(reference)
 }
 
 /// E604 for every secret that a pipeline tries to read; the values are marked so that nothing else is said about them.

@@ -25,7 +25,7 @@ pub(super) fn check(file: &mut PipelineFile, root: &Node, map: &SourceMap, out: 
     if root.get("fields").and_then(Node::items).is_some_and(<[_]>::is_empty) {
         let title = "`fields` has no rows";
         out.push(
-            Diagnostic::error("E106", title, file.fields_key, "").help("  - { salesforce: Name, app: name }"),
+            Diagnostic::error("E110", title, file.fields_key, "").help("  - { salesforce: Name, app: name }"),
         );
     }
     let path = map.get(file.source).map_or("", |source| &source.path);
@@ -56,17 +56,6 @@ fn check_ops(file: &PipelineFile, limited: bool, out: &mut Vec<Diagnostic>) {
         if let Some(span) = list.value.span_of(Op::Delete).filter(|_| !limited) {
             out.push(delete_limit(file, side, span));
         }
-        let archive_is_set = match side {
-            Side::App => file.app.archive.is_some(),
-            Side::Salesforce => file.salesforce.archive.is_some(),
-        };
-        if let Some(span) = list.value.span_of(Op::Archive).filter(|_| !archive_is_set) {
-            let title = "`archive` does not say what to set";
-            out.push(
-                Diagnostic::error("E102", title, span, format!("`{side}` has no `archive`"))
-                    .help(format!("in the map form of `{side}`:  archive: {{ status: archived }}")),
-            );
-        }
     }
 }
 
@@ -76,7 +65,7 @@ fn check_op_list(side: Side, list: &Entry<OpList>, out: &mut Vec<Diagnostic>) {
     if items.is_empty() {
         let title = format!("`{key}` is empty");
         out.push(
-            Diagnostic::error("E106", title, list.span, "").help("name an operation, or remove the key"),
+            Diagnostic::error("E110", title, list.span, "").help("name an operation, or remove the key"),
         );
     }
     for (at, item) in items.iter().enumerate() {
@@ -128,7 +117,7 @@ fn check_backfills(file: &PipelineFile, out: &mut Vec<Diagnostic>) {
         let Backfill::Window(window) = &backfill.value else { continue };
         match (&window.last, &window.by, &window.condition) {
             (Some(last), _, Some(condition)) => out.push(
-                Diagnostic::error("E114", "`last` and `where` exclude each other", condition.key, "")
+                Diagnostic::error("E105", "`last` and `where` exclude each other", condition.key, "")
                     .also(last.key, "says it already")
                     .help("keep one of them"),
             ),
@@ -137,7 +126,7 @@ fn check_backfills(file: &PipelineFile, out: &mut Vec<Diagnostic>) {
                     .help("by: LastModifiedDate    (or CreatedDate, ActivityDate, …)"),
             ),
             (None, Some(by), _) => {
-                out.push(Diagnostic::error("E108", "`by` needs `last`", by.key, "").help("last: 6 months"))
+                out.push(Diagnostic::error("E106", "`by` needs `last`", by.key, "").help("last: 6 months"))
             }
             _ => {}
         }
@@ -166,20 +155,20 @@ fn check_both_ways(row: &RowSpec, file_name: &str, out: &mut Vec<Diagnostic>) {
     }
 }
 
-/// E108: keys of one row that contradict or need one another.
+/// E106: keys of one row that contradict or need one another.
 fn check_row(row: &RowSpec, out: &mut Vec<Diagnostic>) {
     match (&row.salesforce, &row.app) {
         (None, None) => {
             let help = "  - { salesforce: Name, app: name }";
             let title = "this row names neither side";
-            out.push(Diagnostic::error("E108", title, shorten(row.span), "").help(help));
+            out.push(Diagnostic::error("E106", title, shorten(row.span), "").help(help));
             return;
         }
         (Some(_), Some(app)) => {
             if let Some(constant) = &row.constant {
                 let title = "`const` fills one side, but this row names both";
                 out.push(
-                    Diagnostic::error("E108", title, constant.key, "")
+                    Diagnostic::error("E106", title, constant.key, "")
                         .also(app.key, "this side, or the other one?")
                         .help("keep the side that gets the value; or use `default:` for empty values"),
                 );
@@ -189,12 +178,12 @@ fn check_row(row: &RowSpec, out: &mut Vec<Diagnostic>) {
     }
     if let (Some(constant), Some(side)) = (&row.constant, computed_side(row)) {
         let title = format!("`const` and `to_{side}` exclude each other");
-        out.push(Diagnostic::error("E108", title, constant.key, "").help("keep one of them"));
+        out.push(Diagnostic::error("E106", title, constant.key, "").help("keep one of them"));
     }
     if let (Some(missing), None) = (&row.missing, &row.lookup) {
         let title = "`missing` needs `lookup`";
         out.push(
-            Diagnostic::error("E108", title, missing.key, "it speaks of a record in another pipeline")
+            Diagnostic::error("E106", title, missing.key, "it speaks of a record in another pipeline")
                 .help("add `lookup: <pipeline>`, or remove it; for empty values there is `default:`"),
         );
     }
@@ -210,7 +199,7 @@ fn check_one_side(row: &RowSpec, key: Span, out: &mut Vec<Diagnostic>) {
     if let Some(flow) = row.flow_to(side.other()).filter(|flow| matches!(flow.value, Flow::Expression(_))) {
         let title = format!("this row computes a value for `{0}`, but names no field there", side.other());
         out.push(
-            Diagnostic::error("E108", title, flow.key, "").help(format!("add `{}: <field>`", side.other())),
+            Diagnostic::error("E106", title, flow.key, "").help(format!("add `{}: <field>`", side.other())),
         );
         return;
     }
@@ -219,7 +208,7 @@ fn check_one_side(row: &RowSpec, key: Span, out: &mut Vec<Diagnostic>) {
     }
     let other = side.other();
     out.push(
-        Diagnostic::error("E108", format!("this row names only `{side}`"), key, "filled with what?")
+        Diagnostic::error("E106", format!("this row names only `{side}`"), key, "filled with what?")
             .help(format!("add `{other}: <field>`, `const: <value>`, or `to_{side}: '<expression>'`")),
     );
 }
@@ -228,7 +217,7 @@ fn shorten(span: Span) -> Span {
     span.part(0, 1)
 }
 
-/// E110, once per name.
+/// E209, once per name.
 fn check_groups(file: &PipelineFile, has_groups: bool, out: &mut Vec<Diagnostic>) {
     if !has_groups && was_meant("groups", out) {
         return;
@@ -242,7 +231,7 @@ fn check_groups(file: &PipelineFile, has_groups: bool, out: &mut Vec<Diagnostic>
         told.push(&group.value);
         let names = || file.groups.iter().map(|group| group.name.value.as_str());
         let title = format!("`groups` has no `{}`", grammar::clip(&group.value));
-        let diagnostic = Diagnostic::error("E110", title, group.span, "");
+        let diagnostic = Diagnostic::error("E209", title, group.span, "");
         out.push(match grammar::closest(&group.value, names()) {
             Some(name) => diagnostic.help(format!("did you mean `{name}`?")),
             None => diagnostic.help(format!("groups: {{ {}: always }}", group.value)),
@@ -263,13 +252,13 @@ fn check_match(file: &PipelineFile, out: &mut Vec<Diagnostic>) {
     }
 }
 
-/// E115.
+/// E113.
 fn check_tests(file: &PipelineFile, out: &mut Vec<Diagnostic>) {
     for (at, test) in file.tests.iter().enumerate() {
         if let Some(first) = file.tests[..at].iter().find(|other| other.name.value == test.name.value) {
             let title = "two tests have the same name";
             out.push(
-                Diagnostic::error("E115", title, test.name.span, "again here")
+                Diagnostic::error("E113", title, test.name.span, "again here")
                     .also(first.name.span, "first here"),
             );
         }
@@ -278,7 +267,7 @@ fn check_tests(file: &PipelineFile, out: &mut Vec<Diagnostic>) {
         if let Some(change) = nothing {
             let title = "nothing changes in this test";
             out.push(
-                Diagnostic::error("E115", title, change.key, "")
+                Diagnostic::error("E113", title, change.key, "")
                     .help("change: { salesforce: { Name: Acme } }    or { app: … }, or `deleted`"),
             );
         }

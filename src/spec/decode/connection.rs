@@ -20,7 +20,7 @@ pub(super) fn decode(
 ) -> Option<ConnectionFile> {
     let fields = Fields::of(root)?;
     let (_, kind_node) = fields.get("type")?;
-    let mut templates = Templates { secrets: Vec::new(), out };
+    let mut templates = Templates { owner: name.as_str(), secrets: Vec::new(), out };
     let kind = match &*kind_node.scalar()?.text {
         "salesforce" => ConnectionKind::Salesforce(Box::new(salesforce(&fields, &mut templates)?)),
         "http" => ConnectionKind::Http(Box::new(http::decode(&fields, &mut templates)?)),
@@ -139,7 +139,7 @@ fn postgres(fields: &Fields<'_>, templates: &mut Templates<'_>) -> PostgresConne
     let parts = PARTS.iter().find_map(|key| fields.get(key));
     match (fields.get("url"), parts) {
         (Some((url, _)), Some((part, _))) => templates.out.push(
-            Diagnostic::error("E114", format!("`url` and `{}` exclude each other", part.text), part.span, "")
+            Diagnostic::error("E105", format!("`url` and `{}` exclude each other", part.text), part.span, "")
                 .also(url.span, "says it already")
                 .help("keep the url, or its parts"),
         ),

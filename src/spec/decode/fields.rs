@@ -154,6 +154,8 @@ pub(super) fn record(node: &Node) -> Option<Vec<(Spanned<Path>, Spanned<Literal>
 
 /// Texts with secrets of one file: collects the secrets, and what is wrong with them.
 pub(super) struct Templates<'o> {
+    /// The name of the connection, for names of variables.
+    pub(super) owner: &'o str,
     pub(super) secrets: Vec<SecretRef>,
     pub(super) out: &'o mut Vec<Diagnostic>,
 }
@@ -175,7 +177,7 @@ impl Templates<'_> {
         let template = self.read(node)?;
         let scalar = node.scalar()?;
         if template.plain().is_some() && !scalar.text.contains("${") {
-            self.out.push(secrets::written_out(&name.text, scalar));
+            self.out.push(secrets::written_out(self.owner, &name.text, scalar));
         }
         Some(Entry { key: name.span, value: template, span: node.span })
     }

@@ -15,7 +15,6 @@ pub(super) fn decode(fields: &Fields<'_>, templates: &mut Templates<'_>) -> Opti
     let resources = Fields::of(resources)?.pairs();
     let resources: Vec<ResourceSpec> =
         resources.iter().filter_map(|(name, node)| resource(name, node, templates)).collect();
-    check_parents(&resources, templates.out);
     Some(HttpConnection {
         base_url,
         auth: fields.entry("auth", |node| auth(&Fields::of(node)?, templates)),
@@ -29,25 +28,6 @@ pub(super) fn decode(fields: &Fields<'_>, templates: &mut Templates<'_>) -> Opti
         ping: fields.entry("ping", request),
         resources,
     })
-}
-
-/// E202 inside one file: `parent` names a resource of the same connection.
-fn check_parents(resources: &[ResourceSpec], out: &mut Vec<Diagnostic>) {
-    for resource in resources {
-        let Some(parent) = &resource.parent else { continue };
-        let names = || resources.iter().map(|other| other.name.value.as_str());
-        if names().any(|name| name == parent.value && name != resource.name.value) {
-            continue;
-        }
-        let title =
-            format!("`parent` names `{}`, which is no other resource of this connection", parent.value);
-        let diagnostic = Diagnostic::error("E202", title, parent.span, "");
-        let all: Vec<&str> = names().collect();
-        out.push(match crate::spec::grammar::closest(&parent.value, names()) {
-            Some(name) => diagnostic.help(format!("did you mean `{name}`?")),
-            None => diagnostic.help(format!("resources here: {}", all.join(", "))),
-        });
-    }
 }
 
 fn auth(fields: &Fields<'_>, templates: &mut Templates<'_>) -> Option<HttpAuth> {
@@ -74,7 +54,7 @@ fn api_key_place(fields: &Fields<'_>, out: &mut Vec<Diagnostic>) -> Option<ApiKe
         (Some(header), Some(param)) => {
             let title = "`header` and `param` exclude each other";
             out.push(
-                Diagnostic::error("E114", title, param.key, "")
+                Diagnostic::error("E105", title, param.key, "")
                     .also(header.key, "said already")
                     .help("keep one"),
             );

@@ -73,14 +73,14 @@ fn read_tree(source: SourceId, map: &SourceMap, what: &str, out: &mut Vec<Diagno
     root.filter(|_| !empty)
 }
 
-/// E113.
+/// E008.
 fn check_name(name: &str, source: SourceId, what: &str, out: &mut Vec<Diagnostic>) {
     if super::grammar::is_name(name) {
         return;
     }
     let span = Span { source, start: 0, end: 0 };
     out.push(
-        Diagnostic::error("E113", format!("`{name}` cannot be the name of a {what}"), span, "")
+        Diagnostic::error("E008", format!("`{name}` cannot be the name of a {what}"), span, "")
             .note("the name of the file is the name of what is in it")
             .help("rename the file: a-z, 0-9, _ and -, up to 60 characters"),
     );

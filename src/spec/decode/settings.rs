@@ -7,7 +7,7 @@ use crate::spec::{LogLevel, Settings};
 
 pub(super) fn decode(root: &Node, source: SourceId, out: &mut Vec<Diagnostic>) -> Settings {
     let Some(fields) = Fields::of(root) else { return Settings::empty(source) };
-    let mut templates = Templates { secrets: Vec::new(), out };
+    let mut templates = Templates { owner: "sfsync", secrets: Vec::new(), out };
     let listen = templates.entry(&fields, "listen");
     let public_url = templates.entry(&fields, "public_url");
     let admin_token = templates.secret(&fields, "admin_token");

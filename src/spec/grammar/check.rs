@@ -258,7 +258,7 @@ impl<'a> Checker<'a> {
             if (empty && !empty_list) || value.is_nothing() {
                 let title = format!("`{}` has no value to compare `{}` with", key.text, clip(&field.text));
                 self.report(
-                    Diagnostic::error("E106", title, value.span, "no record would pass")
+                    Diagnostic::error("E110", title, value.span, "no record would pass")
                         .help("name at least one value, or remove the line; `null` means empty"),
                 );
                 value.data = Data::Bad;
@@ -272,7 +272,7 @@ impl<'a> Checker<'a> {
 
     fn empty_filter(&mut self, key: &Scalar, node: &mut Node) {
         let title = format!("`{}` is empty", key.text);
-        self.report(Diagnostic::error("E106", title, node.span, "").help("name a field, or remove the key"));
+        self.report(Diagnostic::error("E110", title, node.span, "").help("name a field, or remove the key"));
         node.data = Data::Bad;
     }
 
@@ -300,12 +300,12 @@ impl<'a> Checker<'a> {
         text.get(span.start as usize..span.end as usize).unwrap_or_default().to_owned()
     }
 
-    /// E103, E105: a single value that does not fit.
+    /// E103, E108: a single value that does not fit.
     fn misfit(&mut self, key: &str, scalar: &Scalar, shape: &Shape, misfit: values::Misfit) {
         let is_number = scalar.text.parse::<rust_decimal::Decimal>().is_ok();
         let out_of_range = matches!(shape, Shape::Int { .. }) && scalar.text.parse::<u64>().is_ok();
         let (code, title) = if out_of_range {
-            ("E105", format!("`{key}` is {}", misfit.label))
+            ("E108", format!("`{key}` is {}", misfit.label))
         } else if is_number && !matches!(shape, Shape::Int { .. }) {
             ("E103", format!("`{key}` is {}, not a number", noun(shape)))
         } else {

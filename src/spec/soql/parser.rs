@@ -21,7 +21,7 @@ struct Parser<'s> {
     fields: Vec<SoqlField>,
 }
 
-/// Reads the text of a `where`. The first mistake goes to `out` (E310, E311).
+/// Reads the text of a `where`. The first mistake goes to `out` (E319, E321).
 pub(crate) fn parse(scalar: &Scalar, out: &mut Vec<Diagnostic>) -> Option<SoqlCondition> {
     let lexemes = lex(&scalar.text);
     let mut parser = Parser { scalar, lexemes, at: 0, depth: 0, object: None, fields: Vec::new() };
@@ -77,7 +77,7 @@ impl Parser<'_> {
     }
 
     fn wrong(&self, title: &str, label: &str) -> Diagnostic {
-        Diagnostic::error("E310", title, self.place(), label)
+        Diagnostic::error("E319", title, self.place(), label)
     }
 
     fn unexpected(&self, wanted: &str) -> Stop {
@@ -320,13 +320,13 @@ impl Parser<'_> {
         let looks_like_date = word.contains(':') || (word.contains('_') && word.to_ascii_uppercase() == word);
         if let Some(meant) = dates::suggestion(word).filter(|_| looks_like_date || word.len() > 4) {
             let title = format!("`{word}` is not a date literal");
-            let diagnostic = Diagnostic::error("E311", title, self.place(), "");
+            let diagnostic = Diagnostic::error("E321", title, self.place(), "");
             return Err(diagnostic.help(format!("did you mean `{meant}`?")).fix(self.place(), meant).into());
         }
         if looks_like_date {
             let title = format!("`{word}` is not a date literal");
             let help = "TODAY · LAST_N_DAYS:30 · THIS_MONTH · LAST_N_MONTHS:12";
-            return Err(Diagnostic::error("E311", title, self.place(), "").help(help).into());
+            return Err(Diagnostic::error("E321", title, self.place(), "").help(help).into());
         }
         let title = format!("`{word}` is not a value");
         Err(self.wrong(&title, "").help(format!("texts are in single quotes: '{word}'")).into())
@@ -335,7 +335,7 @@ impl Parser<'_> {
     fn no_number(&self, text: &str) -> Stop {
         if text.contains('-') && text.len() >= 8 {
             let title = format!("`{text}` is not a date");
-            return Diagnostic::error("E311", title, self.place(), "")
+            return Diagnostic::error("E321", title, self.place(), "")
                 .help("2026-03-01 · 2026-03-01T10:00:00Z · LAST_N_DAYS:30")
                 .into();
         }

@@ -113,7 +113,7 @@ impl Builder<'_> {
         let span = self.span(at, (at + 3).min(self.text.len()));
         Err(Box::new(
             Diagnostic::error(
-                "E008",
+                "E007",
                 "the file holds more than one document",
                 span,
                 "a second one begins here",
@@ -178,7 +178,7 @@ impl Builder<'_> {
         self.count(start)?;
         if self.open.last().is_some_and(|open| open.is_map && open.key.is_none()) {
             let title = "a key must be one word or text";
-            return Err(Box::new(Diagnostic::error("E009", title, self.span(start, start + 1), "")));
+            return Err(Box::new(Diagnostic::error("E006", title, self.span(start, start + 1), "")));
         }
         if self.open.len() >= MAX_DEPTH {
             let title = format!("the file is nested more than {MAX_DEPTH} levels deep");
@@ -234,7 +234,7 @@ impl Builder<'_> {
         }
         let Some(key) = open.key.take() else {
             let title = "a key must be one word or text";
-            return Err(Box::new(Diagnostic::error("E009", title, node.span, "")));
+            return Err(Box::new(Diagnostic::error("E006", title, node.span, "")));
         };
         if let Some(first) = open.seen.get(&key.text) {
             let title = format!("`{}` is given twice", key.text);

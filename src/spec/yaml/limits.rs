@@ -50,7 +50,7 @@ pub(super) fn check(source: SourceId, text: &str) -> Result<(), Box<Diagnostic>>
     if text.starts_with('\u{FEFF}') {
         let title = "the file begins with a byte order mark";
         return Err(Box::new(
-            Diagnostic::error("E006", title, span(0, 0), "three invisible bytes before the first character")
+            Diagnostic::error("E007", title, span(0, 0), "three invisible bytes before the first character")
                 .help("save it as UTF-8 without BOM; `sfsync check --fix` removes the mark")
                 .fix(span(0, 3), ""),
         ));
@@ -60,13 +60,13 @@ pub(super) fn check(source: SourceId, text: &str) -> Result<(), Box<Diagnostic>>
     };
     if c == NOT_UTF8 {
         return Err(Box::new(
-            Diagnostic::error("E006", "the file is not UTF-8", span(at, 0), "the first byte that is not")
+            Diagnostic::error("E007", "the file is not UTF-8", span(at, 0), "the first byte that is not")
                 .help("save it as UTF-8"),
         ));
     }
     Err(Box::new(
         Diagnostic::error(
-            "E006",
+            "E007",
             format!("the file holds a control character (U+{:04X})", u32::from(c)),
             span(at, c.len_utf8()),
             "only line breaks and tabs are allowed",

@@ -40,7 +40,7 @@ pub(crate) fn read(source: SourceId, map: &SourceMap, out: &mut Vec<Diagnostic>)
             if broken { None } else { built.root }
         }
         Err(problem) => {
-            if findings.is_empty() || problem.code.0 == "E007" || problem.code.0 == "E008" {
+            if findings.is_empty() || problem.code.0 == "E007" {
                 out.push(*problem);
             } else {
                 out.extend(findings.into_iter().map(|finding| finding.diagnostic));

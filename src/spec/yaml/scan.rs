@@ -40,6 +40,8 @@ pub(super) struct Scan<'t> {
     /// Inside a `|` or `>` block whose key has this indentation.
     block: Option<usize>,
     tabs: Option<(Span, usize)>,
+    alias: bool,
+    anchor: Option<Diagnostic>,
     findings: Vec<Finding>,
     stopped: bool,
 }
@@ -60,6 +62,8 @@ pub(super) fn scan(source: SourceId, name: &str, text: &str) -> Vec<Finding> {
         key: "",
         block: None,
         tabs: None,
+        alias: false,
+        anchor: None,
         findings: Vec::new(),
         stopped: false,
     };
@@ -209,8 +213,17 @@ impl<'t> Scan<'t> {
         let rest = &self.text[self.at..self.end];
         let len = rest.find([' ', ',', ']', '}', '\t', '\r']).unwrap_or(rest.len());
         let diagnostic = say::indicator(self, first, self.at + len);
-        self.found(true, diagnostic);
         self.at += len;
+        match first {
+            // The first alias says it all; an anchor is told only where no alias uses it.
+            b'*' if !self.alias => {
+                self.alias = true;
+                self.found(true, diagnostic);
+            }
+            b'&' if self.anchor.is_none() => self.anchor = Some(diagnostic),
+            b'!' => self.found(true, diagnostic),
+            _ => {}
+        }
     }
 
     /// A quoted text, over lines if need be, and what stands behind it.
@@ -412,6 +425,9 @@ impl<'t> Scan<'t> {
     }
 
     fn finish(mut self) -> Vec<Finding> {
+        if let Some(diagnostic) = self.anchor.take().filter(|_| !self.alias) {
+            self.found(true, diagnostic);
+        }
         if let Some(bracket) = self.flow.first().filter(|_| !self.stopped) {
             let diagnostic = say::open_bracket(&self, bracket.byte, bracket.at);
             self.found(false, diagnostic);

@@ -69,7 +69,7 @@ pub(super) fn problem(source: SourceId, text: &str, at: usize, info: &str) -> Di
     }
     let span = Span { source, start: offset(start), end: offset(end) };
     match TABLE.iter().find(|(part, ..)| info.contains(part)) {
-        Some((_, title, help)) => Diagnostic::error("E009", *title, span, "").help(*help),
-        None => Diagnostic::error("E009", "this is not valid YAML", span, info.trim().replace('\n', " ")),
+        Some((_, title, help)) => Diagnostic::error("E006", *title, span, "").help(*help),
+        None => Diagnostic::error("E006", "this is not valid YAML", span, info.trim().replace('\n', " ")),
     }
 }

@@ -1,0 +1,168 @@
+//! Writes: validation, stamps, history, deletes, all inside one transaction.
+//! May not lock or take the time: it is given both. Read [`Session`] first.
+
+mod content;
+mod history;
+mod input;
+mod removal;
+mod rules;
+mod save;
+
+pub(crate) use content::preview_of;
+
+use jiff::Timestamp;
+
+use super::change_log::{Change, ChangeKind};
+use super::error::ApiError;
+use super::ids::Id;
+use super::setup::Setup;
+use super::store::{Reader, Store};
+use super::table::Removal;
+use super::value::{RowRef, Value};
+use super::visibility::Visibility;
+
+/// One transaction while it is applied. What it did is taken back unless [`Session::finish`] is called.
+pub(crate) struct Session<'a> {
+    pub(crate) store: &'a mut Store,
+    pub(crate) setup: &'a Setup,
+    pub(crate) visibility: &'a Visibility,
+    /// The stamp of everything that is written.
+    pub(crate) stamp: i64,
+    /// The present, which may be later than the stamp.
+    pub(crate) now: i64,
+    pub(crate) author: RowRef,
+    undo: Vec<Undo>,
+    changes: Vec<Change>,
+}
+
+/// How to take back one step.
+enum Undo {
+    Cell { at: RowRef, column: u16, before: Value<'static> },
+    Added(RowRef),
+    Removal { at: RowRef, before: Option<Removal> },
+    Logged { table: u16 },
+    Unlogged { table: u16, entry: (i64, u32) },
+}
+
+impl<'a> Session<'a> {
+    pub(crate) fn new(
+        store: &'a mut Store,
+        setup: &'a Setup,
+        visibility: &'a Visibility,
+        stamp: i64,
+        now: i64,
+    ) -> Self {
+        let author = setup.integration_user;
+        Self { store, setup, visibility, stamp, now, author, undo: Vec::new(), changes: Vec::new() }
+    }
+
+    /// Ends the transaction; its changes may be published.
+    pub(crate) fn finish(mut self) -> Vec<Change> {
+        self.undo.clear();
+        std::mem::take(&mut self.changes)
+    }
+
+    fn reader(&self) -> Reader<'_> {
+        self.store.reader(self.now)
+    }
+
+    /// Writes one column, remembering what was there.
+    fn set(&mut self, at: RowRef, column: u16, value: &Value<'_>) {
+        let before = self.store.table(at.table).get(column, at.row, &self.store.symbols).into_owned();
+        if before == *value {
+            return;
+        }
+        self.undo.push(Undo::Cell { at, column, before });
+        self.store.put(at, column, value);
+    }
+
+    /// Writes a named field if the object keeps it.
+    fn set_named(&mut self, at: RowRef, field: &str, value: &Value<'_>) {
+        let column = self.store.schema.table_object(at.table).column(field);
+        if let Some(column) = column {
+            self.set(at, column, value);
+        }
+    }
+
+    fn add_row(&mut self, table: u16) -> RowRef {
+        let row = self.store.table_mut(table).add_row();
+        let at = RowRef { table, row };
+        self.undo.push(Undo::Added(at));
+        at
+    }
+
+    fn set_removal(&mut self, at: RowRef, removal: Option<Removal>) {
+        let before = self.store.table(at.table).removal(at.row).copied();
+        self.undo.push(Undo::Removal { at, before });
+        self.store.table_mut(at.table).set_removal(at.row, removal);
+    }
+
+    /// Reads a named field of a record.
+    fn value(&self, at: RowRef, field: &str) -> Value<'_> {
+        let object = self.store.schema.table_object(at.table);
+        object.field(field).map_or(Value::Null, |field| self.reader().read(object, field, at.row))
+    }
+
+    /// Stamps a change: `LastModified…` for a user's change, SystemModstamp for every one.
+    fn touch(&mut self, at: RowRef) {
+        let system = self.store.schema.table_object(at.table).system;
+        let stamp = Value::Stamp(self.stamp);
+        let author: Value<'_> = self.author.into();
+        for (column, value) in
+            [(system.modified_date, &stamp), (system.modstamp, &stamp), (system.modified_by, &author)]
+        {
+            if let Some(column) = column {
+                self.set(at, column, value);
+            }
+        }
+    }
+
+    fn publish(&mut self, at: RowRef, kind: ChangeKind, fields: Vec<String>) {
+        self.changes.push(Change {
+            sequence: 0,
+            object: self.store.schema.table_object(at.table).name.clone(),
+            id: self.store.id_of(at),
+            kind,
+            fields,
+            stamp: Timestamp::from_second(self.stamp).unwrap_or_default(),
+            author: self.store.id_of(self.author),
+        });
+    }
+
+    /// The record with an id in its 15- or 18-character form, deleted or not.
+    fn locate(&self, object: u16, id: &str) -> Result<RowRef, ApiError> {
+        let id = Id::parse(id)?;
+        let object = self.store.schema.object(object);
+        let at = self.store.find(&id).filter(|at| at.table == object.table);
+        let at = at.filter(|at| self.store.in_view(object, at.row));
+        at.ok_or_else(ApiError::not_found)
+    }
+
+    /// A record that is not deleted.
+    fn live(&self, object: u16, id: &str) -> Result<RowRef, ApiError> {
+        let at = self.locate(object, id)?;
+        if self.store.table(at.table).is_deleted(at.row) {
+            return Err(ApiError::entity_is_deleted());
+        }
+        Ok(at)
+    }
+}
+
+impl Drop for Session<'_> {
+    /// Takes back, last first, what was not finished.
+    fn drop(&mut self) {
+        while let Some(undo) = self.undo.pop() {
+            match undo {
+                Undo::Cell { at, column, before } => self.store.put(at, column, &before),
+                Undo::Added(at) => {
+                    self.store.table_mut(at.table).set_removal(at.row, Some(Removal::never_seen()));
+                }
+                Undo::Removal { at, before } => self.store.table_mut(at.table).set_removal(at.row, before),
+                Undo::Logged { table } => {
+                    self.store.table_mut(table).delete_log.pop();
+                }
+                Undo::Unlogged { table, entry } => self.store.table_mut(table).delete_log.push(entry),
+            }
+        }
+    }
+}

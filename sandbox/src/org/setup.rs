@@ -1,0 +1,378 @@
+//! The records that every org has from the start: organization, licences, profiles, users, stages, record types.
+//! May not make business records. Read [`Setup`] first.
+
+use std::sync::Arc;
+
+use super::config::OrgConfig;
+use super::dates::DAY;
+use super::schema::Schema;
+use super::store::Store;
+use super::value::{RowRef, Value};
+
+/// Age of the org, in days, when it is made.
+const ORG_AGE_DAYS: i64 = 3 * 365;
+
+/// What the rest of the engine needs to know of the set-up records.
+#[derive(Debug, Clone)]
+pub(crate) struct Setup {
+    pub(crate) organization: RowRef,
+    pub(crate) integration_user: RowRef,
+    /// Everybody who may own records, inactive people among them.
+    pub(crate) owners: Vec<RowRef>,
+    pub(crate) stages: Vec<Stage>,
+    /// Record types of Opportunity, with the stages of each.
+    pub(crate) record_types: Vec<RecordType>,
+}
+
+/// A stage of the sales process; the fields of an opportunity follow it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Stage {
+    pub(crate) name: &'static str,
+    pub(crate) probability: i64,
+    pub(crate) closed: bool,
+    pub(crate) won: bool,
+    /// Value of ForecastCategory and its label.
+    pub(crate) forecast: (&'static str, &'static str),
+}
+
+/// A record type with the picklist values that it offers.
+#[derive(Debug, Clone)]
+pub(crate) struct RecordType {
+    pub(crate) at: RowRef,
+    pub(crate) developer_name: &'static str,
+    pub(crate) name: &'static str,
+    pub(crate) stages: &'static [&'static str],
+}
+
+const PIPELINE: (&str, &str) = ("Pipeline", "Pipeline");
+
+const STAGES: [Stage; 10] = [
+    Stage { name: "Prospecting", probability: 10, closed: false, won: false, forecast: PIPELINE },
+    Stage { name: "Qualification", probability: 10, closed: false, won: false, forecast: PIPELINE },
+    Stage { name: "Needs Analysis", probability: 20, closed: false, won: false, forecast: PIPELINE },
+    Stage { name: "Value Proposition", probability: 50, closed: false, won: false, forecast: PIPELINE },
+    Stage { name: "Id. Decision Makers", probability: 60, closed: false, won: false, forecast: PIPELINE },
+    Stage { name: "Perception Analysis", probability: 70, closed: false, won: false, forecast: PIPELINE },
+    Stage { name: "Proposal/Price Quote", probability: 75, closed: false, won: false, forecast: PIPELINE },
+    Stage {
+        name: "Negotiation/Review",
+        probability: 90,
+        closed: false,
+        won: false,
+        forecast: ("BestCase", "Best Case"),
+    },
+    Stage { name: "Closed Won", probability: 100, closed: true, won: true, forecast: ("Closed", "Closed") },
+    Stage { name: "Closed Lost", probability: 0, closed: true, won: false, forecast: ("Omitted", "Omitted") },
+];
+
+const RENEWAL_STAGES: [&str; 5] =
+    ["Needs Analysis", "Proposal/Price Quote", "Negotiation/Review", "Closed Won", "Closed Lost"];
+const NEW_STAGES: [&str; 10] = [
+    "Prospecting",
+    "Qualification",
+    "Needs Analysis",
+    "Value Proposition",
+    "Id. Decision Makers",
+    "Perception Analysis",
+    "Proposal/Price Quote",
+    "Negotiation/Review",
+    "Closed Won",
+    "Closed Lost",
+];
+
+/// Name, licence key, number of licences.
+const LICENSES: [(&str, &str, i64); 4] = [
+    ("Salesforce", "SFDC", 50),
+    ("Salesforce Integration", "PID_Integration", 5),
+    ("Chatter Free", "PID_CHATTER", 500),
+    ("Guest User License", "PID_Guest_User", 25),
+];
+
+/// Name, position of the licence, user type.
+const PROFILES: [(&str, usize, &str); 7] = [
+    ("System Administrator", 0, "Standard"),
+    ("Standard User", 0, "Standard"),
+    ("Sales User", 0, "Standard"),
+    ("Minimum Access - API Only Integrations", 1, "Standard"),
+    ("Chatter Free User", 2, "CsnOnly"),
+    ("Guest Profile", 3, "Guest"),
+    ("Automated Process", 0, "AutomatedProcess"),
+];
+
+/// First name, last name, position of the profile, active.
+const PEOPLE: [(&str, &str, usize, bool); 40] = [
+    ("Integration", "User", 3, true),
+    ("Ann", "Example", 0, true),
+    ("", "Automated Process", 6, true),
+    ("Zoë", "Lindström", 2, true),
+    ("José", "García Márquez", 2, true),
+    ("Søren", "Kjærgaard", 2, true),
+    ("François", "Lefèvre", 2, false),
+    ("Mary-Jane", "O'Neil", 2, true),
+    ("太郎", "山田", 2, true),
+    ("Иван", "Петров", 2, true),
+    ("Marketing", "Connector", 3, true),
+    ("Nguyễn", "Thị Minh", 2, true),
+    ("Łukasz", "Wójcik", 2, false),
+    ("Aoife", "Ní Bhriain", 2, true),
+    ("Jürgen", "Müller-Lüdenscheidt", 2, true),
+    ("Omar", "Al-Farsi", 1, true),
+    ("Priya", "Raghunathan", 1, true),
+    ("Chidi", "Okonkwo", 1, true),
+    ("Ελένη", "Παπαδοπούλου", 2, true),
+    ("Bob", "de la Cruz", 2, false),
+    ("Li", "Wei", 2, true),
+    ("Fatima", "Zahra", 1, true),
+    ("John", "Smith", 2, true),
+    ("John", "Smith", 2, false),
+    ("Karin", "Åkesson", 2, true),
+    ("Björn", "Öberg", 2, true),
+    ("Grace", "Hopper", 0, true),
+    ("Noor", "van den Berg", 2, true),
+    ("דוד", "כהן", 2, true),
+    ("Sofia", "Rossi", 1, true),
+    ("Tomáš", "Dvořák", 2, true),
+    ("Ines", "Conceição", 1, true),
+    ("Site", "Guest User", 5, true),
+    ("Carl", "Chatter", 4, true),
+    ("Dora", "Chatter", 4, true),
+    ("Emil", "Chatter", 4, false),
+    ("Ada", "Lovelace", 1, true),
+    ("محمد", "الهاشمي", 1, true),
+    ("Kim", "Min-jun", 2, true),
+    ("Peter", "Left-Long-Ago", 1, false),
+];
+
+/// Makes all set-up records.
+pub(crate) fn make(store: &mut Store, config: &OrgConfig, now: i64) -> Setup {
+    let schema = Arc::clone(&store.schema);
+    let mut maker = Maker { store, schema, created: now - ORG_AGE_DAYS * DAY, author: None };
+    let organization = maker.organization(config);
+    let profiles = maker.profiles();
+    let users = maker.users(&profiles);
+    let record_types = maker.record_types();
+    maker.stages();
+    maker.statuses();
+    maker.groups();
+    maker.currencies();
+    let owners = (1..PEOPLE.len()).filter(|at| PEOPLE[*at].2 <= 2).map(|at| users[at]).collect();
+    Setup { organization, integration_user: users[0], owners, stages: STAGES.to_vec(), record_types }
+}
+
+struct Maker<'a> {
+    store: &'a mut Store,
+    schema: Arc<Schema>,
+    created: i64,
+    author: Option<RowRef>,
+}
+
+impl Maker<'_> {
+    /// Adds a row with its stamps; an object that this org does not have is left out.
+    fn add(&mut self, object: &str, values: &[(&str, Value<'_>)]) -> RowRef {
+        let schema = Arc::clone(&self.schema);
+        let Some(object) = schema.named(object) else { return RowRef { table: 0, row: 0 } };
+        let row = self.store.table_mut(object.table).add_row();
+        let at = RowRef { table: object.table, row };
+        let author = self.author.unwrap_or(at);
+        let stamp = Value::Stamp(self.created);
+        self.store.put_all(
+            object,
+            row,
+            &[
+                ("CreatedDate", stamp.clone()),
+                ("LastModifiedDate", stamp.clone()),
+                ("SystemModstamp", stamp),
+                ("CreatedById", author.into()),
+                ("LastModifiedById", author.into()),
+            ],
+        );
+        self.store.put_all(object, row, values);
+        at
+    }
+
+    fn organization(&mut self, config: &OrgConfig) -> RowRef {
+        self.add(
+            "Organization",
+            &[
+                ("Name", config.name.as_str().into()),
+                ("OrganizationType", config.edition.organization_type().into()),
+                ("IsSandbox", config.is_sandbox.into()),
+                ("InstanceName", if config.is_sandbox { "CS42" } else { "EU42" }.into()),
+                ("LanguageLocaleKey", "en_US".into()),
+                ("DefaultLocaleSidKey", "en_US".into()),
+                ("TimeZoneSidKey", "GMT".into()),
+                ("FiscalYearStartMonth", Value::Number(1, 0)),
+                ("City", "Paris".into()),
+                ("Country", "FR".into()),
+            ],
+        )
+    }
+
+    fn profiles(&mut self) -> Vec<RowRef> {
+        let licenses: Vec<RowRef> = LICENSES
+            .iter()
+            .map(|(name, key, total)| {
+                self.add(
+                    "UserLicense",
+                    &[
+                        ("Name", (*name).into()),
+                        ("MasterLabel", (*name).into()),
+                        ("LicenseDefinitionKey", (*key).into()),
+                        ("Status", "Active".into()),
+                        ("TotalLicenses", Value::Number(*total, 0)),
+                        ("UsedLicenses", Value::Number(total / 2, 0)),
+                    ],
+                )
+            })
+            .collect();
+        let profile = |maker: &mut Self, (name, license, user_type): (&str, usize, &str)| {
+            let license = licenses[license];
+            maker.add(
+                "Profile",
+                &[("Name", name.into()), ("UserLicenseId", license.into()), ("UserType", user_type.into())],
+            )
+        };
+        PROFILES.iter().map(|row| profile(self, *row)).collect()
+    }
+
+    fn users(&mut self, profiles: &[RowRef]) -> Vec<RowRef> {
+        let role = self.add("UserRole", &[("Name", "Sales".into()), ("DeveloperName", "Sales".into())]);
+        let mut users = Vec::new();
+        for (number, (first, last, profile, active)) in PEOPLE.iter().enumerate() {
+            let user_type = PROFILES[*profile].2;
+            let user = self.add("User", &user_fields(number, first, last, *active, user_type));
+            let manager = users.get(1).copied().filter(|_| *profile == 2);
+            if let Some(object) = Arc::clone(&self.schema).named("User") {
+                let links = [
+                    ("ProfileId", profiles[*profile].into()),
+                    ("UserRoleId", Some(role).filter(|_| *profile == 2).into()),
+                    ("ManagerId", manager.into()),
+                ];
+                self.store.put_all(object, user.row, &links);
+            }
+            self.author = self.author.or(Some(user));
+            users.push(user);
+        }
+        users
+    }
+
+    fn record_types(&mut self) -> Vec<RecordType> {
+        let kinds: [(&str, &str, &[&str]); 2] =
+            [("New_Business", "New Business", &NEW_STAGES), ("Renewal", "Renewal", &RENEWAL_STAGES)];
+        kinds
+            .into_iter()
+            .map(|(developer_name, name, stages)| {
+                let at = self.add(
+                    "RecordType",
+                    &[
+                        ("DeveloperName", developer_name.into()),
+                        ("Name", name.into()),
+                        ("SobjectType", "Opportunity".into()),
+                        ("IsActive", true.into()),
+                    ],
+                );
+                RecordType { at, developer_name, name, stages }
+            })
+            .collect()
+    }
+
+    fn stages(&mut self) {
+        for (number, stage) in (1..).zip(&STAGES) {
+            self.add(
+                "OpportunityStage",
+                &[
+                    ("MasterLabel", stage.name.into()),
+                    ("ApiName", stage.name.into()),
+                    ("IsActive", true.into()),
+                    ("IsClosed", stage.closed.into()),
+                    ("IsWon", stage.won.into()),
+                    ("SortOrder", Value::Number(number, 0)),
+                    ("DefaultProbability", Value::Number(stage.probability, 0)),
+                    ("ForecastCategory", stage.forecast.0.into()),
+                    ("ForecastCategoryName", stage.forecast.1.into()),
+                ],
+            );
+        }
+    }
+
+    /// Status values of leads, tasks and cases, from the picklists of their objects.
+    fn statuses(&mut self) {
+        for (object, status_object, flag, finished) in [
+            ("Lead", "LeadStatus", "IsConverted", "Closed - Converted"),
+            ("Task", "TaskStatus", "IsClosed", "Completed"),
+            ("Case", "CaseStatus", "IsClosed", "Closed"),
+        ] {
+            let schema = Arc::clone(&self.schema);
+            let values = schema.named(object).and_then(|object| object.field("Status"));
+            for (number, value) in (1..).zip(values.map_or(&[] as &[String], |field| &field.picklist)) {
+                self.add(
+                    status_object,
+                    &[
+                        ("MasterLabel", value.as_str().into()),
+                        ("ApiName", value.as_str().into()),
+                        ("SortOrder", Value::Number(number, 0)),
+                        ("IsDefault", (number == 1).into()),
+                        (flag, (value == finished).into()),
+                    ],
+                );
+            }
+        }
+    }
+
+    fn groups(&mut self) {
+        for (name, kind) in [("Inbound Leads", "Queue"), ("Support", "Queue"), ("All Sales", "Regular")] {
+            let developer_name = name.replace(' ', "_");
+            self.add(
+                "Group",
+                &[("Name", name.into()), ("DeveloperName", developer_name.into()), ("Type", kind.into())],
+            );
+        }
+    }
+
+    fn currencies(&mut self) {
+        for (code, rate, corporate) in
+            [("EUR", 1_000_000, true), ("USD", 1_085_000, false), ("JPY", 162_500_000, false)]
+        {
+            self.add(
+                "CurrencyType",
+                &[
+                    ("IsoCode", code.into()),
+                    ("ConversionRate", Value::Number(rate, 6)),
+                    ("DecimalPlaces", Value::Number(if code == "JPY" { 0 } else { 2 }, 0)),
+                    ("IsActive", true.into()),
+                    ("IsCorporate", corporate.into()),
+                ],
+            );
+        }
+    }
+}
+
+fn user_fields<'a>(
+    number: usize,
+    first: &'a str,
+    last: &'a str,
+    active: bool,
+    user_type: &'a str,
+) -> Vec<(&'static str, Value<'a>)> {
+    let name = if first.is_empty() { last.to_owned() } else { format!("{first} {last}") };
+    let address = format!("user{number:02}@acme.example");
+    vec![
+        ("FirstName", first.into()),
+        ("LastName", last.into()),
+        ("Name", name.into()),
+        (
+            "Username",
+            if number == 0 { "integration@acme.example".to_owned() } else { address.clone() }.into(),
+        ),
+        ("Email", address.into()),
+        ("Alias", format!("u{number:02}").into()),
+        ("CommunityNickname", format!("user{number:02}").into()),
+        ("IsActive", active.into()),
+        ("UserType", user_type.into()),
+        ("TimeZoneSidKey", "GMT".into()),
+        ("LocaleSidKey", "en_US".into()),
+        ("LanguageLocaleKey", "en_US".into()),
+        ("EmailEncodingKey", "UTF-8".into()),
+        ("Title", if user_type == "Standard" { "Account Executive" } else { "" }.into()),
+    ]
+}

@@ -1,0 +1,77 @@
+//! How a sandbox is started. Data only; read [`SandboxConfig`] first.
+
+use jiff::SignedDuration;
+
+use super::oauth::OAuthClient;
+use crate::org::{Edition, OrgConfig, Population};
+
+/// Everything about a sandbox that is decided before it starts; `SandboxConfig::default()` is an empty Enterprise
+/// org on a free port.
+#[derive(Clone, Debug)]
+pub struct SandboxConfig {
+    /// Port on 127.0.0.1; 0 takes a free one.
+    pub port: u16,
+    /// The org. `instance_url` is overwritten with the sandbox's own address.
+    pub org: OrgConfig,
+    /// Records to generate before the first call; `None`: only the set-up records of every org.
+    pub population: Option<Population>,
+    /// Clients besides the one for the demo, see [`Sandbox::demo_client`](super::Sandbox::demo_client).
+    pub clients: Vec<OAuthClient>,
+    /// API calls per 24 hours; `None`: what the edition has.
+    pub allocation: Option<u64>,
+    /// Idle time after which an access token dies, on the org's clock.
+    pub session_idle: SignedDuration,
+    /// Username who approves the authorize page at once, without a page; for tests of the web-server flow.
+    pub auto_approve: Option<String>,
+    /// How Bulk jobs behave.
+    pub bulk: BulkSettings,
+}
+
+impl Default for SandboxConfig {
+    fn default() -> Self {
+        Self {
+            port: 0,
+            org: OrgConfig::default(),
+            population: None,
+            clients: Vec::new(),
+            allocation: None,
+            session_idle: SignedDuration::from_hours(2),
+            auto_approve: None,
+            bulk: BulkSettings::default(),
+        }
+    }
+}
+
+/// How Bulk query jobs behave.
+#[derive(Clone, Copy, Debug)]
+pub struct BulkSettings {
+    /// Status polls that a job answers with `InProgress` before it is complete.
+    pub polls: u32,
+    /// Real milliseconds that a job takes at least.
+    pub millis: u64,
+    /// Rows of a result page when `maxRecords` is not given.
+    pub page_rows: usize,
+}
+
+impl Default for BulkSettings {
+    fn default() -> Self {
+        Self { polls: 1, millis: 0, page_rows: 50_000 }
+    }
+}
+
+impl SandboxConfig {
+    /// Calls per 24 hours: those given, or those of the edition with forty licences (section 9.3).
+    pub(crate) fn allocation(&self) -> u64 {
+        const LICENCES: u64 = 40;
+        self.allocation.unwrap_or(match self.org.edition {
+            Edition::Developer => 15_000,
+            Edition::Professional | Edition::Enterprise => 100_000 + LICENCES * 1_000,
+            Edition::Unlimited => 100_000 + LICENCES * 5_000,
+        })
+    }
+
+    /// Requests of 20 s or more at the same time (section 9.3).
+    pub(crate) fn concurrent(&self) -> usize {
+        if self.org.edition == Edition::Developer { 5 } else { 25 }
+    }
+}

@@ -1,0 +1,161 @@
+//! One record: read, create, update, upsert by key, delete (section 5). Read [`one`] first.
+
+use axum::http::Method;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use jiff::Timestamp;
+use ring::digest;
+use serde_json::{Map, Value, json};
+
+use super::{Exchange, allow};
+use crate::org::{ApiError, Id, Txn};
+use crate::wire::reply::{JSON, Reply};
+use crate::wire::request::{WireRequest, http_date};
+
+/// `/sobjects/X/{id}`
+pub(super) fn one(
+    exchange: &Exchange,
+    object: &str,
+    id: &str,
+    request: &WireRequest,
+) -> Result<Reply, ApiError> {
+    match request.effective_method() {
+        Method::PATCH => {
+            if let Some(refused) = precondition(exchange, object, id, request)? {
+                return Ok(refused);
+            }
+            let fields = fields_without_id(request)?;
+            write(exchange, |txn| txn.update(object, id, fields))?;
+            Ok(Reply::empty(204))
+        }
+        Method::DELETE => {
+            write(exchange, |txn| txn.delete(object, id))?;
+            Ok(Reply::empty(204))
+        }
+        _ => read(exchange, object, id, request),
+    }
+}
+
+/// `POST /sobjects/X`
+pub(super) fn create(exchange: &Exchange, object: &str, request: &WireRequest) -> Result<Reply, ApiError> {
+    let fields = request.json()?;
+    let id = write(exchange, |txn| txn.insert(object, fields))?;
+    Ok(created(exchange, object, id, None))
+}
+
+fn created(exchange: &Exchange, object: &str, id: Id, upsert: Option<bool>) -> Reply {
+    let mut body = json!({ "id": id.to_string(), "success": true, "errors": [] });
+    if let Some(created) = upsert {
+        body["created"] = created.into();
+    }
+    let location = format!("{}/sobjects/{object}/{id}", exchange.base());
+    Reply::json(201, &body).with("location", &location)
+}
+
+/// `/sobjects/X/{id}/{blob field}` or `/sobjects/X/{key field}/{value}`
+pub(super) fn by_key(
+    exchange: &Exchange,
+    (object, field, value): (&str, &str, &str),
+    request: &WireRequest,
+) -> Result<Reply, ApiError> {
+    let org = &exchange.server.org;
+    if Id::parse(field).is_ok() {
+        allow(&request.effective_method(), &["HEAD", "GET"])?;
+        return Ok(Reply::new(200, "application/octet-stream", org.blob(object, field, value)?));
+    }
+    let ids: Vec<String> = org.find_by(object, field, value)?.iter().map(Id::to_string).collect();
+    match (request.effective_method(), ids.as_slice()) {
+        (_, [_, _, ..]) => {
+            let urls: Vec<String> =
+                ids.iter().map(|id| format!("{}/sobjects/{object}/{id}", exchange.base())).collect();
+            Ok(Reply::json(300, &urls))
+        }
+        (Method::PATCH, [id]) => {
+            let fields = fields_without_id(request)?;
+            write(exchange, |txn| txn.update(object, id, fields))?;
+            Ok(Reply::json(200, &json!({ "id": id, "success": true, "errors": [], "created": false })))
+        }
+        (Method::PATCH, []) if request.query.get("updateOnly") != Some("true") => {
+            let mut fields = fields_without_id(request)?;
+            fields.insert(field.to_owned(), value.into());
+            let id = write(exchange, |txn| txn.insert(object, fields))?;
+            Ok(created(exchange, object, id, Some(true)))
+        }
+        (_, [id]) => one(exchange, object, id, request),
+        (_, []) => Err(ApiError::not_found()),
+    }
+}
+
+/// One write by the user of the session.
+fn write(exchange: &Exchange, step: impl FnOnce(&mut Txn<'_>)) -> Result<Id, ApiError> {
+    let mut transaction = exchange.server.org.begin();
+    transaction.set_author(exchange.session.grant.user);
+    step(&mut transaction);
+    transaction.commit()?.pop().ok_or_else(ApiError::not_found)
+}
+
+fn fields_without_id(request: &WireRequest) -> Result<Map<String, Value>, ApiError> {
+    let fields: Map<String, Value> = request.json()?;
+    if fields.keys().any(|name| name.eq_ignore_ascii_case("id")) {
+        let message = "The Id field should not be specified in the sobject data.";
+        return Err(ApiError::dml("INVALID_FIELD", message, &["Id"]));
+    }
+    Ok(fields)
+}
+
+fn read(exchange: &Exchange, object: &str, id: &str, request: &WireRequest) -> Result<Reply, ApiError> {
+    let org = &exchange.server.org;
+    let fields: Option<Vec<&str>> =
+        request.query.get("fields").map(|list| list.split(',').map(str::trim).collect());
+    let body = org.get(object, id, fields.as_deref())?;
+    let modified = last_modified(exchange, object, id);
+    let mut reply = Reply::new(200, JSON, body);
+    if let Some(modified) = modified {
+        if request.date_header("if-modified-since")?.is_some_and(|date| modified <= date) {
+            return Ok(Reply::empty(304));
+        }
+        if request.date_header("if-unmodified-since")?.is_some_and(|date| modified > date) {
+            return Ok(Reply::empty(412));
+        }
+        reply = reply.with("last-modified", &http_date(modified));
+        if object.eq_ignore_ascii_case("account") {
+            let etag = etag(id, modified);
+            if request.header("if-none-match") == Some(&etag) {
+                return Ok(Reply::empty(304));
+            }
+            reply = reply.with("etag", &etag);
+        }
+    }
+    Ok(reply)
+}
+
+/// The 412 of a conditional write (section 5.5); ETags exist on Account alone.
+fn precondition(
+    exchange: &Exchange,
+    object: &str,
+    id: &str,
+    request: &WireRequest,
+) -> Result<Option<Reply>, ApiError> {
+    let since = request.date_header("if-unmodified-since")?;
+    let expected = request.header("if-match").filter(|_| object.eq_ignore_ascii_case("account"));
+    if since.is_none() && expected.is_none() {
+        return Ok(None);
+    }
+    let Some(modified) = last_modified(exchange, object, id) else { return Ok(None) };
+    let moved = since.is_some_and(|since| modified > since);
+    let mismatch = expected.is_some_and(|expected| expected != etag(id, modified));
+    Ok((moved || mismatch).then(|| Reply::empty(412)))
+}
+
+fn last_modified(exchange: &Exchange, object: &str, id: &str) -> Option<Timestamp> {
+    let record = exchange.server.org.get(object, id, Some(&["LastModifiedDate"])).ok()?;
+    let record: Map<String, Value> = serde_json::from_slice(&record).ok()?;
+    record.get("LastModifiedDate")?.as_str()?.parse().ok()
+}
+
+/// Changes with the record; the same for both lengths of the id.
+fn etag(id: &str, modified: Timestamp) -> String {
+    let short = id.get(..15).unwrap_or(id);
+    let hash = digest::digest(&digest::SHA1_FOR_LEGACY_USE_ONLY, format!("{short}{modified}").as_bytes());
+    format!("\"{}\"", STANDARD.encode(hash))
+}

@@ -1,0 +1,104 @@
+//! Several requests in one.
+
+use reqwest::Method;
+use serde_json::{Value, json};
+
+use crate::rig::Rig;
+
+fn query(soql: &str) -> String {
+    let query = form_urlencoded::Serializer::new(String::new()).append_pair("q", soql).finish();
+    format!("/services/data/v66.0/query?{query}")
+}
+
+#[tokio::test]
+async fn subrequests_see_the_answers_before_them_and_cost_one_call() {
+    let rig = Rig::start().await;
+    rig.add_accounts(2);
+    let body = json!({ "compositeRequest": [
+        { "method": "GET", "url": query("SELECT Id FROM Account ORDER BY Name"), "referenceId": "first" },
+        { "method": "GET", "url": "/services/data/v66.0/sobjects/Account/@{first.records[1].Id}?fields=Name",
+          "referenceId": "second" },
+        { "method": "GET", "url": query("SELECT Fooo FROM Account"), "referenceId": "third" },
+        { "method": "GET", "url": "/services/data/v66.0/sobjects/Account/@{third.Id}", "referenceId": "fourth" },
+    ] });
+    let (status, answer) = rig.json(Method::POST, "composite/", Some(body)).await;
+    assert_eq!(status, 200);
+    let parts = answer["compositeResponse"].as_array().unwrap();
+    let codes: Vec<u64> = parts.iter().map(|part| part["httpStatusCode"].as_u64().unwrap()).collect();
+    assert_eq!(codes, [200, 200, 400, 400]);
+    assert_eq!(parts[0]["body"]["totalSize"], 2);
+    assert_eq!(parts[1]["body"]["Name"], "Account 0001");
+    assert!(parts[1]["httpHeaders"]["Last-Modified"].is_string());
+    assert_eq!(parts[2]["body"][0]["errorCode"], "INVALID_FIELD");
+    assert_eq!(
+        parts[3]["body"][0]["message"],
+        "Invalid reference specified. No value for third.Id found in third"
+    );
+    assert_eq!(rig.sandbox.calls().total, 1);
+}
+
+#[tokio::test]
+async fn an_atomic_request_fails_as_a_whole_or_is_refused() {
+    let rig = Rig::start().await;
+    let part = |method: &str, url: &str| json!({ "method": method, "url": url, "referenceId": "r" });
+    let good = query("SELECT Id FROM Account");
+    let bad = query("SELECT Fooo FROM Account");
+    let body = json!({ "allOrNone": true, "compositeRequest": [part("GET", &good), part("GET", &bad)] });
+    let (_, answer) = rig.json(Method::POST, "composite", Some(body)).await;
+    assert_eq!(answer["compositeResponse"][0]["body"][0]["errorCode"], "PROCESSING_HALTED");
+    assert_eq!(answer["compositeResponse"][1]["body"][0]["errorCode"], "INVALID_FIELD");
+    let write = part("POST", "/services/data/v66.0/sobjects/Account");
+    let body = json!({ "allOrNone": true, "compositeRequest": [write] });
+    assert_eq!(rig.json(Method::POST, "composite", Some(body)).await.0, 400);
+    let many: Vec<Value> = (0..26).map(|_| part("GET", &good)).collect();
+    assert_eq!(rig.json(Method::POST, "composite", Some(json!({ "compositeRequest": many }))).await.0, 400);
+}
+
+#[tokio::test]
+async fn a_batch_counts_each_subrequest() {
+    let rig = Rig::start().await;
+    let body = json!({ "haltOnError": true, "batchRequests": [
+        { "method": "GET", "url": "v66.0/limits/recordCount?sObjects=Account" },
+        { "method": "GET", "url": "v66.0/sobjects/Nothing/describe" },
+        { "method": "GET", "url": "v66.0/limits" },
+    ] });
+    let (status, answer) = rig.json(Method::POST, "composite/batch", Some(body)).await;
+    assert_eq!((status, &answer["hasErrors"]), (200, &json!(true)));
+    let codes: Vec<u64> = answer["results"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|result| result["statusCode"].as_u64().unwrap())
+        .collect();
+    assert_eq!(codes, [200, 404, 412]);
+    assert_eq!(rig.sandbox.calls().total, 3);
+}
+
+#[tokio::test]
+async fn records_are_retrieved_in_the_order_of_the_ids() {
+    let rig = Rig::start().await;
+    rig.add_accounts(2);
+    let found = rig.query("SELECT Id FROM Account ORDER BY Name").await.1;
+    let id = |n: usize| found["records"][n]["Id"].as_str().unwrap().to_owned();
+    let ids = [id(1), "001Hq0000000zzz".to_owned(), id(0), "nonsense".to_owned()];
+    let expected = ["Account 0001", "", "Account 0000", ""];
+    let names = |answer: &Value| -> Vec<String> {
+        answer
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|record| record["Name"].as_str().unwrap_or("").to_owned())
+            .collect()
+    };
+    let body = json!({ "ids": ids, "fields": ["Id", "Name"] });
+    let posted = rig.json(Method::POST, "composite/sobjects/Account", Some(body)).await.1;
+    assert_eq!(names(&posted), expected);
+    assert_eq!(posted[1], Value::Null);
+    let got = rig.get_json(&format!("composite/sobjects/Account?ids={}&fields=Id,Name", ids.join(","))).await;
+    assert_eq!(names(&got), expected);
+    let body = json!({ "ids": ids, "fields": ["Fooo"] });
+    assert_eq!(rig.json(Method::POST, "composite/sobjects/Account", Some(body)).await.0, 400);
+    let body = json!({ "ids": vec!["001"; 2_001], "fields": ["Id"] });
+    let (status, error) = rig.json(Method::POST, "composite/sobjects/Account", Some(body)).await;
+    assert_eq!((status, &error[0]["errorCode"]), (400, &json!("EXCEEDED_ID_LIMIT")));
+}

@@ -1,0 +1,13 @@
+//! The sandbox as a client sees it: over HTTP, on loopback, each test with an org of its own.
+#![allow(clippy::unwrap_used)] // a test that cannot go on fails
+
+mod bulk;
+mod composite;
+mod control;
+mod describe;
+mod faults;
+mod limits;
+mod oauth;
+mod query;
+mod rig;
+mod rows;

@@ -1,0 +1,377 @@
+//! The one door to an org: every request of a connection goes through its [`Client`], which signs in, counts against the budget, limits
+//! how many run at once, tries again what may work in a moment, and refuses writes that the connection forbids.
+//! It knows nothing of objects, cursors or rows. Read [`Client`] and [`Call`] first.
+
+use std::collections::HashSet;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use backon::{BackoffBuilder, ExponentialBuilder};
+use bytes::Bytes;
+use jiff::{SignedDuration, Timestamp};
+use reqwest::Method;
+use tokio::sync::{OnceCell, Semaphore};
+
+use super::api::error::{self, Reaction};
+use super::budget::{Admission, Budget, BudgetStatus, Purpose, UsageStore};
+use super::org::OrgFacts;
+use super::session::{Live, Session};
+use super::tokens::TokenStore;
+use super::transport::{self, Opened};
+use super::{Config, versions};
+use crate::connect::ConnectError;
+use crate::model::{Class, Clock};
+
+/// Largest answer that is held whole: a describe or a page of long texts.
+const MAX_BODY: usize = 128 << 20;
+/// Own calls are stored every so many.
+const STORE_EVERY: u64 = 20;
+
+/// What a client needs from outside.
+pub struct Services {
+    /// Time.
+    pub clock: Arc<dyn Clock>,
+    /// Tokens.
+    pub tokens: Arc<dyn TokenStore>,
+    /// Counters of own calls, where there is a state.
+    pub usage: Option<Arc<dyn UsageStore>>,
+}
+
+/// A connection to one org, shared by all pipelines that use it. Cheap to share as `Arc`; every method may be called at any time.
+pub struct Client {
+    config: Config,
+    http: reqwest::Client,
+    clock: Arc<dyn Clock>,
+    session: Session,
+    budget: Mutex<Budget>,
+    usage: Option<Arc<dyn UsageStore>>,
+    slots: Semaphore,
+    established: OnceCell<Established>,
+    /// Server time minus our time, as of the last answer.
+    ahead: Mutex<Option<SignedDuration>>,
+    /// Objects that Bulk refused once.
+    rest_only: Mutex<HashSet<String>>,
+}
+
+/// What is known once an org was reached.
+pub(super) struct Established {
+    /// Path of the data services, with the version.
+    pub data: String,
+    /// The org.
+    pub org: OrgFacts,
+}
+
+/// One request.
+#[derive(Clone, Debug)]
+pub struct Call {
+    /// Verb.
+    pub method: Method,
+    /// Path with query, below the instance's address.
+    pub path: String,
+    /// JSON to send.
+    pub body: Option<Bytes>,
+    /// What is asked for: `application/json` or `text/csv`.
+    pub accept: &'static str,
+    /// What it is for.
+    pub purpose: Purpose,
+    /// `If-Modified-Since`.
+    pub since: Option<Timestamp>,
+    /// The object and fields that it writes; `None` for everything that only reads.
+    pub writes: Option<(String, Vec<String>)>,
+}
+
+impl Call {
+    /// A request that reads.
+    pub fn get(path: impl Into<String>, purpose: Purpose) -> Self {
+        Self {
+            method: Method::GET,
+            path: path.into(),
+            body: None,
+            accept: "application/json",
+            purpose,
+            since: None,
+            writes: None,
+        }
+    }
+
+    /// A request that sends JSON and changes no record, such as the creation of a query job.
+    pub fn post(path: impl Into<String>, body: impl Into<Bytes>, purpose: Purpose) -> Self {
+        Self { method: Method::POST, body: Some(body.into()), ..Self::get(path, purpose) }
+    }
+
+    /// Whether Salesforce counts it: the version list and the identity service are free.
+    fn is_counted(&self) -> bool {
+        self.path.starts_with("/services/data/v")
+    }
+}
+
+/// A whole answer.
+#[derive(Debug)]
+pub struct Answer {
+    /// Status: 2xx or 304.
+    pub status: u16,
+    /// Body, decompressed.
+    pub body: Bytes,
+    /// Server time when the request was sent, at the latest; `None` without a `Date` header.
+    pub asked_at: Option<Timestamp>,
+    /// `Last-Modified`.
+    pub last_modified: Option<Timestamp>,
+}
+
+impl Client {
+    /// A client that has not signed in yet: the first call does. Fails only for addresses that must not be used.
+    pub fn new(config: Config, services: Services) -> Result<Arc<Self>, ConnectError> {
+        let http = transport::build(&config)?;
+        let stored = services.usage.as_ref().map(|usage| usage.load()).unwrap_or_default();
+        Ok(Arc::new(Self {
+            session: Session::new(&config, services.tokens)?,
+            budget: Mutex::new(Budget::new(config.api_budget, stored)),
+            slots: Semaphore::new(config.concurrency.max(1)),
+            http,
+            clock: services.clock,
+            usage: services.usage,
+            established: OnceCell::new(),
+            ahead: Mutex::new(None),
+            rest_only: Mutex::new(HashSet::new()),
+            config,
+        }))
+    }
+
+    /// What the client was made with.
+    pub fn config(&self) -> &Config {
+        &self.config
+    }
+
+    /// The clock of everything that waits for this org.
+    pub fn clock(&self) -> &Arc<dyn Clock> {
+        &self.clock
+    }
+
+    /// Use of the budget, for status and metrics.
+    pub fn budget_status(&self) -> BudgetStatus {
+        locked(&self.budget).status(self.clock.now())
+    }
+
+    /// Whether work of this purpose may begin now. Called before a poll, a batch of a backfill, a reconciliation.
+    pub fn admit(&self, purpose: Purpose) -> Admission {
+        locked(&self.budget).admit(purpose, self.clock.now())
+    }
+
+    /// The org's time as of now, once any answer has told it.
+    pub fn server_now(&self) -> Option<Timestamp> {
+        locked(&self.ahead).map(|ahead| self.clock.now() + ahead)
+    }
+
+    /// Whether Bulk refused this object before.
+    pub fn is_rest_only(&self, object: &str) -> bool {
+        locked(&self.rest_only).contains(object)
+    }
+
+    /// Remembers that Bulk refuses this object, for all pipelines of the connection.
+    pub fn remember_rest_only(&self, object: &str) {
+        locked(&self.rest_only).insert(object.to_owned());
+    }
+
+    /// `/services/data/v66.0` of the version in use: the configured one, else the newest that both know. Refuses an org of the other
+    /// environment, so nothing is read or written there. Asks the org once.
+    pub async fn data_path(&self) -> Result<&str, ConnectError> {
+        let established = self.established().await?;
+        match self.wrong_environment(&established.org) {
+            Some(problem) => Err(problem),
+            None => Ok(&established.data),
+        }
+    }
+
+    /// Version and org, asked for once.
+    pub(super) async fn established(&self) -> Result<&Established, ConnectError> {
+        let ask = async || {
+            let data = versions::choose(self).await?;
+            let org = self.organization(&data).await?;
+            Ok(Established { data, org })
+        };
+        self.established.get_or_try_init(ask).await
+    }
+
+    /// The session in use, signing in if there is none. For sign-in commands and checks.
+    pub async fn sign_in(&self) -> Result<Arc<Live>, ConnectError> {
+        self.session.current(self).await
+    }
+
+    /// The part that signs in.
+    pub(crate) fn session(&self) -> &Session {
+        &self.session
+    }
+
+    /// The transport.
+    pub(crate) fn http(&self) -> &reqwest::Client {
+        &self.http
+    }
+
+    /// A request whose answer is held whole. Tried again by class; a session that ended is renewed once.
+    pub async fn send(&self, call: &Call) -> Result<Answer, ConnectError> {
+        self.repeat(|| async {
+            let opened = self.open_once(call).await?;
+            opened.whole(MAX_BODY, self.config.transport.answer).await
+        })
+        .await
+    }
+
+    /// A request whose answer is read by `decode`. An answer that cannot be read is asked for again, like one that broke off.
+    pub async fn read<T>(
+        &self,
+        call: &Call,
+        decode: impl Fn(&Answer) -> Result<T, serde_json::Error>,
+    ) -> Result<T, ConnectError> {
+        self.repeat(|| async {
+            let opened = self.open_once(call).await?;
+            let answer = opened.whole(MAX_BODY, self.config.transport.answer).await?;
+            decode(&answer).map_err(|cause| {
+                // The cause may quote the body, so only its place is kept.
+                let place = format!("line {} column {}", cause.line(), cause.column());
+                ConnectError::new(
+                    "R110",
+                    Class::TRANSIENT,
+                    format!("an answer of salesforce cannot be read ({place})"),
+                )
+            })
+        })
+        .await
+    }
+
+    /// A request whose answer is streamed: returns with the headers. The caller repeats when the body breaks.
+    pub async fn open(&self, call: &Call) -> Result<Opened, ConnectError> {
+        self.repeat(|| self.open_once(call)).await
+    }
+
+    /// Runs something again while its error may pass, with growing pauses. The one place of retries.
+    pub(crate) async fn repeat<T, F>(&self, mut attempt: impl FnMut() -> F) -> Result<T, ConnectError>
+    where
+        F: Future<Output = Result<T, ConnectError>>,
+    {
+        let mut pauses = self.pauses();
+        loop {
+            let error = match attempt().await {
+                Ok(answer) => return Ok(answer),
+                Err(error) => error,
+            };
+            let Class::Transient { retry_after } = error.class else { return Err(error) };
+            // These need another request, not the same one again.
+            if matches!(error::reaction(&error), Reaction::RestartQuery | Reaction::Narrow) {
+                return Err(error);
+            }
+            let Some(pause) = pauses.next() else { return Err(error) };
+            tracing::debug!(connection = %self.config.name, code = error.code, "trying again");
+            self.clock.sleep(retry_after.unwrap_or(pause)).await;
+        }
+    }
+
+    /// The pauses between tries: doubling, with jitter.
+    pub(crate) fn pauses(&self) -> impl Iterator<Item = std::time::Duration> + use<> {
+        let transport = self.config.transport;
+        ExponentialBuilder::default()
+            .with_min_delay(transport.pause)
+            .with_max_delay(transport.pause * 60)
+            .with_max_times(transport.tries)
+            .with_jitter()
+            .build()
+    }
+
+    async fn open_once(&self, call: &Call) -> Result<Opened, ConnectError> {
+        self.check_write(call)?;
+        self.check_budget(call)?;
+        let mut session = self.session.current(self).await?;
+        let mut is_fresh = false;
+        loop {
+            match self.exchange(call, &session).await {
+                // A session that was just obtained and is refused again will not get better. One that was taken over from
+                // another caller or process may have ended since.
+                Err(error) if error.class == Class::Session && !is_fresh => {
+                    (session, is_fresh) = self.session.renew(self, &session).await?;
+                }
+                answer => return answer,
+            }
+        }
+    }
+
+    async fn exchange(&self, call: &Call, session: &Live) -> Result<Opened, ConnectError> {
+        let slot = self.slots.acquire().await.map_err(|_| closed())?;
+        let request = transport::request(&self.http, session, call)?;
+        let begun = self.clock.now();
+        let answered = transport::answer(request, self.config.transport.answer).await;
+        if call.is_counted() && answered.as_ref().err().is_none_or(|error| error.code != "R105") {
+            self.count();
+        }
+        let mut opened = answered?;
+        self.learn(&mut opened, begun);
+        if opened.is_good() {
+            // A streamed body may wait for its reader, so it does not keep the slot; a whole one is short.
+            drop(slot);
+            return Ok(opened);
+        }
+        let failed = opened.refusal().await;
+        if error::reaction(&failed) == Reaction::AskLimits && failed.class == Class::Quota {
+            locked(&self.budget).refused(self.clock.now());
+        }
+        Err(failed)
+    }
+
+    /// Takes from the headers what they say about time and usage.
+    fn learn(&self, opened: &mut Opened, begun: Timestamp) {
+        let now = self.clock.now();
+        if let Some(date) = opened.date {
+            *locked(&self.ahead) = Some(date.duration_since(now));
+            opened.asked_at = Some(date - now.duration_since(begun));
+        }
+        if let Some(usage) = opened.usage {
+            locked(&self.budget).observe(usage);
+        }
+    }
+
+    fn count(&self) {
+        let (hour, calls) = locked(&self.budget).count(self.clock.now());
+        if let Some(usage) = self.usage.as_ref().filter(|_| calls % STORE_EVERY == 1) {
+            usage.save(hour, calls);
+        }
+    }
+
+    fn check_budget(&self, call: &Call) -> Result<(), ConnectError> {
+        match self.admit(call.purpose) {
+            Admission::Go => Ok(()),
+            Admission::WaitUntil(until) => {
+                let text =
+                    format!("the API budget of {} is used up; waiting until {until}", self.config.name);
+                Err(ConnectError::new("R108", Class::Quota, text)
+                    .help("raise `api_budget` of the connection, or poll less often"))
+            }
+        }
+    }
+
+    /// `read_only` and `protect` hold here as well, whatever the checker said.
+    fn check_write(&self, call: &Call) -> Result<(), ConnectError> {
+        let Some((object, fields)) = &call.writes else { return Ok(()) };
+        if self.config.read_only {
+            let text =
+                format!("connection {} is read-only, so nothing of {object} is written", self.config.name);
+            return Err(ConnectError::new("R114", Class::Pipeline, text));
+        }
+        let protected = fields.iter().find(|field| {
+            let path = format!("{object}.{field}");
+            self.config.protect.iter().any(|protected| protected.eq_ignore_ascii_case(&path))
+        });
+        match protected {
+            Some(field) => {
+                let text = format!("{object}.{field} is protected by connection {}", self.config.name);
+                Err(ConnectError::new("R114", Class::Pipeline, text))
+            }
+            None => Ok(()),
+        }
+    }
+}
+
+/// The content of a lock, also after a panic elsewhere: what is locked here is whole at any time.
+pub(crate) fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn closed() -> ConnectError {
+    ConnectError::new("R105", Class::TRANSIENT, "the connection is being closed")
+}

@@ -1,0 +1,114 @@
+//! Records by id, as they are now: who passes the filter, who left it, who is deleted with evidence.
+
+use std::collections::HashSet;
+
+use super::ReadSpec;
+use super::api::columns::{Columns, Record, Role};
+use super::api::query::{Shape, decode_page};
+use super::api::soql::{self, Select};
+use super::budget::Purpose;
+use super::client::{Call, Client};
+use crate::connect::ConnectError;
+use crate::model::{Change, ChangeEvent, Key, Schema, Version};
+
+/// The shapes of the queries of one source.
+pub(super) struct Shapes {
+    /// Live records.
+    pub live: Shape,
+    /// Records of queryAll, with what it knows of deletes.
+    pub all: Shape,
+    /// Ids alone.
+    pub ids: Shape,
+}
+
+impl Shapes {
+    pub(super) fn new(spec: &ReadSpec) -> Self {
+        let live = vec![(Role::Id, "Id"), (Role::Stamp, spec.stamp_field.as_str())];
+        let mut all = live.clone();
+        if spec.has_is_deleted {
+            all.push((Role::Deleted, "IsDeleted"));
+        }
+        if spec.has_master_record_id {
+            all.push((Role::Master, "MasterRecordId"));
+        }
+        Self {
+            live: Shape::new(Columns::new(&spec.schema, &live)),
+            all: Shape::new(Columns::new(&spec.schema, &all)),
+            ids: Shape::new(Columns::new(&Schema::default(), &live[..1])),
+        }
+    }
+}
+
+/// The records of these ids: `Upsert` if they pass the filter, `Left` if they are there and do not, `Delete` on evidence.
+/// Ids that are not found at all are left out: that is no evidence.
+pub(super) async fn fetch(
+    client: &Client,
+    spec: &ReadSpec,
+    shapes: &Shapes,
+    keys: &[Key],
+) -> Result<Vec<ChangeEvent>, ConnectError> {
+    let ask = Ask { filter: "", all: spec.has_is_deleted, purpose: Purpose::Push };
+    let records = by_id(client, spec, &shapes.all, keys, ask).await?;
+    judge(client, spec, shapes, records, Purpose::Push).await
+}
+
+/// What records that were read without the filter are evidence of. Without a filter, and without live records, costs no call.
+pub(super) async fn judge(
+    client: &Client,
+    spec: &ReadSpec,
+    shapes: &Shapes,
+    records: Vec<Record>,
+    purpose: Purpose,
+) -> Result<Vec<ChangeEvent>, ConnectError> {
+    let Some(filter) = spec.filter.as_deref() else {
+        return Ok(records.into_iter().map(Record::into_event).collect());
+    };
+    let live: Vec<Key> =
+        records.iter().filter(|record| !record.deleted).map(|record| record.id.clone()).collect();
+    let passing = by_id(client, spec, &shapes.ids, &live, Ask { filter, all: false, purpose }).await?;
+    let passing: HashSet<Key> = passing.into_iter().map(|record| record.id).collect();
+    let event = |record: Record| match record.deleted || passing.contains(&record.id) {
+        true => record.into_event(),
+        false => ChangeEvent {
+            key: record.id,
+            change: Change::Left(Some(record.row)),
+            version: record.stamp.map(Version),
+        },
+    };
+    Ok(records.into_iter().map(event).collect())
+}
+
+/// How records are asked for by id.
+#[derive(Clone, Copy)]
+struct Ask<'a> {
+    filter: &'a str,
+    all: bool,
+    purpose: Purpose,
+}
+
+async fn by_id(
+    client: &Client,
+    spec: &ReadSpec,
+    shape: &Shape,
+    keys: &[Key],
+    ask: Ask<'_>,
+) -> Result<Vec<Record>, ConnectError> {
+    let data = client.data_path().await?;
+    let columns = shape.columns().select();
+    let path = |list: String| {
+        let conditions = vec![list, ask.filter.to_owned()];
+        let select = Select { columns: &columns, object: &spec.object, conditions, order: "", limit: None };
+        soql::query_path(data, ask.all, &select.text())
+    };
+    let mut found = Vec::with_capacity(keys.len());
+    for list in soql::id_lists(keys, path(String::new()).len() + 20) {
+        let mut next = Some(path(list));
+        while let Some(path) = next {
+            let call = Call::get(path, ask.purpose);
+            let page = client.read(&call, |answer| decode_page(&answer.body, shape)).await?;
+            found.extend(page.records);
+            next = page.next;
+        }
+    }
+    Ok(found)
+}

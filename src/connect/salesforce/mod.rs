@@ -1,0 +1,36 @@
+//! The Salesforce connector: one [`Client`] for each connection, shared by all its pipelines, and one source for each pipeline.
+//!
+//! What travels on the wire is in [`api`], without I/O; this module adds transport, sign-in, budget and reading. It never decides
+//! what a record means. Read [`Config`], [`Client`] and [`ReadSpec`] first.
+
+pub mod api;
+mod backfill_bulk;
+mod backfill_rest;
+mod budget;
+mod client;
+mod config;
+mod fetch;
+mod ids;
+mod ordered;
+mod org;
+mod poll;
+mod read_spec;
+mod result_pages;
+mod session;
+mod source;
+mod tokens;
+mod transport;
+mod versions;
+mod web_sign_in;
+
+pub use budget::{Admission, Budget, BudgetStatus, Purpose, UsageStore};
+pub use client::{Answer, Call, Client, Services};
+pub use config::{ApiBudget, Auth, Config, Environment, Transport};
+pub use ids::IdScan;
+pub use org::{Described, OrgCheck, OrgFacts, ProfileFacts, UserFacts};
+pub use read_spec::{Lanes, LoadScope, ReadSpec};
+pub use session::Live;
+pub use source::SalesforceSource;
+pub use tokens::{MemoryTokens, StoredToken, TokenStore, TokenStoreError};
+pub use transport::Opened;
+pub use web_sign_in::Callback;

@@ -1,0 +1,191 @@
+//! One ordered query, page by page: follows locators, starts again after the last record when a locator is lost, takes smaller pages
+//! when the query runs too long, and counts what it got against what was announced. Read [`OrderedQuery`] first.
+
+use jiff::Timestamp;
+
+use super::api::columns::Record;
+use super::api::error::{Reaction, reaction};
+use super::api::query::{Page, Shape, decode_page};
+use super::api::soql::{self, Select};
+use super::budget::Purpose;
+use super::client::{Call, Client};
+use crate::connect::ConnectError;
+use crate::model::{Class, Key, Keyset};
+
+/// Page sizes that are tried one after the other when the query runs too long.
+const SMALLER: [u32; 4] = [2_000, 1_000, 500, 200];
+
+/// The order of the records, which is also how a query goes on after the last one.
+#[derive(Clone, Debug)]
+pub(super) enum Order {
+    /// By id, after this one.
+    Id(Option<Key>),
+    /// By stamp and id, after this place.
+    Stamp {
+        /// The stamp field.
+        field: String,
+        /// Last record that was read.
+        after: Option<Keyset>,
+    },
+}
+
+/// What is asked.
+#[derive(Clone, Debug)]
+pub(super) struct Question {
+    /// API name of the object.
+    pub object: String,
+    /// Conditions besides the order's own.
+    pub conditions: Vec<String>,
+    /// With deleted records.
+    pub all: bool,
+    /// What it is for.
+    pub purpose: Purpose,
+}
+
+/// One ordered query under way.
+#[derive(Debug)]
+pub(super) struct OrderedQuery {
+    question: Question,
+    order: Order,
+    next: Option<String>,
+    /// Rows that the run which is under way announced, and rows that came.
+    announced: u64,
+    received: u64,
+    limit: Option<u32>,
+    finished: bool,
+}
+
+/// One page of it.
+#[derive(Debug)]
+pub(super) struct Batch {
+    /// The records in order.
+    pub records: Vec<Record>,
+    /// Size of the answer.
+    pub bytes: usize,
+    /// Server time when it was asked for.
+    pub asked_at: Option<Timestamp>,
+    /// Rows of the whole run.
+    pub announced: u64,
+}
+
+impl OrderedQuery {
+    /// A query that has not begun.
+    pub fn new(question: Question, order: Order) -> Self {
+        Self { question, order, next: None, announced: 0, received: 0, limit: None, finished: false }
+    }
+
+    /// Whether everything was read.
+    pub fn is_finished(&self) -> bool {
+        self.finished
+    }
+
+    /// The query without pages, in the same order: for the bulk lane.
+    pub fn soql(&self, shape: &Shape) -> String {
+        let mut conditions = self.question.conditions.clone();
+        let order = match &self.order {
+            Order::Id(after) => {
+                conditions.extend(after.as_ref().map(|id| format!("Id > {}", soql::quoted(id.as_str()))));
+                "Id".to_owned()
+            }
+            Order::Stamp { field, after } => {
+                conditions.extend(after.as_ref().map(|place| soql::after(field, place)));
+                format!("{field}, Id")
+            }
+        };
+        let columns = shape.columns().select();
+        Select {
+            columns: &columns,
+            object: &self.question.object,
+            conditions,
+            order: &order,
+            limit: self.limit,
+        }
+        .text()
+    }
+
+    /// The next page; `None` when everything was read.
+    pub async fn page(&mut self, client: &Client, shape: &Shape) -> Result<Option<Batch>, ConnectError> {
+        while !self.finished {
+            let path = match &self.next {
+                Some(next) => next.clone(),
+                None => self.begin(client, shape).await?,
+            };
+            let call = Call::get(path, self.question.purpose);
+            let asked = client.read(&call, |answer| {
+                decode_page(&answer.body, shape).map(|page| (page, answer.body.len(), answer.asked_at))
+            });
+            match asked.await {
+                Ok((page, bytes, asked_at)) => return self.take(page, bytes, asked_at).map(Some),
+                Err(error) => self.recover(error)?,
+            }
+        }
+        Ok(None)
+    }
+
+    /// Begins a run after the last record that was read.
+    async fn begin(&mut self, client: &Client, shape: &Shape) -> Result<String, ConnectError> {
+        self.received = 0;
+        let path = soql::query_path(client.data_path().await?, self.question.all, &self.soql(shape));
+        if path.len() > soql::MAX_URI {
+            let text = format!(
+                "the query of {} is too long for one request ({} bytes)",
+                self.question.object,
+                path.len()
+            );
+            return Err(ConnectError::new("R109", Class::Pipeline, text)
+                .help("map fewer fields or shorten the filter"));
+        }
+        Ok(path)
+    }
+
+    /// What a failed page leads to: another run, smaller pages, or the error itself.
+    fn recover(&mut self, error: ConnectError) -> Result<(), ConnectError> {
+        match reaction(&error) {
+            Reaction::RestartQuery if self.next.is_some() => {}
+            Reaction::Narrow if error.remote.as_deref() == Some("QUERY_TIMEOUT") => {
+                let smaller = SMALLER.iter().find(|size| self.limit.is_none_or(|limit| **size < limit));
+                self.limit = Some(*smaller.ok_or(error)?);
+            }
+            _ => return Err(error),
+        }
+        self.next = None;
+        Ok(())
+    }
+
+    fn take(&mut self, page: Page, bytes: usize, asked_at: Option<Timestamp>) -> Result<Batch, ConnectError> {
+        self.received += page.records.len() as u64;
+        self.announced = page.total;
+        if page.next.is_none() && self.received != page.total {
+            return Err(incomplete(&self.question.object, page.total, self.received));
+        }
+        if let Some(last) = page.records.last() {
+            self.advance(last)?;
+        }
+        let full = self.limit.is_some_and(|limit| page.total >= u64::from(limit));
+        self.finished = page.next.is_none() && !full;
+        self.next = page.next;
+        Ok(Batch { records: page.records, bytes, asked_at, announced: self.announced })
+    }
+
+    fn advance(&mut self, last: &Record) -> Result<(), ConnectError> {
+        match &mut self.order {
+            Order::Id(after) => *after = Some(last.id.clone()),
+            Order::Stamp { after, .. } => *after = Some(keyset(last)?),
+        }
+        Ok(())
+    }
+}
+
+/// The place of a record in the order by stamp and id.
+pub(super) fn keyset(record: &Record) -> Result<Keyset, ConnectError> {
+    let stamp = record.stamp.ok_or_else(|| {
+        ConnectError::new("R110", Class::Pipeline, format!("record {} came without a stamp", record.id))
+    })?;
+    Ok(Keyset { stamp, id: record.id.clone() })
+}
+
+/// Fewer or more records came than were announced. Never success.
+pub(super) fn incomplete(what: &str, announced: u64, received: u64) -> ConnectError {
+    let text = format!("{what}: salesforce announced {announced} records and sent {received}");
+    ConnectError::new("R115", Class::TRANSIENT, text).help("it is read again from the last settled record")
+}

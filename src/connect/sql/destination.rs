@@ -1,0 +1,63 @@
+//! A table as the destination of a pipeline.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use super::connection::{Database, SqlConnection};
+use super::{TableSpec, check};
+use crate::connect::{ConnectError, Destination, Found, MatchQuery, WriteMode};
+use crate::model::{Class, Key, Outcome, Row, TableInfo, WriteOp};
+
+/// Writes the records of one pipeline to one table.
+pub struct SqlDestination {
+    connection: SqlConnection,
+    spec: Arc<TableSpec>,
+}
+
+impl SqlDestination {
+    /// A destination on a table that exists. The caller has shown every [`check`] problem to the user before; a table
+    /// that lacks a named column fails here with class `Pipeline`.
+    pub fn new(connection: SqlConnection, spec: TableSpec, table: &TableInfo) -> Result<Self, ConnectError> {
+        let problems = check(connection.dialect(), &spec, Some(table));
+        if let Some(problem) = problems.iter().find(|problem| problem.kind.stops_writing()) {
+            let help = problem.ddl.clone().unwrap_or_else(|| "run `sfsync check`".to_owned());
+            return Err(ConnectError::new("R108", Class::Pipeline, problem.message.clone()).help(help));
+        }
+        Ok(Self { connection, spec: Arc::new(spec.bound(table)) })
+    }
+
+    /// The table, with the types its columns have.
+    pub fn spec(&self) -> &TableSpec {
+        &self.spec
+    }
+}
+
+#[async_trait::async_trait]
+impl Destination for SqlDestination {
+    async fn fetch(&mut self, keys: &[Key]) -> Result<Vec<(Key, Row)>, ConnectError> {
+        match &self.connection.0 {
+            Database::Sqlite(sqlite) => sqlite.fetch(&self.spec, keys).await,
+        }
+    }
+
+    async fn find(&mut self, query: &MatchQuery) -> Result<Vec<Found>, ConnectError> {
+        match &self.connection.0 {
+            Database::Sqlite(sqlite) => sqlite.find(&self.spec, query).await,
+        }
+    }
+
+    async fn presence(&mut self, keys: &[Key]) -> Result<HashSet<Key>, ConnectError> {
+        match &self.connection.0 {
+            Database::Sqlite(sqlite) => sqlite.presence(&self.spec, keys).await,
+        }
+    }
+
+    async fn write(&mut self, ops: Vec<WriteOp>, mode: WriteMode) -> Result<Vec<Outcome>, ConnectError> {
+        if ops.is_empty() {
+            return Ok(Vec::new());
+        }
+        match &self.connection.0 {
+            Database::Sqlite(sqlite) => sqlite.write(&self.spec, ops).await,
+        }
+    }
+}

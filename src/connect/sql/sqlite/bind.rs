@@ -1,0 +1,155 @@
+//! Values into parameters and out of answers of SQLite. What a column keeps follows from the affinity of its type.
+
+use rusqlite::Statement;
+use rusqlite::types::{Null, ValueRef};
+use rust_decimal::Decimal;
+
+use crate::connect::sql::convert::{self, Misfit};
+use crate::connect::sql::types::FLOAT_DIGITS;
+use crate::connect::sql::{ColumnSpec, Dialect, types};
+use crate::model::{Kind, Value};
+
+/// How a column stores values, section 3.1 of SQLite's datatypes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Affinity {
+    Text,
+    /// Whole numbers, fractions as binary floats, all else as given.
+    Numeric,
+    /// Everything as given.
+    None,
+}
+
+/// How the values of one column of a spec are bound.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Binding {
+    affinity: Affinity,
+    /// JSON text is expected: a JSON column, or a key in one.
+    json: Json,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Json {
+    /// No JSON.
+    No,
+    /// A JSON column: lists and objects are written as JSON.
+    Column,
+    /// A key of a JSON column: everything is written as JSON.
+    Key,
+}
+
+/// Why binding stopped.
+pub(super) enum BindError {
+    Misfit(Misfit),
+    Sqlite(rusqlite::Error),
+}
+
+impl Binding {
+    pub(super) fn of(column: &ColumnSpec) -> Self {
+        let json = match types::kind_of(Dialect::Sqlite, &column.native) {
+            _ if column.json_key.is_some() => Json::Key,
+            Kind::Json => Json::Column,
+            _ => Json::No,
+        };
+        Self { affinity: affinity(&column.native), json }
+    }
+
+    /// Binds one value. `scratch` is reused for the text of dates, numbers and lists.
+    pub(super) fn bind(
+        self,
+        statement: &mut Statement<'_>,
+        parameter: usize,
+        value: &Value,
+        scratch: &mut String,
+    ) -> Result<(), BindError> {
+        scratch.clear();
+        let bound = match (value, self.json) {
+            (Value::Absent | Value::Null, _) => statement.raw_bind_parameter(parameter, Null),
+            (value, Json::Key) => {
+                convert::write_json(value, scratch);
+                statement.raw_bind_parameter(parameter, scratch.as_str())
+            }
+            (Value::Text(text), _) if text.as_bytes().contains(&0) => {
+                return Err(BindError::Misfit(Misfit::Nul));
+            }
+            (Value::Text(text), _) => statement.raw_bind_parameter(parameter, text.as_str()),
+            (Value::Bool(value), _) => statement.raw_bind_parameter(parameter, i64::from(*value)),
+            (Value::Int(value), _) => statement.raw_bind_parameter(parameter, *value),
+            (Value::Decimal(value), _) => return self.bind_decimal(statement, parameter, *value, scratch),
+            (Value::List(_) | Value::Json(_), Json::Column) => {
+                convert::write_json(value, scratch);
+                statement.raw_bind_parameter(parameter, scratch.as_str())
+            }
+            (value, _) => {
+                convert::write_text(value, scratch);
+                statement.raw_bind_parameter(parameter, scratch.as_str())
+            }
+        };
+        bound.map_err(BindError::Sqlite)
+    }
+
+    fn bind_decimal(
+        self,
+        statement: &mut Statement<'_>,
+        parameter: usize,
+        value: Decimal,
+        scratch: &mut String,
+    ) -> Result<(), BindError> {
+        use std::fmt::Write as _;
+        if self.affinity != Affinity::Text {
+            if let Some(whole) = convert::whole(value) {
+                return statement.raw_bind_parameter(parameter, whole).map_err(BindError::Sqlite);
+            }
+        }
+        _ = write!(scratch, "{value}");
+        let bound = match self.affinity {
+            Affinity::Text => statement.raw_bind_parameter(parameter, scratch.as_str()),
+            Affinity::Numeric | Affinity::None if digits(value) <= FLOAT_DIGITS => {
+                let float: f64 = scratch.parse().map_err(|_| BindError::Misfit(Misfit::Digits))?;
+                statement.raw_bind_parameter(parameter, float)
+            }
+            Affinity::Numeric => return Err(BindError::Misfit(Misfit::Digits)),
+            Affinity::None => statement.raw_bind_parameter(parameter, scratch.as_str()),
+        };
+        bound.map_err(BindError::Sqlite)
+    }
+}
+
+fn digits(value: Decimal) -> u32 {
+    value.normalize().mantissa().unsigned_abs().checked_ilog10().map_or(1, |log| log + 1)
+}
+
+fn affinity(native: &str) -> Affinity {
+    let name = native.to_ascii_uppercase();
+    let has = |parts: &[&str]| parts.iter().any(|part| name.contains(part));
+    if has(&["INT"]) {
+        Affinity::Numeric
+    } else if has(&["CHAR", "CLOB", "TEXT"]) {
+        Affinity::Text
+    } else if name.is_empty() || has(&["BLOB"]) {
+        Affinity::None
+    } else {
+        Affinity::Numeric
+    }
+}
+
+/// A stored value as the kind that the pipeline asks for.
+pub(super) fn read(stored: ValueRef<'_>, column: &ColumnSpec) -> Value {
+    let value = plain(stored);
+    match (&column.json_key, value) {
+        (Some(_), Value::Text(json)) => {
+            let value = serde_json::from_str(&json).map_or_else(|_| Value::Text(json), convert::from_json);
+            convert::to_kind(value, column.kind)
+        }
+        (_, value) => convert::to_kind(value, column.kind),
+    }
+}
+
+/// A stored value as it is.
+pub(super) fn plain(stored: ValueRef<'_>) -> Value {
+    match stored {
+        ValueRef::Null => Value::Null,
+        ValueRef::Integer(value) => Value::Int(value),
+        ValueRef::Real(value) => convert::decimal_of_float(value),
+        ValueRef::Text(text) | ValueRef::Blob(text) => Value::text(String::from_utf8_lossy(text)),
+    }
+}

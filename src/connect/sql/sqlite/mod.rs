@@ -1,0 +1,268 @@
+//! SQLite: one connection on a thread of its own, shared by every pipeline of a connection file, so that writers wait in
+//! line instead of finding the database locked. Read [`Sqlite`] first.
+
+mod bind;
+mod inspect;
+mod read;
+mod write;
+
+use std::collections::HashSet;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use rusqlite::functions::FunctionFlags;
+use rusqlite::types::ValueRef;
+use rusqlite::{Connection, OpenFlags};
+use tokio::sync::{mpsc, oneshot};
+
+use super::error::{Refusal, sqlite_code};
+use super::{TableName, TableSpec, convert};
+use crate::connect::{ConnectError, Found, MatchQuery};
+use crate::model::{Class, Key, Outcome, Row, TableInfo, WriteOp};
+
+/// How to open a SQLite file.
+#[derive(Clone, Debug)]
+pub struct SqliteConfig {
+    /// The file; it is created where it does not exist and `read_only` is false.
+    pub path: PathBuf,
+    /// `read_only: true` on the connection: SQLite itself refuses writes.
+    pub read_only: bool,
+    /// How long to wait for another program that writes to the same file.
+    pub busy_timeout: Duration,
+}
+
+impl SqliteConfig {
+    /// A file that may be written, waiting five seconds for other writers.
+    pub fn new(path: impl Into<PathBuf>) -> Self {
+        Self { path: path.into(), read_only: false, busy_timeout: Duration::from_secs(5) }
+    }
+}
+
+/// Work for the thread.
+type Job = Box<dyn FnOnce(&mut Connection) + Send>;
+
+/// A handle to the thread that owns the connection. Clones share it; it ends with the last of them.
+#[derive(Clone)]
+pub(super) struct Sqlite(Arc<Worker>);
+
+struct Worker {
+    jobs: Option<mpsc::Sender<Job>>,
+    thread: Option<JoinHandle<()>>,
+    /// For messages.
+    name: String,
+}
+
+impl Drop for Worker {
+    fn drop(&mut self) {
+        drop(self.jobs.take());
+        if let Some(thread) = self.thread.take() {
+            // A panic on the thread was reported to whoever waited for the job.
+            _ = thread.join();
+        }
+    }
+}
+
+impl Sqlite {
+    /// Opens the file on a new thread. Fails where it cannot be opened or is no database.
+    pub(super) async fn open(config: SqliteConfig) -> Result<Self, ConnectError> {
+        let name = format!("sqlite {}", config.path.display());
+        let (jobs, mut queue) = mpsc::channel::<Job>(16);
+        let (opened, answer) = oneshot::channel();
+        let run = move || match open(&config) {
+            Ok(mut connection) => {
+                _ = opened.send(Ok(()));
+                while let Some(job) = queue.blocking_recv() {
+                    job(&mut connection);
+                }
+            }
+            Err(error) => _ = opened.send(Err(open_error(&config.path, &error))),
+        };
+        let thread = std::thread::Builder::new().name("sqlite".to_owned()).spawn(run);
+        let thread = thread.map_err(|error| {
+            ConnectError::new("R109", Class::TRANSIENT, "no thread could be started for SQLite")
+                .caused_by(error)
+        })?;
+        let worker = Self(Arc::new(Worker { jobs: Some(jobs), thread: Some(thread), name }));
+        answer.await.map_err(|_| worker.gone())??;
+        Ok(worker)
+    }
+
+    /// Name of the database for messages.
+    pub(super) fn name(&self) -> &str {
+        &self.0.name
+    }
+
+    /// Runs a job on the thread. The job also runs to its end where the caller stops waiting.
+    pub(super) async fn run<T, F>(&self, job: F) -> Result<T, ConnectError>
+    where
+        T: Send + 'static,
+        F: FnOnce(&mut Connection) -> T + Send + 'static,
+    {
+        let (done, answer) = oneshot::channel();
+        let job: Job = Box::new(move |connection| _ = done.send(job(connection)));
+        let jobs = self.0.jobs.as_ref().ok_or_else(|| self.gone())?;
+        jobs.send(job).await.map_err(|_| self.gone())?;
+        answer.await.map_err(|_| self.gone())
+    }
+
+    /// Runs a job whose refusal is a failure of the whole call.
+    pub(super) async fn call<T, F>(&self, job: F) -> Result<T, ConnectError>
+    where
+        T: Send + 'static,
+        F: FnOnce(&mut Connection) -> rusqlite::Result<T> + Send + 'static,
+    {
+        self.run(job).await?.map_err(|error| refusal(&error).into_connect(self.name()))
+    }
+
+    fn gone(&self) -> ConnectError {
+        ConnectError::new("R109", Class::Pipeline, format!("{}: its thread has ended", self.0.name))
+    }
+}
+
+fn open(config: &SqliteConfig) -> rusqlite::Result<Connection> {
+    let access = if config.read_only {
+        OpenFlags::SQLITE_OPEN_READ_ONLY
+    } else {
+        OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE
+    };
+    let connection = Connection::open_with_flags(&config.path, access | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
+    connection.busy_timeout(config.busy_timeout)?;
+    if config.read_only {
+        connection.query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(()))?;
+    } else {
+        // FULL: what is acknowledged survives a power failure; it costs one sync per batch.
+        connection.execute_batch(
+            "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; PRAGMA cache_size = -16000;",
+        )?;
+    }
+    let pure = FunctionFlags::SQLITE_UTF8 | FunctionFlags::SQLITE_DETERMINISTIC;
+    connection.create_scalar_function("sfsync_fold", 1, pure, |context| {
+        Ok(match context.get_raw(0) {
+            ValueRef::Null => rusqlite::types::Value::Null,
+            ValueRef::Text(text) => convert::fold(&String::from_utf8_lossy(text)).into(),
+            other => other.try_into()?,
+        })
+    })?;
+    Ok(connection)
+}
+
+fn open_error(path: &Path, error: &rusqlite::Error) -> ConnectError {
+    let mut refused = refusal(error).into_connect(&format!("sqlite {}", path.display()));
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    if folder.is_some_and(|folder| !folder.exists()) {
+        refused.help = Some("the folder of the file does not exist: create it or correct `path`".to_owned());
+    } else if refused.code == "R102" {
+        refused.help = Some(
+            "the file cannot be opened: compare its owner and permissions with the user of sfsync".into(),
+        );
+    }
+    refused
+}
+
+/// What a failure of SQLite means.
+fn refusal(error: &rusqlite::Error) -> Refusal {
+    let failure = match error {
+        rusqlite::Error::SqliteFailure(failure, _) => Some(failure),
+        rusqlite::Error::SqlInputError { error, .. } => Some(error),
+        _ => None,
+    };
+    let extended = failure.map_or(0, |failure| failure.extended_code);
+    let (mut code, mut class) = sqlite_code(extended);
+    let message = match error {
+        rusqlite::Error::SqliteFailure(_, Some(message)) => message.clone(),
+        rusqlite::Error::SqlInputError { msg, .. } => msg.clone(),
+        other => other.to_string(),
+    };
+    if extended == 1 && message.contains("JSON") {
+        (code, class) = ("R225", Class::Record);
+    }
+    let columns = if class == Class::Record { columns_of(&message) } else { Vec::new() };
+    Refusal { code, class, remote: failure.map(|_| code_name(extended)), message, columns }
+}
+
+/// `UNIQUE constraint failed: clients.email, clients.name` names its columns.
+fn columns_of(message: &str) -> Vec<String> {
+    let Some((_, names)) = message.split_once("constraint failed: ") else { return Vec::new() };
+    let column = |name: &str| name.rsplit_once('.').map(|(_, column)| column.trim().to_owned());
+    names.split(',').filter_map(column).collect()
+}
+
+fn code_name(extended: i32) -> String {
+    let name = match extended {
+        2067 => "SQLITE_CONSTRAINT_UNIQUE",
+        1555 => "SQLITE_CONSTRAINT_PRIMARYKEY",
+        1299 => "SQLITE_CONSTRAINT_NOTNULL",
+        787 => "SQLITE_CONSTRAINT_FOREIGNKEY",
+        275 => "SQLITE_CONSTRAINT_CHECK",
+        3091 => "SQLITE_CONSTRAINT_DATATYPE",
+        _ => match extended & 0xff {
+            1 => "SQLITE_ERROR",
+            5 => "SQLITE_BUSY",
+            6 => "SQLITE_LOCKED",
+            8 => "SQLITE_READONLY",
+            10 => "SQLITE_IOERR",
+            11 => "SQLITE_CORRUPT",
+            13 => "SQLITE_FULL",
+            14 => "SQLITE_CANTOPEN",
+            18 => "SQLITE_TOOBIG",
+            19 => "SQLITE_CONSTRAINT",
+            20 => "SQLITE_MISMATCH",
+            26 => "SQLITE_NOTADB",
+            _ => return format!("SQLITE_{extended}"),
+        },
+    };
+    name.to_owned()
+}
+
+impl Sqlite {
+    pub(super) async fn tables(&self) -> Result<Vec<String>, ConnectError> {
+        self.call(|connection| inspect::tables(connection)).await
+    }
+
+    pub(super) async fn inspect(&self, table: TableName) -> Result<Option<TableInfo>, ConnectError> {
+        self.call(move |connection| inspect::table(connection, &table)).await
+    }
+
+    pub(super) async fn apply(&self, statements: Vec<String>) -> Result<(), ConnectError> {
+        self.call(move |connection| inspect::apply(connection, &statements)).await
+    }
+
+    pub(super) async fn presence(
+        &self,
+        spec: &Arc<TableSpec>,
+        keys: &[Key],
+    ) -> Result<HashSet<Key>, ConnectError> {
+        let (spec, keys) = (Arc::clone(spec), keys.to_vec());
+        self.call(move |connection| read::presence(connection, &spec, &keys)).await
+    }
+
+    pub(super) async fn fetch(
+        &self,
+        spec: &Arc<TableSpec>,
+        keys: &[Key],
+    ) -> Result<Vec<(Key, Row)>, ConnectError> {
+        let (spec, keys) = (Arc::clone(spec), keys.to_vec());
+        self.call(move |connection| read::fetch(connection, &spec, &keys)).await
+    }
+
+    pub(super) async fn find(
+        &self,
+        spec: &Arc<TableSpec>,
+        query: &MatchQuery,
+    ) -> Result<Vec<Found>, ConnectError> {
+        let (spec, query) = (Arc::clone(spec), query.clone());
+        self.call(move |connection| read::find(connection, &spec, &query)).await
+    }
+
+    pub(super) async fn write(
+        &self,
+        spec: &Arc<TableSpec>,
+        ops: Vec<WriteOp>,
+    ) -> Result<Vec<Outcome>, ConnectError> {
+        let job_spec = Arc::clone(spec);
+        let written = self.run(move |connection| write::write(connection, &job_spec, &ops)).await?;
+        written.map_err(|refused| refused.into_connect(&format!("{}, table {}", self.name(), spec.table)))
+    }
+}

@@ -1,0 +1,317 @@
+//! The text of every statement, for both databases. Pure: a spec and the provided columns in, SQL out.
+//!
+//! Values come from parameters (`?1` in SQLite) or from the columns of a staged batch (`b.c1` in PostgreSQL); [`Input`]
+//! is that difference. A column that is not provided does not occur in a statement, so it is left alone.
+
+use super::Dialect;
+use super::dialect::ident;
+use super::spec::{ColumnSpec, Policy, TableName, TableSpec};
+use super::types;
+
+/// Name of the staged batch in PostgreSQL.
+pub(super) const STAGE: &str = "sfsync_batch";
+
+/// A dialect, a spec and the positions of the write schema that the rows of a statement provide.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Statements<'a> {
+    /// The database.
+    pub(super) dialect: Dialect,
+    /// The table, with the types its columns have.
+    pub(super) spec: &'a TableSpec,
+}
+
+/// A column of the table with the inputs that make its value.
+struct Target<'a> {
+    column: &'a ColumnSpec,
+    parts: Vec<Part<'a>>,
+}
+
+/// One input of a column: the whole of it, or one key of its JSON.
+struct Part<'a> {
+    spec: &'a ColumnSpec,
+    /// Number of the input: position in the list of provided columns.
+    input: usize,
+}
+
+impl<'a> Statements<'a> {
+    /// The table, quoted.
+    pub(super) fn table(&self) -> String {
+        table(&self.spec.table)
+    }
+
+    /// A plain insert of the provided columns; with `returning`, the key of the new record comes back.
+    pub(super) fn insert(&self, provided: &[usize], returning: bool) -> String {
+        let returning = if returning { format!(" RETURNING {}", self.key_text("")) } else { String::new() };
+        format!("{}{returning}", self.insert_into(provided))
+    }
+
+    /// An insert that changes the record with the same unique columns instead, and only if something differs.
+    /// With `returning`, the key of every record that was written comes back.
+    pub(super) fn upsert(&self, provided: &[usize], returning: bool) -> String {
+        let unique: Vec<_> = self.spec.unique.iter().map(|column| ident(column)).collect();
+        let targets = self.targets(provided);
+        let new = |target: &Target<'a>, part: &Part<'a>| {
+            let excluded = format!("excluded.{}", ident(&target.column.column));
+            match &part.spec.json_key {
+                Some(key) => self.dialect.json_get(&excluded, key),
+                None => excluded,
+            }
+        };
+        let (set, differs) = self.changes(&targets, &new);
+        let action = if set.is_empty() {
+            "NOTHING".to_owned()
+        } else {
+            format!("UPDATE SET {} WHERE {}", set.join(", "), differs.join(" OR "))
+        };
+        let mut sql =
+            format!("{} ON CONFLICT ({}) DO {action}", self.insert_into(provided), unique.join(", "));
+        if returning {
+            let columns: Vec<_> = self.spec.unique.iter().map(|column| self.as_text("t.", column)).collect();
+            sql.push_str(&format!(" RETURNING {}, {}", self.key_text("t."), columns.join(", ")));
+        }
+        sql
+    }
+
+    /// A change of the provided columns of the record with a key, only if something differs. `None` where the policies
+    /// leave nothing to change. The key is the input after the provided columns.
+    pub(super) fn update(&self, provided: &[usize]) -> Option<String> {
+        let targets = self.targets(provided);
+        let new = |_: &Target<'a>, part: &Part<'a>| self.input(part);
+        let (set, differs) = self.changes(&targets, &new);
+        if set.is_empty() {
+            return None;
+        }
+        let (table, set, differs) = (self.table(), set.join(", "), differs.join(" OR "));
+        let key = format!("t.{} = {}", ident(&self.spec.key.column), self.key_input(provided.len()));
+        Some(match self.dialect {
+            Dialect::Sqlite => format!("UPDATE {table} AS t SET {set} WHERE {key} AND ({differs})"),
+            Dialect::Postgres => {
+                format!(
+                    "UPDATE {table} AS t SET {set} FROM {STAGE} b WHERE {key} AND ({differs}) RETURNING b.at"
+                )
+            }
+        })
+    }
+
+    /// A delete by key.
+    pub(super) fn delete(&self) -> String {
+        let (table, key) = (self.table(), ident(&self.spec.key.column));
+        match self.dialect {
+            Dialect::Sqlite => format!("DELETE FROM {table} WHERE {key} = ?1"),
+            Dialect::Postgres => {
+                format!(
+                    "DELETE FROM {table} AS t USING {STAGE} b WHERE t.{key} = {} RETURNING b.at",
+                    self.key_input(0)
+                )
+            }
+        }
+    }
+
+    /// Which of the staged keys exist, by their place in the batch (PostgreSQL), or whether one key does (SQLite).
+    pub(super) fn exists(&self) -> String {
+        let (table, key) = (self.table(), ident(&self.spec.key.column));
+        match self.dialect {
+            Dialect::Sqlite => format!("SELECT 1 FROM {table} WHERE {key} = ?1"),
+            Dialect::Postgres => {
+                format!("SELECT b.at FROM {STAGE} b JOIN {table} t ON t.{key} = {}", self.key_input(0))
+            }
+        }
+    }
+
+    /// The key of the record with these unique columns (SQLite).
+    pub(super) fn key_by_unique(&self, inputs: &[usize]) -> String {
+        let by: Vec<_> = (self.spec.unique.iter().zip(inputs))
+            .map(|(column, input)| format!("{} = ?{}", ident(column), input + 1))
+            .collect();
+        format!("SELECT {} FROM {} WHERE {}", self.key_text(""), self.table(), by.join(" AND "))
+    }
+
+    /// The keys of the records with the unique columns of the staged batch, by place (PostgreSQL).
+    pub(super) fn keys_of_stage(&self, inputs: &[usize]) -> String {
+        let by: Vec<_> = (self.spec.unique.iter().zip(inputs))
+            .map(|(column, input)| format!("t.{} = {}", ident(column), self.staged(column, *input)))
+            .collect();
+        format!(
+            "SELECT b.at, {} FROM {STAGE} b JOIN {} t ON {}",
+            self.key_text("t."),
+            self.table(),
+            by.join(" AND ")
+        )
+    }
+
+    fn insert_into(&self, provided: &[usize]) -> String {
+        let targets = self.targets(provided);
+        let names: Vec<_> = targets.iter().map(|target| ident(&target.column.column)).collect();
+        let values: Vec<_> = targets.iter().map(|target| self.inserted(target)).collect();
+        let (table, names, values) = (self.table(), names.join(", "), values.join(", "));
+        match self.dialect {
+            Dialect::Sqlite if targets.is_empty() => format!("INSERT INTO {table} DEFAULT VALUES"),
+            Dialect::Sqlite => format!("INSERT INTO {table} AS t ({names}) VALUES ({values})"),
+            Dialect::Postgres => {
+                format!("INSERT INTO {table} AS t ({names}) SELECT {values} FROM {STAGE} b ORDER BY b.at")
+            }
+        }
+    }
+
+    fn inserted(&self, target: &Target<'a>) -> String {
+        let whole = target.parts.iter().find(|part| part.spec.json_key.is_none());
+        if let Some(part) = whole {
+            return self.input(part);
+        }
+        let pairs: Vec<_> = (target.parts.iter())
+            .filter_map(|part| Some((part.spec.json_key.as_deref()?, self.input(part))))
+            .collect();
+        self.typed_json(target, self.dialect.json_object(&pairs))
+    }
+
+    /// The assignments of an update and the conditions under which it changes anything.
+    fn changes(
+        &self,
+        targets: &[Target<'a>],
+        new: &dyn Fn(&Target<'a>, &Part<'a>) -> String,
+    ) -> (Vec<String>, Vec<String>) {
+        let (mut set, mut differs) = (Vec::new(), Vec::new());
+        for target in targets {
+            let column = ident(&target.column.column);
+            let stored = format!("t.{column}");
+            let mut pairs = Vec::new();
+            for part in target.parts.iter().filter(|part| self.may_change(part)) {
+                let old = match &part.spec.json_key {
+                    Some(key) => self.dialect.json_get(&stored, key),
+                    None => stored.clone(),
+                };
+                let new = new(target, part);
+                differs.push(match part.spec.policy {
+                    Policy::IfEmpty => format!("({old} IS NULL AND {new} IS NOT NULL)"),
+                    Policy::Always | Policy::OnCreate => self.differs(part, &old, &new),
+                });
+                let value = match part.spec.policy {
+                    Policy::IfEmpty => format!("COALESCE({old}, {new})"),
+                    Policy::Always | Policy::OnCreate => new,
+                };
+                match &part.spec.json_key {
+                    Some(key) => pairs.push((key.as_str(), self.dialect.json_value(&value))),
+                    None => set.push(format!("{column} = {value}")),
+                }
+            }
+            if !pairs.is_empty() {
+                let value = self.typed_json(target, self.dialect.json_with(&stored, &pairs));
+                set.push(format!("{column} = {value}"));
+            }
+        }
+        (set, differs)
+    }
+
+    /// PostgreSQL's `json` has no equality; its text has.
+    fn differs(&self, part: &Part<'a>, old: &str, new: &str) -> String {
+        if self.dialect == Dialect::Postgres && part.spec.json_key.is_none() && part.spec.native == "json" {
+            return self.dialect.differs(&format!("{old}::jsonb"), &format!("{new}::jsonb"));
+        }
+        if self.dialect == Dialect::Sqlite && part.spec.json_key.is_some() {
+            return self.dialect.differs(old, &format!("NULLIF({new}, 'null')"));
+        }
+        self.dialect.differs(old, new)
+    }
+
+    /// The unique columns of a record are never changed by an upsert, nor is a key by anything.
+    fn may_change(&self, part: &Part<'a>) -> bool {
+        let column = &part.spec.column;
+        let identifies = *column == self.spec.key.column || self.spec.unique.contains(column);
+        part.spec.policy != Policy::OnCreate && (part.spec.json_key.is_some() || !identifies)
+    }
+
+    fn typed_json(&self, target: &Target<'a>, value: String) -> String {
+        match (self.dialect, target.column.native.as_str()) {
+            (Dialect::Postgres, "jsonb") | (Dialect::Sqlite, _) => value,
+            (Dialect::Postgres, native) => format!("({value})::{}", cast(native)),
+        }
+    }
+
+    fn targets(&self, provided: &[usize]) -> Vec<Target<'a>> {
+        let mut targets: Vec<Target<'a>> = Vec::with_capacity(provided.len());
+        for (input, position) in provided.iter().enumerate() {
+            let Some(spec) = self.spec.columns.get(*position) else { continue };
+            let part = Part { spec, input };
+            match targets.iter_mut().find(|target| target.column.column == spec.column) {
+                Some(target) => target.parts.push(part),
+                None => targets.push(Target { column: spec, parts: vec![part] }),
+            }
+        }
+        targets
+    }
+
+    fn input(&self, part: &Part<'a>) -> String {
+        match (self.dialect, &part.spec.json_key) {
+            (Dialect::Sqlite, Some(_)) => format!("json(?{})", part.input + 1),
+            (Dialect::Sqlite, None) => format!("?{}", part.input + 1),
+            (Dialect::Postgres, Some(_)) => format!("b.c{}", part.input),
+            (Dialect::Postgres, None) => staged(&part.spec.native, part.input),
+        }
+    }
+
+    fn staged(&self, column: &str, input: usize) -> String {
+        let native =
+            self.spec.columns.iter().find(|spec| spec.column == column).map(|spec| spec.native.as_str());
+        staged(native.unwrap_or("text"), input)
+    }
+
+    fn key_input(&self, after: usize) -> String {
+        match self.dialect {
+            Dialect::Sqlite => format!("?{}", after + 1),
+            Dialect::Postgres => format!("b.k::{}", cast(&self.spec.key.native)),
+        }
+    }
+
+    pub(super) fn key_text(&self, prefix: &str) -> String {
+        self.as_text(prefix, &self.spec.key.column)
+    }
+
+    fn as_text(&self, prefix: &str, column: &str) -> String {
+        match self.dialect {
+            Dialect::Sqlite => format!("{prefix}{}", ident(column)),
+            Dialect::Postgres => format!("{prefix}{}::text", ident(column)),
+        }
+    }
+}
+
+/// A table name, quoted.
+pub(super) fn table(name: &TableName) -> String {
+    match &name.schema {
+        Some(schema) => format!("{}.{}", ident(schema), ident(&name.name)),
+        None => ident(&name.name),
+    }
+}
+
+/// Whether the connector speaks the binary form of a PostgreSQL type; all others travel as text and are cast.
+pub(super) fn has_binary(native: &str) -> bool {
+    matches!(
+        types::base(native).as_str(),
+        "text"
+            | "character varying"
+            | "boolean"
+            | "smallint"
+            | "integer"
+            | "bigint"
+            | "real"
+            | "double precision"
+            | "numeric"
+            | "date"
+            | "time"
+            | "time without time zone"
+            | "timestamptz"
+            | "timestamp with time zone"
+            | "timestamp without time zone"
+            | "json"
+            | "jsonb"
+            | "text[]"
+    )
+}
+
+fn staged(native: &str, input: usize) -> String {
+    if has_binary(native) { format!("b.c{input}") } else { format!("b.c{input}::{}", cast(native)) }
+}
+
+/// A type name as the catalogue spells it can stand in a cast as it is; an empty one is text.
+pub(super) fn cast(native: &str) -> &str {
+    if native.is_empty() { "text" } else { native }
+}

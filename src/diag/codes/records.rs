@@ -1,0 +1,29 @@
+//! R: what fails while running.
+
+family_pages! {
+    "R101", "the other system did not answer in time", "Tried again with growing pauses.";
+    "R102", "the other system is unavailable", "It answered with an error of its own (5xx). Tried again with growing pauses.";
+    "R103", "a limit of the other system is reached", "The work goes on when the limit allows; the place is kept.";
+    "R104", "signed out", "The sign-in is no longer valid. Sign in again with `sfsync connect`.";
+    "R105", "the network failed", "The connection could not be made or broke off. Tried again with growing pauses.";
+    "R106", "the answer is not what the system promises", "HTML instead of JSON, a broken body. Tried again a few times.";
+    "R107", "fewer records came than were announced", "An incomplete answer is never taken for success; the page is read again.";
+    "R108", "the table lacks something the pipeline writes", "The statement that adds it is in the message.";
+    "R109", "the system cannot do this", "The operation is not offered by this kind of connection.";
+    "R110", "another pipeline could not bring a record in", "It is tried again with the record that needs it.";
+    "R201", "the record was refused", "The other system's own words are in the message. Tried again when the record or the pipeline changes, or by hand.";
+    "R211", "Salesforce refused the record", "A validation rule, a required field, a missing right: the message quotes it.";
+    "R212", "the row was locked", "Somebody else was writing it. Tried again.";
+    "R301", "several records match", "Nobody but a person can say which one it is. Link it by hand (`manual_links`) or make the match unique.";
+    "R302", "two Salesforce records belong to one app record", "With `links: one_to_one` both are held until one link is left.";
+    "R303", "both sides changed the same field", "`conflict: hold`: nobody wins until somebody decides.";
+    "R304", "the record a lookup needs is not linked", "`missing: fail` reports it.";
+    "R305", "waits for a lookup", "The record is kept back until the record it refers to is linked; after 24 hours it is a failure.";
+    "R306", "the linked record vanished", "The record at the other end of the link is not there any more.";
+    "R401", "an expression reached a limit", "50 000 operations, 1 MiB of text, 1 000 items, 32 levels. Only this record fails.";
+    "R402", "an expression cannot be computed for this record", "The message names the place; write `?? 0` or `?? false` where a value may be empty.";
+    "R403", "the expression engine failed", "This is a bug in sfsync; only this record is affected.";
+    "R404", "the pipeline reports this record", "An expression called `fail(…)`.";
+    "R405", "a value is not listed in `values`", "Add it, or `else:` for all others.";
+    "R406", "a value does not fit the field", "It cannot be converted without losing something.";
+}

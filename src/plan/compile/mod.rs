@@ -1,0 +1,252 @@
+//! Pipeline files → plans. Every rule is one `check_*` function in a file of its own; all of them run, so that one look shows
+//! everything. A file with errors gives no plan and takes nobody along.
+//!
+//! Read [`compile_all`] first.
+
+mod app;
+mod assemble;
+mod backfill;
+mod check_connections;
+mod check_fields;
+mod check_files;
+mod check_filters;
+mod check_idempotent;
+mod check_lookups;
+mod check_match;
+mod check_object;
+mod check_org;
+mod check_picklists;
+mod check_push;
+mod check_read_only;
+mod check_required;
+mod check_safety;
+mod check_scripts;
+mod check_tables;
+mod check_types;
+mod check_writes;
+mod circles;
+mod columns;
+mod lane;
+mod literals;
+mod mentions;
+mod not_yet;
+mod order;
+mod ownership;
+mod row_set;
+mod rows;
+mod salesforce;
+mod scripts;
+mod selection;
+mod soql;
+mod sql;
+mod suggest;
+mod unit;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use jiff::Timestamp;
+
+pub use app::AppKind;
+pub use check_org::check_org;
+pub use order::order;
+
+use self::mentions::{Mention, mentions};
+use self::scripts::Scripts;
+use self::unit::{Out, Unit, World};
+use crate::diag::Diagnostic;
+use crate::expr::Engine;
+use crate::model::{ConnectionName, PipelineName, TableInfo};
+use crate::plan::catalog::{Catalog, Knowledge};
+use crate::plan::required::RequiredTable;
+use crate::plan::{Files, Pipeline};
+
+/// Writes the statements that make a table fit; given by the layer that speaks the dialects.
+pub trait TableWriter: Sync {
+    /// Statements to paste: the whole table where there is none, else the columns that are missing. `None` if nothing is.
+    fn statements(&self, wanted: &RequiredTable, existing: Option<&TableInfo>) -> Option<String>;
+}
+
+/// What a compilation needs besides files and catalog.
+pub struct Tools<'a> {
+    /// The expression engine of the process.
+    pub engine: &'a Engine,
+    /// The time of the compilation, for ages in notes.
+    pub now: Timestamp,
+    /// Leave out the refusals of what cannot run yet: inline tests are evaluated without running anything.
+    pub ignore_not_yet: bool,
+    /// For statements in messages; without it the messages have none.
+    pub tables: Option<&'a dyn TableWriter>,
+}
+
+/// A file that gives no plan; its messages say why.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Broken;
+
+/// What came of all files.
+#[derive(Debug, Default)]
+pub struct Compiled {
+    /// One plan per pipeline file without errors.
+    pub pipelines: BTreeMap<PipelineName, Result<Arc<Pipeline>, Broken>>,
+    /// The connections, `Err` for files with errors.
+    pub connections: BTreeMap<ConnectionName, Result<(), Broken>>,
+    /// Everything there is to say, those of reading the files included, file by file in the order of the text.
+    pub diagnostics: Vec<Diagnostic>,
+    /// What was not checked and why, and what will be made.
+    pub notes: Vec<String>,
+}
+
+impl Compiled {
+    /// The plans in the order in which they should begin.
+    pub fn plans(&self) -> Vec<Arc<Pipeline>> {
+        let plans: Vec<Arc<Pipeline>> =
+            self.pipelines.values().filter_map(|plan| plan.as_ref().ok().map(Arc::clone)).collect();
+        let rank: BTreeMap<PipelineName, usize> =
+            order(&plans).into_iter().enumerate().map(|(at, name)| (name, at)).collect();
+        let mut plans = plans;
+        plans.sort_by_key(|plan| rank.get(&plan.name).copied());
+        plans
+    }
+}
+
+/// A unit with its expressions and everything it names, for the checks.
+struct Checked<'a> {
+    unit: &'a Unit<'a>,
+    scripts: &'a Scripts,
+    mentions: Vec<Mention>,
+}
+
+type Check = fn(&Checked<'_>, &mut Out);
+
+/// The rules of one file, in the order of section 6 of the language.
+const CHECKS: &[Check] = &[
+    check_connections::check_connections,
+    check_lookups::check_lookups,
+    check_match::check_match,
+    check_writes::check_writes,
+    check_object::check_object,
+    check_fields::check_fields,
+    check_types::check_types,
+    check_types::check_one_of,
+    check_read_only::check_read_only,
+    check_required::check_required,
+    check_picklists::check_picklists,
+    check_idempotent::check_idempotent,
+    check_push::check_push,
+    check_filters::check_filters,
+    check_scripts::check_scripts,
+    check_safety::check_safety,
+];
+
+/// Compiles every file of a folder. Pure: the same files and catalog give the same plans.
+pub fn compile_all(files: &Files, catalog: &Catalog, tools: &Tools<'_>) -> Compiled {
+    let world = World { files, catalog, now: tools.now, timezone: files.timezone() };
+    let units: Vec<Unit<'_>> = files
+        .pipelines
+        .iter()
+        .filter_map(|file| Some(Unit::new(&world, file.value()?, file.since)))
+        .collect();
+    let mut messages: Vec<Out> = units.iter().map(|_| Vec::new()).collect();
+    let scripts: Vec<Scripts> = units
+        .iter()
+        .zip(&mut messages)
+        .map(|(unit, out)| Scripts::compile(unit, tools.engine, out))
+        .collect();
+    for (at, error) in ownership::check_ownership(&units).into_iter().chain(circles::check_circles(&units)) {
+        if let Some(out) = messages.get_mut(at) {
+            out.push(error);
+        }
+    }
+    let mut compiled = Compiled { notes: notes(&units), ..Compiled::default() };
+    let looked_up = looked_up(&units, &scripts);
+    for ((unit, scripts), out) in units.iter().zip(&scripts).zip(messages) {
+        compile_one(unit, scripts, &looked_up, (tools, out), &mut compiled);
+    }
+    finish(files, &world, &mut compiled);
+    compiled
+}
+
+fn compile_one(
+    unit: &Unit<'_>,
+    scripts: &Scripts,
+    looked_up: &BTreeSet<PipelineName>,
+    (tools, mut out): (&Tools<'_>, Out),
+    compiled: &mut Compiled,
+) {
+    let checked = Checked { unit, scripts, mentions: mentions(unit, scripts) };
+    for check in CHECKS {
+        check(&checked, &mut out);
+    }
+    if !tools.ignore_not_yet {
+        not_yet::check_not_yet(&checked, &mut out);
+    }
+    let plan = assemble::assemble(&checked, looked_up, &mut out);
+    check_tables::check_tables(&checked, &plan, tools.tables, (&mut out, &mut compiled.notes));
+    let name = unit.file.name.clone();
+    let unread = unit.world.files.pipeline(&name).is_none_or(|file| file.parsed.has_errors());
+    let broken = unread || out.iter().any(Diagnostic::is_error);
+    compiled.diagnostics.append(&mut out);
+    compiled.pipelines.insert(name, if broken { Err(Broken) } else { Ok(Arc::new(plan)) });
+}
+
+/// Connections, files that could not be read at all, and the order of the messages.
+fn finish(files: &Files, world: &World<'_>, compiled: &mut Compiled) {
+    let mut waiting: BTreeMap<ConnectionName, Vec<PipelineName>> = BTreeMap::new();
+    for file in files.pipelines.iter().filter_map(|file| file.value()) {
+        for name in
+            BTreeSet::from([file.salesforce.connection_name(), file.app.resource.connection.value.clone()])
+        {
+            waiting.entry(name).or_default().push(file.name.clone());
+        }
+    }
+    let ranks: BTreeMap<PipelineName, usize> =
+        compiled.plans().iter().enumerate().map(|(at, plan)| (plan.name.clone(), at)).collect();
+    for names in waiting.values_mut() {
+        names.sort_by_key(|name| (ranks.get(name).copied().unwrap_or(usize::MAX), name.clone()));
+    }
+    for file in &files.connections {
+        let mut out = Vec::new();
+        if let Some(connection) = file.value() {
+            out.extend(check_files::check_parents(connection));
+            out.extend(check_files::check_secrets(world, connection, &waiting));
+            let facts = world.catalog.org(&connection.name).and_then(|org| org.facts.as_ref());
+            out.extend(facts.and_then(|facts| check_org(connection, facts)));
+        }
+        let broken = file.parsed.has_errors() || out.iter().any(Diagnostic::is_error);
+        compiled.diagnostics.append(&mut out);
+        compiled.connections.insert(file.name.clone(), if broken { Err(Broken) } else { Ok(()) });
+    }
+    for file in files.pipelines.iter().filter(|file| file.parsed.value.is_none()) {
+        compiled.pipelines.insert(file.name.clone(), Err(Broken));
+    }
+    let read = files.pipelines.iter().flat_map(|file| &file.parsed.diagnostics);
+    let read = read.chain(files.connections.iter().flat_map(|file| &file.parsed.diagnostics));
+    let read = read.chain(files.settings.iter().flat_map(|parsed| &parsed.diagnostics));
+    compiled.diagnostics.extend(read.cloned());
+    compiled.diagnostics.extend(check_files::check_names(files));
+    let place = |error: &Diagnostic| error.primary.as_ref().map(|label| label.span);
+    compiled.diagnostics.sort_by_key(|error| place(error).map(|span| (span.source, span.start)));
+}
+
+/// Pipelines that some other file looks up: they need links.
+fn looked_up(units: &[Unit<'_>], scripts: &[Scripts]) -> BTreeSet<PipelineName> {
+    let rows = units.iter().flat_map(|unit| unit.file.fields.iter());
+    let named = rows.filter_map(|row| row.lookup.as_ref()).flat_map(|entry| &entry.value);
+    let named = named.map(|name| name.value.clone());
+    named.chain(scripts.iter().flat_map(Scripts::linked).map(|(name, _)| name)).collect()
+}
+
+/// What could not be checked, once per connection.
+fn notes(units: &[Unit<'_>]) -> Vec<String> {
+    let mut without = BTreeSet::new();
+    for unit in units {
+        if unit.salesforce_connection.is_some() && matches!(unit.salesforce.object, Knowledge::Unknown) {
+            without.insert(unit.file.salesforce.connection_name());
+        }
+        if unit.app.kind.is_sql() && unit.app.table.is_none() && !unit.app.table_missing {
+            without.insert(unit.file.app.resource.connection.value.clone());
+        }
+    }
+    let text = |name| format!("checked without the schema of {name}: run with --online");
+    without.into_iter().map(text).collect()
+}

@@ -1,0 +1,65 @@
+//! What the language promises and this version cannot run yet: refused by name, never ignored. Each rule goes when what it
+//! stands for arrives.
+
+use super::Checked;
+use super::app::AppKind;
+use super::unit::{Out, Unit};
+use crate::diag::{Diagnostic, Span};
+use crate::expr::Var;
+use crate::model::Side;
+use crate::spec::{AppPush, Links};
+
+pub(super) fn check_not_yet(checked: &Checked<'_>, out: &mut Out) {
+    let unit = checked.unit;
+    to_salesforce(unit, out);
+    http_destination(unit, out);
+    many_to_one(unit, out);
+    old(checked, out);
+    push(unit, out);
+}
+
+fn cannot(what: &str, span: Span) -> Diagnostic {
+    Diagnostic::error("E901", format!("{what} cannot run yet"), span, "not in this version of sfsync")
+}
+
+fn to_salesforce(unit: &Unit<'_>, out: &mut Out) {
+    if let Some(entry) = &unit.file.to_salesforce {
+        out.push(
+            cannot("`to_salesforce`", entry.key).help("remove it to sync from Salesforce to the app only"),
+        );
+    }
+}
+
+fn http_destination(unit: &Unit<'_>, out: &mut Out) {
+    if unit.app.kind == AppKind::Http && unit.file.ops_to(Side::App).any() {
+        let what = format!("writing to the HTTP app `{}`", unit.side_name(Side::App));
+        out.push(
+            cannot(&what, unit.file.app.resource.connection.span).help("use a postgres or sqlite connection"),
+        );
+    }
+}
+
+fn many_to_one(unit: &Unit<'_>, out: &mut Out) {
+    if let Some(entry) = unit.file.links.as_ref().filter(|entry| entry.value == Links::ManyToOne) {
+        out.push(cannot("`links: many_to_one`", entry.span).help("remove the line: one record, one record"));
+    }
+}
+
+fn old(checked: &Checked<'_>, out: &mut Out) {
+    for (_, script, scalar) in checked.scripts.iter().filter(|(_, script, _)| script.uses(Var::Old)) {
+        let text = script.text();
+        let span = text.find("old").map_or(scalar.span, |at| scalar.span_in(at, at + 3));
+        out.push(cannot("`old` in an expression", span));
+    }
+}
+
+/// Push degrades to polling by the language itself, so this only warns.
+fn push(unit: &Unit<'_>, out: &mut Out) {
+    let salesforce = unit.file.salesforce.push().map(|push| (push.value.word(), push.span));
+    let app = unit.file.app.push.iter().filter(|push| push.value != AppPush::None);
+    let app = app.map(|push| (push.value.word(), push.span));
+    for (word, span) in salesforce.chain(app) {
+        let title = format!("`push: {word}` does not run yet");
+        out.push(Diagnostic::warning("W902", title, span, "changes are found by polling (`poll`)"));
+    }
+}

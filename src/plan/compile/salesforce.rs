@@ -1,0 +1,110 @@
+//! The Salesforce side as far as the catalog tells: fields of the object, parents up to five levels, virtual fields.
+
+use crate::model::{FieldInfo, Kind, ObjectInfo};
+use crate::plan::catalog::{Knowledge, OrgCatalog};
+
+/// How many parents a path may go up (SOQL and SOSL Reference, "Understanding Relationship Query Limitations").
+const PARENTS: usize = 5;
+
+/// The Salesforce side of one pipeline.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct SalesforceFacts<'a> {
+    /// API name as the file writes it.
+    pub(super) object_name: &'a str,
+    /// The org, if it was ever reached.
+    pub(super) org: Option<&'a OrgCatalog>,
+    /// The object.
+    pub(super) object: Knowledge<'a, ObjectInfo>,
+}
+
+/// A field of the object or of a parent, looked for by its path.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum SalesforceField<'a> {
+    /// Described. The object is that of the last step.
+    Field(&'a FieldInfo, &'a ObjectInfo),
+    /// A field that sfsync adds, of this kind.
+    Virtual(Kind),
+    /// The catalog does not reach so far.
+    Unknown,
+    /// `step` of the path (from 0) is no field, or no parent, of `object`.
+    Missing { object: &'a ObjectInfo, step: usize },
+    /// Above the fifth parent.
+    TooDeep,
+}
+
+impl<'a> SalesforceFacts<'a> {
+    /// From the catalog; without one, everything is unknown.
+    pub(super) fn of(object_name: &'a str, org: Option<&'a OrgCatalog>) -> Self {
+        let object = org.map_or(Knowledge::Unknown, |org| org.object(object_name));
+        Self { object_name, org, object }
+    }
+
+    /// What is known of the object.
+    pub(super) fn info(&self) -> Option<&'a ObjectInfo> {
+        self.object.known()
+    }
+
+    /// Looks for a field by its path.
+    pub(super) fn field(&self, path: &str) -> SalesforceField<'a> {
+        let steps: Vec<&str> = path.split('.').collect();
+        if steps.len() > PARENTS + 1 {
+            return SalesforceField::TooDeep;
+        }
+        if let Some(kind) = virtual_field(self.object_name, self.info(), path) {
+            return SalesforceField::Virtual(kind);
+        }
+        let Some(mut object) = self.info() else { return SalesforceField::Unknown };
+        let (last, parents) = steps.split_last().unwrap_or((&"", &[]));
+        for (step, parent) in parents.iter().enumerate() {
+            match self.parent(object, parent) {
+                Parent::Object(next) => object = next,
+                Parent::Unknown => return SalesforceField::Unknown,
+                Parent::Missing => return SalesforceField::Missing { object, step },
+            }
+        }
+        match object.fields.iter().find(|field| field.name == **last) {
+            Some(field) => SalesforceField::Field(field, object),
+            None => SalesforceField::Missing { object, step: parents.len() },
+        }
+    }
+
+    fn parent(&self, object: &ObjectInfo, name: &str) -> Parent<'a> {
+        let Some(field) = object.fields.iter().find(|field| field.relationship.as_deref() == Some(name))
+        else {
+            return Parent::Missing;
+        };
+        // What a polymorphic reference offers (`Owner.Email` of a Task) is the Name object, which is not described.
+        let [only] = field.reference_to.as_slice() else { return Parent::Unknown };
+        match self.org.map(|org| org.object(only)) {
+            Some(Knowledge::Known(parent)) => Parent::Object(parent),
+            _ => Parent::Unknown,
+        }
+    }
+
+    /// Kind of a field; `Any` where it is not known.
+    pub(super) fn kind_of(&self, path: &str) -> Kind {
+        match self.field(path) {
+            SalesforceField::Field(field, _) => field.kind,
+            SalesforceField::Virtual(kind) => kind,
+            _ if path == "Id" => Kind::Id,
+            _ => Kind::Any,
+        }
+    }
+}
+
+enum Parent<'a> {
+    Object(&'a ObjectInfo),
+    Unknown,
+    Missing,
+}
+
+/// Fields that are in no describe: `RecordType` is the developer name, `LinkedEntityId` and `Content` of a ContentNote are
+/// its parent and its decoded text.
+pub(super) fn virtual_field(object: &str, info: Option<&ObjectInfo>, path: &str) -> Option<Kind> {
+    match path {
+        "RecordType" if info.is_none_or(|info| info.field("RecordTypeId").is_some()) => Some(Kind::Text),
+        "LinkedEntityId" if object == "ContentNote" => Some(Kind::Id),
+        "Content" if object == "ContentNote" => Some(Kind::Text),
+        _ => None,
+    }
+}

@@ -1,0 +1,410 @@
+//! The compiled pipeline: the single value from which the decisions, the connectors and the runtime work.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::diag::Span;
+use crate::expr::Bound;
+use crate::expr::normal::NormalForm;
+use crate::model::{ConnectionName, Kind, Ops, PipelineName, ResourceName, Schema, Side, Value};
+use crate::spec::values::Schedule;
+
+/// A pipeline that may run. Built by compilation only; immutable afterwards and shared by `Arc`.
+#[derive(Debug)]
+pub struct Pipeline {
+    /// Name of the file.
+    pub name: PipelineName,
+    /// Printed path of the file.
+    pub file: Arc<str>,
+    /// Increased in the file to start over with fresh links.
+    pub generation: u32,
+    /// `enabled: false` keeps links and cursors and does nothing.
+    pub enabled: bool,
+    /// The Salesforce side.
+    pub salesforce: SalesforceSide,
+    /// The app side.
+    pub app: AppSide,
+    /// What flows from Salesforce to the app.
+    pub to_app: Ops,
+    /// What flows from the app to Salesforce.
+    pub to_salesforce: Ops,
+    /// The rows, in the order of the file.
+    pub rows: Vec<Mapping>,
+    /// Rows that identify a record, in the order in which they are tried.
+    pub matching: Vec<usize>,
+    /// How many Salesforce records may share an app record.
+    pub links: LinkRule,
+    /// Pairs given by hand; stronger than `match`.
+    pub manual_links: Vec<ManualLink>,
+    /// Identity of the rows, so that stored baselines survive a reload that moves rows.
+    pub row_set: RowSet,
+    /// When everything is compared.
+    pub reconcile: Schedule,
+    /// The most deletes one run may do; required where `delete` is listed.
+    pub max_deletes: Option<u64>,
+    /// The most creates and updates one reconciliation may do.
+    pub max_changes: u64,
+    /// Tries per failed record.
+    pub retries: u32,
+    /// Failures in a row after which the pipeline pauses itself.
+    pub pause_after: u32,
+    /// Where problems go; empty: as `settings.yaml` says.
+    pub notify: Vec<ConnectionName>,
+    /// How records are carried.
+    pub lane: Lane,
+    /// Pipelines this one looks up, without itself.
+    pub looks_up: Vec<PipelineName>,
+}
+
+impl Pipeline {
+    /// The operations that may be performed on a side.
+    pub fn ops_on(&self, side: Side) -> Ops {
+        match side {
+            Side::App => self.to_app,
+            Side::Salesforce => self.to_salesforce,
+        }
+    }
+
+    /// The schema of the records of a side as they are read.
+    pub fn schema(&self, side: Side) -> &Arc<Schema> {
+        match side {
+            Side::Salesforce => &self.salesforce.schema,
+            Side::App => &self.app.schema,
+        }
+    }
+}
+
+/// How records are carried from Salesforce to the app.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Lane {
+    /// The app's rows are keyed by the Salesforce id and nobody looks the pipeline up: no link rows, records stream.
+    Mirror,
+    /// Every pair is remembered as a link.
+    Linked,
+}
+
+/// The Salesforce side of a pipeline (section 3.6 of the language).
+#[derive(Debug)]
+pub struct SalesforceSide {
+    /// Connection.
+    pub connection: ConnectionName,
+    /// API name of the object.
+    pub object: Arc<str>,
+    /// The fields that are selected: what rows, filters and expressions name, then id and stamp.
+    pub schema: Arc<Schema>,
+    /// Position of `Id`.
+    pub id: usize,
+    /// Position and name of the stamp field (`SystemModstamp` or what the object has instead). `None` offline.
+    pub stamp: Option<usize>,
+    /// Position of `LastModifiedDate`, where it is selected (for `conflict: newest`).
+    pub modified: Option<usize>,
+    /// Which records take part.
+    pub selection: Selection,
+    /// `include`, `exclude` and `where` as one SOQL condition; empty text for all records.
+    pub condition: String,
+    /// Whether `where` is part of the condition (it cannot be evaluated here).
+    pub has_where: bool,
+    /// Only records that another pipeline's lookup needs.
+    pub scope: Scope,
+    /// What the first load brings.
+    pub backfill: BackfillRange,
+    /// News at once, tried in order; empty for `none`.
+    pub push: Vec<Push>,
+    /// Time between two looks; `None` for `off`.
+    pub poll: Option<Duration>,
+    /// What happens to a linked record that no longer passes the filters.
+    pub on_leave: OnLeave,
+    /// Whether records that another pipeline of this daemon created are picked up.
+    pub own_records: bool,
+    /// What `archive` sets: position in the schema, value.
+    pub archive: Vec<(usize, Value)>,
+}
+
+/// The app side of a pipeline.
+#[derive(Debug)]
+pub struct AppSide {
+    /// Connection.
+    pub connection: ConnectionName,
+    /// Resource or table.
+    pub resource: ResourceName,
+    /// The fields that rows, filters and expressions name, then the key.
+    pub schema: Arc<Schema>,
+    /// Position of the key field.
+    pub key: usize,
+    /// Position of the change time, where the resource has one.
+    pub modified: Option<usize>,
+    /// Which records take part when the app is a source.
+    pub selection: Selection,
+    /// SQL condition, for databases.
+    pub condition: Option<String>,
+    /// Only records that a lookup needs.
+    pub scope: Scope,
+    /// What the first load brings.
+    pub backfill: BackfillRange,
+    /// News at once; empty for `none`.
+    pub push: Vec<Push>,
+    /// Time between two looks.
+    pub poll: Option<Duration>,
+    /// What happens to a linked record that no longer passes the filters.
+    pub on_leave: OnLeave,
+    /// Whether records that another pipeline of this daemon created are picked up.
+    pub own_records: bool,
+    /// What `archive` sets: position in the schema, value.
+    pub archive: Vec<(usize, Value)>,
+}
+
+/// `include`, `exclude` and `filter`, evaluated on rows. Text is compared without case; `Null` in the values means empty.
+#[derive(Debug, Default)]
+pub struct Selection {
+    /// Any of these maps; empty: everything. Each map: all of (position, one of the values).
+    pub include: Vec<Vec<(usize, Vec<Value>)>>,
+    /// None of these maps.
+    pub exclude: Vec<Vec<(usize, Vec<Value>)>>,
+    /// True keeps the record.
+    pub filter: Option<Arc<Bound>>,
+    /// Place of `include`, `exclude` and `filter` in the file, for reasons.
+    pub places: Vec<Span>,
+}
+
+/// `scope` of a side.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scope {
+    /// Every record that passes the filters.
+    All,
+    /// Only records that a lookup of another pipeline needs.
+    Referenced,
+}
+
+/// What the first load brings.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct BackfillRange {
+    /// Nothing is loaded.
+    pub none: bool,
+    /// Condition in the language of the side (SOQL or SQL), already with `last`/`by` written out.
+    pub condition: Option<String>,
+    /// Load only between these times of day (start, end), in the time zone of the settings.
+    pub during: Option<(jiff::civil::Time, jiff::civil::Time)>,
+}
+
+/// A way to hear of changes at once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Push {
+    /// Change events.
+    Cdc,
+    /// Outbound messages.
+    OutboundMessage,
+    /// Calls to our hook.
+    Webhook,
+    /// PostgreSQL NOTIFY.
+    Listen,
+}
+
+/// What happens to a linked record that leaves the filters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OnLeave {
+    /// Go on syncing it.
+    Keep,
+    /// Stop updating it.
+    Stop,
+    /// Treat it as deleted.
+    Delete,
+}
+
+/// How many Salesforce records may share one app record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LinkRule {
+    /// One; a second one holds both.
+    OneToOne,
+    /// Several, also from other pipelines on the same resource.
+    ManyToOne,
+}
+
+/// A pair given by hand.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ManualLink {
+    /// The Salesforce record.
+    pub salesforce: ManualRecord,
+    /// The app record.
+    pub app: ManualRecord,
+}
+
+/// A record of a manual link: its key, or fields that select it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ManualRecord {
+    /// By key.
+    Key(crate::model::Key),
+    /// By field values: position in the side's schema, value.
+    Fields(Vec<(usize, Value)>),
+}
+
+/// Who wins when both sides changed the same field.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Conflict {
+    /// Salesforce.
+    Salesforce,
+    /// The app.
+    App,
+    /// The side that changed last.
+    Newest,
+    /// Nobody: it is listed for a decision.
+    Hold,
+}
+
+/// When a row may write. Ordered from the mildest to the strictest; a row and its group take the stricter.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum WritePolicy {
+    /// Whenever it differs.
+    Always,
+    /// Until someone edits it on the target; again once it is emptied there.
+    UnlessEdited,
+    /// Only into an empty field.
+    IfEmpty,
+    /// Only when the record is created.
+    OnCreate,
+    /// Never (a group that is switched off).
+    Off,
+}
+
+/// What an emptied source does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OnNull {
+    /// Empties the target.
+    Clear,
+    /// Leaves the target alone.
+    Keep,
+}
+
+/// What happens when a row cannot be computed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OnError {
+    /// The record fails.
+    Fail,
+    /// The field stays as it is, with a warning.
+    Skip,
+}
+
+/// What happens when the record that a lookup needs is not linked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Missing {
+    /// Keep the record back until it is; a failure after 24 hours.
+    Wait,
+    /// Leave the field empty for now, fill it in when linked.
+    Empty,
+    /// Leave the whole record out until then.
+    Skip,
+    /// Report it.
+    Fail,
+}
+
+/// The value is the id of a record of another pipeline; the linked id is written.
+#[derive(Clone, Debug)]
+pub struct Lookup {
+    /// The pipelines that may know the id, in order.
+    pub pipelines: Vec<PipelineName>,
+    /// When none of them does.
+    pub missing: Missing,
+}
+
+/// `values`: Salesforce value ↔ app value.
+#[derive(Clone, Debug, Default)]
+pub struct ValueMap {
+    /// Salesforce text (lower case, trimmed) → app value.
+    pub to_app: HashMap<String, Value>,
+    /// App text → the Salesforce values that mean the same, the first listed first.
+    pub to_salesforce: HashMap<String, Vec<Value>>,
+    /// For all others, to the app.
+    pub otherwise: Option<Value>,
+}
+
+/// How a row gets its value in one direction.
+#[derive(Clone, Debug)]
+pub enum Flow {
+    /// It does not flow this way.
+    Off,
+    /// Copied from the field of the other side.
+    Copy,
+    /// Computed.
+    Compute(Arc<Bound>),
+    /// Fixed.
+    Const(Value),
+}
+
+impl Flow {
+    /// Whether anything flows.
+    pub fn is_on(&self) -> bool {
+        !matches!(self, Self::Off)
+    }
+}
+
+/// One row of `fields`: order within it is source field → expression → lookup → values → as → default → conversion → write.
+#[derive(Clone, Debug)]
+pub struct Mapping {
+    /// Place of the row in the file.
+    pub span: Span,
+    /// What identifies the row across reloads and names it in plans: `Name → name`.
+    pub name: Arc<str>,
+    /// Position of the Salesforce field in the Salesforce schema.
+    pub salesforce: Option<usize>,
+    /// Position of the app field in the app schema.
+    pub app: Option<usize>,
+    /// Towards the app.
+    pub to_app: Flow,
+    /// Towards Salesforce.
+    pub to_salesforce: Flow,
+    /// Ids of another pipeline.
+    pub lookup: Option<Lookup>,
+    /// Translation of values.
+    pub values: Option<ValueMap>,
+    /// Normal form.
+    pub form: Option<NormalForm>,
+    /// If the result is empty.
+    pub default: Option<Value>,
+    /// When it may write, the group taken into account.
+    pub write: WritePolicy,
+    /// What an emptied source does.
+    pub on_null: OnNull,
+    /// Who wins.
+    pub conflict: Conflict,
+    /// What happens when it cannot be computed.
+    pub on_error: OnError,
+    /// Kind of the Salesforce field, `Any` where it is not known.
+    pub salesforce_kind: Kind,
+    /// Kind of the app field.
+    pub app_kind: Kind,
+}
+
+impl Mapping {
+    /// How the row flows towards a side.
+    pub fn flow_to(&self, side: Side) -> &Flow {
+        match side {
+            Side::App => &self.to_app,
+            Side::Salesforce => &self.to_salesforce,
+        }
+    }
+
+    /// Position of the row's field in the schema of a side.
+    pub fn field_on(&self, side: Side) -> Option<usize> {
+        match side {
+            Side::App => self.app,
+            Side::Salesforce => self.salesforce,
+        }
+    }
+
+    /// Kind of the row's field on a side.
+    pub fn kind_on(&self, side: Side) -> Kind {
+        match side {
+            Side::App => self.app_kind,
+            Side::Salesforce => self.salesforce_kind,
+        }
+    }
+}
+
+/// Identity of the rows of a plan: a stable hash per row, and one of the whole set, which links carry.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RowSet {
+    /// Of the whole set.
+    pub id: u32,
+    /// Per row.
+    pub rows: Vec<u64>,
+}

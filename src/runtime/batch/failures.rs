@@ -1,0 +1,177 @@
+//! Records that could not be settled: failed, held or waiting. They are durable, listed and retried; the batch goes on without them.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use xxhash_rust::xxh3::xxh3_64;
+
+use super::decide::Item;
+use super::execute::{Executed, title};
+use super::{BatchError, Bench};
+use crate::model::{Class, Failure, FailureId, FailureKind, FailureWay, Key, PipelineName, RecordError, Side, Want};
+use crate::sync::{Held, Stop};
+
+/// A record that waits longer than this for a lookup is a failure (section 3.7 of the language).
+const WAIT_LIMIT: Duration = Duration::from_secs(24 * 3600);
+
+/// What people read about a failure. It may hold record values: encrypted at rest, shown only to those who may.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FailureDetail {
+    /// The record as people know it.
+    pub title: String,
+    /// One sentence.
+    pub message: String,
+    /// Fields it speaks of.
+    pub fields: Vec<String>,
+    /// Held conflicts: row, Salesforce value, app value.
+    pub values: Vec<(String, String, String)>,
+}
+
+impl FailureDetail {
+    /// As the state keeps it.
+    pub fn to_text(&self) -> String {
+        serde_json::to_string(self).unwrap_or_default()
+    }
+
+    /// From the state; text of an unknown form becomes the message.
+    pub fn from_text(text: &str) -> Self {
+        serde_json::from_str(text).unwrap_or_else(|_| Self { message: text.to_owned(), ..Self::default() })
+    }
+}
+
+/// The id of a record's failure: the same over all its tries.
+pub fn failure_id(pipeline: &PipelineName, side: Side, key: &Key) -> FailureId {
+    let hash = xxh3_64(format!("{pipeline}\n{side}\n{key}").as_bytes());
+    FailureId(format!("{:010x}", hash >> 24))
+}
+
+/// When a failed record is tried again: pauses grow from a minute to eight hours, about a day for eight tries.
+fn next_try(now: jiff::Timestamp, tries: u32, retries: u32) -> Option<jiff::Timestamp> {
+    if tries > retries {
+        return None;
+    }
+    let minutes = 3_u64.saturating_pow(tries.saturating_sub(1)).min(8 * 60);
+    now.checked_add(Duration::from_secs(minutes * 60)).ok()
+}
+
+impl Bench<'_> {
+    /// Stores that a record failed.
+    pub(super) fn failed(
+        &self,
+        executed: &mut Executed,
+        item: &Item,
+        error: &RecordError,
+        row: Option<usize>,
+    ) -> Result<(), BatchError> {
+        executed.commit.counts.failed += 1;
+        executed.failed_in_a_row += 1;
+        let mut failure = self.failure(item, error.code, FailureKind::Failed, &error.message, &error.fields)?;
+        failure.remote.clone_from(&error.remote);
+        failure.place = row.map(|row| format!("{} row {}", self.pipeline.file, row + 1));
+        let retried = matches!(error.class, Class::Transient { .. } | Class::Quota);
+        failure.next_try =
+            if retried { next_try(self.facts.now, failure.tries, self.pipeline.retries) } else { None };
+        executed.commit.failures.push(failure);
+        Ok(())
+    }
+
+    /// Stores that a record is held.
+    pub(super) fn held(&self, executed: &mut Executed, item: &Item, held: &Held) -> Result<(), BatchError> {
+        executed.commit.counts.held += 1;
+        let (code, message) = match held {
+            Held::Conflict(rows) => ("R303", format!("both sides changed {} (conflict: hold)", self.row_names(rows))),
+            Held::SeveralMatches(keys) => ("R301", format!("several records match: {}", list(keys))),
+            Held::OneToOne(keys) => {
+                ("R302", format!("{} Salesforce records, one app record (links: one_to_one): {}", keys.len(), list(keys)))
+            }
+        };
+        let mut failure = self.failure(item, code, FailureKind::Held, &message, &[])?;
+        failure.way = FailureWay::Both;
+        executed.commit.failures.push(failure);
+        Ok(())
+    }
+
+    /// Waiting records are stored; skipped ones only want to come back.
+    pub(super) fn stopped(&self, executed: &mut Executed, item: &Item, stop: &Stop) -> Result<(), BatchError> {
+        match stop {
+            Stop::Skip { want, .. } => {
+                executed.commit.counts.skipped += 1;
+                executed.commit.settled.push((Side::Salesforce, item.key.clone()));
+                let source = (Side::Salesforce, item.key.clone());
+                let want = want.clone().map(|(pipeline, key)| Want { pipeline, key, source });
+                executed.commit.wants.extend(want);
+                Ok(())
+            }
+            Stop::Wait { row, pipeline, key } => self.waiting(executed, item, *row, (pipeline, key)),
+            Stop::Fail { row, error } => self.failed(executed, item, error, Some(*row)),
+        }
+    }
+
+    fn waiting(
+        &self,
+        executed: &mut Executed,
+        item: &Item,
+        row: usize,
+        (pipeline, key): (&PipelineName, &Key),
+    ) -> Result<(), BatchError> {
+        let kind = FailureKind::Waiting { pipeline: pipeline.clone(), key: key.clone() };
+        let message = format!("{key} is not linked in {pipeline} yet (missing: wait)");
+        let mut failure = self.failure(item, "R305", kind, &message, &[])?;
+        failure.place = Some(format!("{} row {}", self.pipeline.file, row + 1));
+        let waited = self.facts.now.duration_since(failure.since);
+        if waited.unsigned_abs() > WAIT_LIMIT {
+            failure.kind = FailureKind::Failed;
+            executed.commit.counts.failed += 1;
+        } else {
+            executed.commit.counts.waiting += 1;
+            failure.next_try = self.facts.now.checked_add(Duration::from_secs(3600)).ok();
+        }
+        let source = (Side::Salesforce, item.key.clone());
+        executed.commit.wants.push(Want { pipeline: pipeline.clone(), key: key.clone(), source });
+        executed.commit.failures.push(failure);
+        Ok(())
+    }
+
+    fn failure(
+        &self,
+        item: &Item,
+        code: &str,
+        kind: FailureKind,
+        message: &str,
+        fields: &[String],
+    ) -> Result<Failure, BatchError> {
+        let id = failure_id(&self.pipeline.name, Side::Salesforce, &item.key);
+        let known = self.store.failure(&id)?;
+        let detail = FailureDetail {
+            title: title(self.pipeline, item.row.as_ref()),
+            message: message.to_owned(),
+            fields: fields.to_vec(),
+            values: Vec::new(),
+        };
+        Ok(Failure {
+            id,
+            pipeline: self.pipeline.name.clone(),
+            way: FailureWay::ToApp,
+            kind,
+            source: (Side::Salesforce, item.key.clone()),
+            target: item.link.as_ref().map(|link| link.app.clone()),
+            code: code.to_owned(),
+            remote: None,
+            place: None,
+            detail: detail.to_text(),
+            tries: known.as_ref().map_or(0, |known| known.tries) + 1,
+            since: known.as_ref().map_or(self.facts.now, |known| known.since),
+            last: self.facts.now,
+            next_try: None,
+        })
+    }
+
+    fn row_names(&self, rows: &[usize]) -> String {
+        let names = rows.iter().filter_map(|row| self.pipeline.rows.get(*row)).map(|row| format!("`{}`", row.name));
+        names.collect::<Vec<_>>().join(", ")
+    }
+}
+
+fn list(keys: &[Key]) -> String {
+    keys.iter().map(Key::as_str).collect::<Vec<_>>().join(", ")
+}

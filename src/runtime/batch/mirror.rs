@@ -1,0 +1,210 @@
+//! The stream of a mirror: rows keyed by the Salesforce id, no links. Records are mapped and written; a record that was seen before is
+//! the same write again, and the destination changes only rows that differ.
+
+use super::execute::{Executed, title};
+use super::failures::{FailureDetail, failure_id};
+use super::{BatchError, Bench};
+use crate::connect::WriteMode;
+use crate::model::{
+    Change, ChangeEvent, Class, Failure, FailureKind, FailureWay, Key, Op, Outcome, RecordError, Row, Side, Value, WriteOp,
+};
+use crate::plan::OnLeave;
+use crate::runtime::facts::RunContext;
+use crate::sync::{self, LookupTable, MapInputs, Slot, Stop};
+
+/// A batch of a mirror, mapped and not yet written. `plan` and reconciliation look at it before anything happens.
+#[derive(Debug, Default)]
+pub struct MirrorBatch {
+    /// Inserts and updates.
+    pub writes: Vec<(Key, WriteOp)>,
+    /// Deletes, which the run counts before the first.
+    pub deletes: Vec<(Key, WriteOp)>,
+    /// Records that could not be mapped.
+    pub failed: Vec<(Key, Option<Row>, RecordError)>,
+    /// Records that are left out.
+    pub skipped: u64,
+    /// Records that came in.
+    pub read: u64,
+}
+
+impl Bench<'_> {
+    /// Maps a batch of changes.
+    pub fn mirror(&self, events: Vec<ChangeEvent>) -> MirrorBatch {
+        let mut batch = MirrorBatch { read: events.len() as u64, ..MirrorBatch::default() };
+        batch.writes.reserve(events.len());
+        let table = LookupTable::default();
+        let context = RunContext::new(self.org, self.facts, &table, Side::Salesforce);
+        let inputs = MapInputs {
+            other: None,
+            op: Op::Create,
+            now: self.facts.now,
+            today: self.facts.today,
+            lookups: &table,
+            context: &context,
+        };
+        for event in events {
+            self.mirror_one(&mut batch, event, &inputs);
+        }
+        batch
+    }
+
+    fn mirror_one(&self, batch: &mut MirrorBatch, event: ChangeEvent, inputs: &MapInputs<'_>) {
+        let key = event.key;
+        match (event.change, self.pipeline.salesforce.on_leave) {
+            (Change::Upsert(row), on_leave) => match (self.mirror_passes(&row, inputs), on_leave) {
+                (true, _) => self.mirror_row(batch, key, row, inputs, true),
+                (false, OnLeave::Keep) => self.mirror_row(batch, key, row, inputs, false),
+                (false, OnLeave::Delete) => self.mirror_gone(batch, key),
+                (false, OnLeave::Stop) => batch.skipped += 1,
+            },
+            (Change::Left(Some(row)), OnLeave::Keep) => self.mirror_row(batch, key, row, inputs, false),
+            (Change::Delete { .. }, _) | (Change::Left(_), OnLeave::Delete) => self.mirror_gone(batch, key),
+            _ => batch.skipped += 1,
+        }
+    }
+
+    fn mirror_passes(&self, row: &Row, inputs: &MapInputs<'_>) -> bool {
+        let selection = &self.pipeline.salesforce.selection;
+        if selection.include.is_empty() && selection.exclude.is_empty() && selection.filter.is_none() {
+            return true;
+        }
+        let inputs = crate::expr::Inputs {
+            value: &Value::Null,
+            record: row,
+            other: None,
+            old: None,
+            op: Op::Update,
+            now: inputs.now,
+            today: inputs.today,
+            pipeline: (self.pipeline.name.as_str(), self.pipeline.generation),
+            context: inputs.context,
+        };
+        sync::passes(selection, row, &inputs).is_ok()
+    }
+
+    /// `insert`: the record takes part; otherwise it is only kept up to date if it is there already.
+    fn mirror_row(&self, batch: &mut MirrorBatch, key: Key, row: Row, inputs: &MapInputs<'_>, insert: bool) {
+        match sync::map(self.pipeline, &row, Side::App, inputs) {
+            Ok(mapped) => {
+                let row = self.target_row(mapped.slots);
+                let op = if insert { WriteOp::Upsert { row } } else { WriteOp::Update { key: key.clone(), row } };
+                batch.writes.push((key, op));
+            }
+            Err(Stop::Fail { error, .. }) => batch.failed.push((key, Some(row), error)),
+            Err(_) => batch.skipped += 1,
+        }
+    }
+
+    fn target_row(&self, slots: Box<[Slot]>) -> Row {
+        let mut target = Row::absent(self.pipeline.app.schema.len());
+        for (mapping, slot) in self.pipeline.rows.iter().zip(slots) {
+            if let (Some(field), Slot::Value(value)) = (mapping.app, slot) {
+                target.set(field, value);
+            }
+        }
+        target
+    }
+
+    fn mirror_gone(&self, batch: &mut MirrorBatch, key: Key) {
+        let ops = self.pipeline.to_app;
+        if ops.delete {
+            batch.deletes.push((key.clone(), WriteOp::Delete { key }));
+        } else if ops.archive {
+            let mut row = Row::absent(self.pipeline.app.schema.len());
+            for (field, value) in &self.pipeline.app.archive {
+                row.set(*field, value.clone());
+            }
+            batch.writes.push((key.clone(), WriteOp::Update { key, row }));
+        } else {
+            batch.skipped += 1;
+        }
+    }
+
+    /// Writes a mapped batch; its deletes are written only if `with_deletes`.
+    pub async fn execute_mirror(&mut self, batch: MirrorBatch, mode: WriteMode) -> Result<Executed, BatchError> {
+        let mut executed = Executed::default();
+        executed.commit.counts.read = batch.read;
+        executed.commit.counts.skipped = batch.skipped;
+        for (key, row, error) in batch.failed {
+            self.mirror_failed(&mut executed, key, row.as_ref(), &error)?;
+        }
+        self.write_mirror(&mut executed, batch.writes, mode).await?;
+        Ok(executed)
+    }
+
+    /// Executes deletes that the run has allowed.
+    pub async fn execute_mirror_deletes(&mut self, deletes: Vec<(Key, WriteOp)>) -> Result<Executed, BatchError> {
+        let mut executed = Executed::default();
+        self.write_mirror(&mut executed, deletes, WriteMode::Changes).await?;
+        Ok(executed)
+    }
+
+    async fn write_mirror(
+        &mut self,
+        executed: &mut Executed,
+        writes: Vec<(Key, WriteOp)>,
+        mode: WriteMode,
+    ) -> Result<(), BatchError> {
+        if writes.is_empty() {
+            return Ok(());
+        }
+        let (keys, ops): (Vec<Key>, Vec<WriteOp>) = writes.into_iter().unzip();
+        let deletes: Vec<bool> = ops.iter().map(|op| matches!(op, WriteOp::Delete { .. })).collect();
+        let load = mode == WriteMode::Load;
+        let outcomes = self.app.write(ops, mode).await?;
+        for ((key, outcome), delete) in keys.into_iter().zip(outcomes).zip(deletes) {
+            match outcome {
+                Outcome::Written { version: Some(_), .. } | Outcome::Written { .. } if delete => {
+                    executed.commit.counts.deleted += 1;
+                }
+                Outcome::Written { .. } if load => executed.commit.counts.created += 1,
+                Outcome::Written { .. } => executed.commit.counts.updated += 1,
+                Outcome::Unchanged { .. } => executed.commit.counts.unchanged += 1,
+                Outcome::Stale => executed.commit.touch.push((self.pipeline.name.clone(), Side::Salesforce, key)),
+                Outcome::Rejected(error) | Outcome::Unknown(error) => {
+                    self.mirror_failed(executed, key, None, &error)?;
+                    continue;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn mirror_failed(
+        &self,
+        executed: &mut Executed,
+        key: Key,
+        row: Option<&Row>,
+        error: &RecordError,
+    ) -> Result<(), BatchError> {
+        executed.commit.counts.failed += 1;
+        executed.failed_in_a_row += 1;
+        let id = failure_id(&self.pipeline.name, Side::Salesforce, &key);
+        let known = self.store.failure(&id)?;
+        let detail = FailureDetail {
+            title: title(self.pipeline, row),
+            message: error.message.clone(),
+            fields: error.fields.clone(),
+            values: Vec::new(),
+        };
+        let tries = known.as_ref().map_or(0, |known| known.tries) + 1;
+        let retried = matches!(error.class, Class::Transient { .. } | Class::Quota);
+        executed.commit.failures.push(Failure {
+            id,
+            pipeline: self.pipeline.name.clone(),
+            way: FailureWay::ToApp,
+            kind: FailureKind::Failed,
+            source: (Side::Salesforce, key),
+            target: None,
+            code: error.code.to_owned(),
+            remote: error.remote.clone(),
+            place: None,
+            detail: detail.to_text(),
+            tries,
+            since: known.as_ref().map_or(self.facts.now, |known| known.since),
+            last: self.facts.now,
+            next_try: retried.then(|| super::failures::next_try(self.facts.now, tries, self.pipeline.retries)).flatten(),
+        });
+        Ok(())
+    }
+}

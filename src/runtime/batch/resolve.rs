@@ -1,0 +1,124 @@
+//! Lookups and mapping: the links a batch needs are read at once, records that other pipelines bring in on demand are asked for, and
+//! every record is put into the terms of the app.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::decide::{Fate, Item, Prepared, is_settled};
+use super::{BatchError, Bench, Demand};
+use crate::model::{Key, Op, PipelineName, Side};
+use crate::runtime::facts::RunContext;
+use crate::sync::{self, LookupTable, MapInputs, Stop};
+
+/// Ids per pipeline that nobody looked up yet.
+type Questions = BTreeMap<PipelineName, BTreeSet<Key>>;
+
+impl Bench<'_> {
+    /// Maps every record that still has no fate. Computed lookups and `linked()` name their ids only while mapping, so it may take rounds.
+    pub(super) async fn resolve(&mut self, prepared: &mut Prepared) -> Result<(), BatchError> {
+        let mut table = LookupTable::default();
+        let mut questions = self.copied_lookups(&prepared.items);
+        for _ in 0..3 {
+            let later = self.answer(questions, &mut table).await?;
+            prepared.later.extend(later);
+            questions = self.map_all(&mut prepared.items, &table);
+            if questions.is_empty() {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    fn copied_lookups(&self, items: &[Item]) -> Questions {
+        let mut questions = Questions::new();
+        for item in items.iter().filter(|item| item.fate.is_none()) {
+            let Some(row) = &item.row else { continue };
+            for needed in sync::needed(self.pipeline, row, Side::App) {
+                let Some(lookup) = self.pipeline.rows.get(needed.row).and_then(|row| row.lookup.as_ref()) else { continue };
+                for pipeline in &lookup.pipelines {
+                    questions.entry(pipeline.clone()).or_default().insert(needed.key.clone());
+                }
+            }
+        }
+        questions
+    }
+
+    /// Looks the ids up; asks pipelines that bring records in on demand for those they lack. Returns what was asked for later.
+    async fn answer(&self, questions: Questions, table: &mut LookupTable) -> Result<Vec<(PipelineName, Key)>, BatchError> {
+        let mut later = Vec::new();
+        for (pipeline, keys) in questions {
+            let keys: Vec<Key> = keys.into_iter().collect();
+            let missing = self.look_up(&pipeline, keys, table)?;
+            if missing.is_empty() {
+                continue;
+            }
+            match self.references.on_demand(&self.pipeline.name, &pipeline) {
+                Demand::No => {}
+                Demand::Later => later.extend(missing.into_iter().map(|key| (pipeline.clone(), key))),
+                Demand::Now => {
+                    self.references.require(&pipeline, missing.clone()).await?;
+                    self.look_up(&pipeline, missing, table)?;
+                }
+            }
+        }
+        Ok(later)
+    }
+
+    /// Fills the table and returns the keys that are not linked.
+    fn look_up(&self, pipeline: &PipelineName, keys: Vec<Key>, table: &mut LookupTable) -> Result<Vec<Key>, BatchError> {
+        let linked = self.store.linked(pipeline, Side::Salesforce, &keys)?;
+        let mut missing = Vec::new();
+        for (key, app) in keys.into_iter().zip(linked) {
+            if app.is_none() {
+                missing.push(key.clone());
+            }
+            table.insert(pipeline.clone(), Side::Salesforce, key, app);
+        }
+        Ok(missing)
+    }
+
+    /// Maps; returns the ids that were named meanwhile and are not in the table. Their records are mapped again in the next round.
+    fn map_all(&self, items: &mut [Item], table: &LookupTable) -> Questions {
+        let mut questions = Questions::new();
+        for item in items.iter_mut().filter(|item| item.fate.is_none() || matches!(item.fate, Some(Fate::Stopped(_)))) {
+            let Some(row) = &item.row else { continue };
+            let context = RunContext::new(self.org, self.facts, table, Side::Salesforce);
+            let inputs = MapInputs {
+                other: item.other.as_ref().map(|(_, row)| row),
+                op: if item.link.is_some() { Op::Update } else { Op::Create },
+                now: self.facts.now,
+                today: self.facts.today,
+                lookups: table,
+                context: &context,
+            };
+            let mapped = sync::map(self.pipeline, row, Side::App, &inputs);
+            let mut unknown = context.asked();
+            unknown.extend(unanswered(&mapped, table));
+            for (pipeline, key) in unknown {
+                questions.entry(pipeline).or_default().insert(key);
+            }
+            self.mapped(item, mapped);
+        }
+        questions
+    }
+
+    fn mapped(&self, item: &mut Item, mapped: Result<sync::Mapped, Stop>) {
+        match mapped {
+            Err(stop) => item.fate = Some(Fate::Stopped(stop)),
+            Ok(mapped) => {
+                item.mapped = Some(mapped);
+                item.fate = is_settled(self.pipeline, self.facts, item).then_some(Fate::Unchanged);
+            }
+        }
+    }
+}
+
+/// Ids that a mapping stopped or paused at although nobody looked them up yet (the lookups of computed values).
+fn unanswered(mapped: &Result<sync::Mapped, Stop>, table: &LookupTable) -> Vec<(PipelineName, Key)> {
+    let named: Vec<(PipelineName, Key)> = match mapped {
+        Ok(mapped) => mapped.wants.clone(),
+        Err(Stop::Wait { pipeline, key, .. }) => vec![(pipeline.clone(), key.clone())],
+        Err(Stop::Skip { want: Some(want), .. }) => vec![want.clone()],
+        Err(_) => Vec::new(),
+    };
+    named.into_iter().filter(|(pipeline, key)| !table.knows(pipeline, Side::Salesforce, key)).collect()
+}

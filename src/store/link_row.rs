@@ -1,0 +1,203 @@
+//! A link as bytes. Under 200 bytes for twenty rows one way: ids are packed and a fingerprint that both sides share, or that
+//! one side does not have, is written once. Pure.
+
+use super::StoreError;
+use super::encoding::{Reader, put_key, put_stamp, put_varint};
+use crate::model::{Fingerprint, Key, Link, LinkState, Version};
+
+/// Version of the layout below, the high half of the first byte.
+const VERSION: u8 = 1;
+const STATE: u8 = 0b0000_0011;
+const HAS_SALESFORCE_VERSION: u8 = 0b0000_0100;
+const HAS_APP_VERSION: u8 = 0b0000_1000;
+
+/// How the two baselines are written.
+#[derive(Clone, Copy, PartialEq)]
+enum Layout {
+    /// Both sides are equal and known in every row.
+    Same = 0,
+    /// Only Salesforce is known, in every row.
+    SalesforceOnly = 1,
+    /// Only the app is known, in every row.
+    AppOnly = 2,
+    /// Half a byte for each row tells what follows for it.
+    PerRow = 3,
+    /// The baselines differ in length: both in full.
+    Full = 4,
+}
+
+const SALESFORCE_KNOWN: u8 = 1;
+const APP_KNOWN: u8 = 2;
+const EQUAL: u8 = 4;
+
+/// The whole row: `version|flags, keys, stamps, row set, layout, fingerprints`.
+pub(super) fn encode(link: &Link, out: &mut Vec<u8>) {
+    let state = match link.state {
+        LinkState::Active => 0,
+        LinkState::Stopped => 1,
+        LinkState::Gone => 2,
+    };
+    let salesforce_flag = if link.salesforce_version.is_some() { HAS_SALESFORCE_VERSION } else { 0 };
+    let app_flag = if link.app_version.is_some() { HAS_APP_VERSION } else { 0 };
+    out.push(VERSION << 4 | app_flag | salesforce_flag | state);
+    put_key(&link.salesforce, out);
+    put_key(&link.app, out);
+    for version in [link.salesforce_version, link.app_version].into_iter().flatten() {
+        put_stamp(version.0, out);
+    }
+    put_varint(link.row_set.into(), out);
+    encode_baselines(&link.salesforce_baseline, &link.app_baseline, out);
+}
+
+fn layout_of(salesforce: &[Fingerprint], app: &[Fingerprint]) -> Layout {
+    let known = |side: &[Fingerprint]| side.iter().all(|fingerprint| fingerprint.is_known());
+    let unknown = |side: &[Fingerprint]| side.iter().all(|fingerprint| !fingerprint.is_known());
+    if salesforce.len() != app.len() {
+        Layout::Full
+    } else if known(salesforce) && salesforce == app {
+        Layout::Same
+    } else if known(salesforce) && unknown(app) {
+        Layout::SalesforceOnly
+    } else if unknown(salesforce) && known(app) {
+        Layout::AppOnly
+    } else {
+        Layout::PerRow
+    }
+}
+
+fn encode_baselines(salesforce: &[Fingerprint], app: &[Fingerprint], out: &mut Vec<u8>) {
+    let layout = layout_of(salesforce, app);
+    out.push(layout as u8);
+    put_varint(salesforce.len() as u128, out);
+    match layout {
+        Layout::Same | Layout::SalesforceOnly => put_all(salesforce, out),
+        Layout::AppOnly => put_all(app, out),
+        Layout::PerRow => put_per_row(salesforce, app, out),
+        Layout::Full => {
+            put_all(salesforce, out);
+            put_varint(app.len() as u128, out);
+            put_all(app, out);
+        }
+    }
+}
+
+fn put_all(side: &[Fingerprint], out: &mut Vec<u8>) {
+    for fingerprint in side {
+        out.extend_from_slice(&fingerprint.0.to_be_bytes());
+    }
+}
+
+fn put_per_row(salesforce: &[Fingerprint], app: &[Fingerprint], out: &mut Vec<u8>) {
+    let codes: Vec<u8> = salesforce.iter().zip(app).map(|(one, other)| code_of(*one, *other)).collect();
+    out.extend(codes.chunks(2).map(|pair| pair[0] << 4 | pair.get(1).copied().unwrap_or_default()));
+    for ((code, one), other) in codes.iter().zip(salesforce).zip(app) {
+        if code & SALESFORCE_KNOWN != 0 {
+            out.extend_from_slice(&one.0.to_be_bytes());
+        }
+        if code & APP_KNOWN != 0 && code & EQUAL == 0 {
+            out.extend_from_slice(&other.0.to_be_bytes());
+        }
+    }
+}
+
+fn code_of(salesforce: Fingerprint, app: Fingerprint) -> u8 {
+    match (salesforce.is_known(), app.is_known()) {
+        (false, false) => 0,
+        (true, false) => SALESFORCE_KNOWN,
+        (false, true) => APP_KNOWN,
+        (true, true) if salesforce == app => SALESFORCE_KNOWN | APP_KNOWN | EQUAL,
+        (true, true) => SALESFORCE_KNOWN | APP_KNOWN,
+    }
+}
+
+/// Reads a row of any version.
+pub(super) fn decode(bytes: &[u8]) -> Result<Link, StoreError> {
+    let mut reader = Reader::new(bytes, "link");
+    let head = reader.byte()?;
+    if head >> 4 != VERSION {
+        return reader.fail();
+    }
+    let state = match head & STATE {
+        0 => LinkState::Active,
+        1 => LinkState::Stopped,
+        2 => LinkState::Gone,
+        _ => return reader.fail(),
+    };
+    let salesforce = reader.key()?;
+    let app = reader.key()?;
+    let mut version = |flag: u8| -> Result<Option<Version>, StoreError> {
+        if head & flag == 0 { Ok(None) } else { Ok(Some(Version(reader.stamp()?))) }
+    };
+    let salesforce_version = version(HAS_SALESFORCE_VERSION)?;
+    let app_version = version(HAS_APP_VERSION)?;
+    let row_set = reader.varint()?;
+    let row_set = u32::try_from(row_set).or_else(|_| reader.fail())?;
+    let (salesforce_baseline, app_baseline) = decode_baselines(&mut reader)?;
+    Ok(Link {
+        salesforce,
+        app,
+        state,
+        salesforce_version,
+        app_version,
+        row_set,
+        salesforce_baseline,
+        app_baseline,
+    })
+}
+
+/// The keys alone, which is all that the indexes need.
+pub(super) fn decode_keys(bytes: &[u8]) -> Result<(LinkState, Key, Key), StoreError> {
+    let mut reader = Reader::new(bytes, "link");
+    let state = match reader.byte()? & STATE {
+        0 => LinkState::Active,
+        1 => LinkState::Stopped,
+        _ => LinkState::Gone,
+    };
+    Ok((state, reader.key()?, reader.key()?))
+}
+
+type Baselines = (Box<[Fingerprint]>, Box<[Fingerprint]>);
+
+fn decode_baselines(reader: &mut Reader<'_>) -> Result<Baselines, StoreError> {
+    let layout = reader.byte()?;
+    let count = reader.count()?;
+    let unknown = |count: usize| vec![Fingerprint::UNKNOWN; count].into_boxed_slice();
+    if layout == Layout::PerRow as u8 {
+        return take_per_row(reader, count);
+    }
+    let first = take_all(reader, count)?;
+    match layout {
+        layout if layout == Layout::Same as u8 => Ok((first.clone(), first)),
+        layout if layout == Layout::SalesforceOnly as u8 => Ok((first, unknown(count))),
+        layout if layout == Layout::AppOnly as u8 => Ok((unknown(count), first)),
+        layout if layout == Layout::Full as u8 => {
+            let count = reader.count()?;
+            Ok((first, take_all(reader, count)?))
+        }
+        _ => reader.fail(),
+    }
+}
+
+fn take_all(reader: &mut Reader<'_>, count: usize) -> Result<Box<[Fingerprint]>, StoreError> {
+    let bytes = count.checked_mul(8).map_or_else(|| reader.fail(), Ok)?;
+    let mut values = Reader::new(reader.take(bytes)?, "link");
+    (0..count).map(|_| Ok(Fingerprint(values.u64()?))).collect()
+}
+
+fn take_per_row(reader: &mut Reader<'_>, count: usize) -> Result<Baselines, StoreError> {
+    let codes = reader.take(count.div_ceil(2))?;
+    let (mut salesforce, mut app) =
+        (Vec::with_capacity(codes.len() * 2), Vec::with_capacity(codes.len() * 2));
+    for row in 0..count {
+        let code = if row % 2 == 0 { codes[row / 2] >> 4 } else { codes[row / 2] & 15 };
+        let one = if code & SALESFORCE_KNOWN == 0 { 0 } else { reader.u64()? };
+        let other = match (code & APP_KNOWN != 0, code & EQUAL != 0) {
+            (false, _) => 0,
+            (true, true) => one,
+            (true, false) => reader.u64()?,
+        };
+        salesforce.push(Fingerprint(one));
+        app.push(Fingerprint(other));
+    }
+    Ok((salesforce.into(), app.into()))
+}

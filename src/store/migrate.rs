@@ -1,0 +1,35 @@
+//! Versions of the tables. A state of a later version is refused before anything is touched; one of an earlier version is brought up
+//! in the transaction that opens it. Values carry versions of their own (`link_row`, failures, the vault), so a new layout of a value
+//! needs no step here: old values are read as they are and rewritten when they change.
+
+use std::path::Path;
+
+use redb::{ReadableTable, WriteTransaction};
+
+use super::StoreError;
+use super::tables::META;
+
+/// Version of the set of tables that this program writes.
+pub(super) const VERSION: u32 = 1;
+const NAME: &str = "version";
+
+/// Checks the version and brings the tables up to this one.
+pub(super) fn run(txn: &WriteTransaction, dir: &Path) -> Result<(), StoreError> {
+    let mut meta = txn.open_table(META)?;
+    let stored = match meta.get(NAME)? {
+        None => None,
+        Some(bytes) => {
+            let bytes =
+                <[u8; 4]>::try_from(bytes.value()).map_err(|_| StoreError::Unreadable { what: "version" })?;
+            Some(u32::from_be_bytes(bytes))
+        }
+    };
+    match stored {
+        Some(VERSION) => Ok(()),
+        Some(found) if found > VERSION => Err(StoreError::Newer { dir: dir.into(), found, known: VERSION }),
+        _ => {
+            meta.insert(NAME, VERSION.to_be_bytes().as_slice())?;
+            Ok(())
+        }
+    }
+}

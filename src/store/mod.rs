@@ -1,0 +1,42 @@
+//! What sfsync remembers, in one redb file: links with their baselines, cursors, failures, wants, runs, last good files,
+//! catalogs, tokens and the inbox of webhooks.
+//!
+//! The store is synchronous and `Send + Sync`; the runtime moves calls off its async threads. It never talks to a system, never
+//! decides and never reads a clock: moments arrive as arguments. It keeps no record value in clear text: baselines are
+//! fingerprints, the text of failures, tokens and webhook bodies are encrypted. Read [`Store`] and [`Batch`] first.
+
+mod catalog;
+mod commit;
+mod cursors;
+mod encoding;
+mod error;
+mod failures;
+mod files;
+mod folder;
+mod housekeeping;
+mod inbox;
+mod link_row;
+mod links;
+mod migrate;
+mod registry;
+mod runs;
+mod store;
+mod tables;
+mod tokens;
+mod usage;
+mod vault;
+mod wants;
+
+#[cfg(test)]
+mod tests;
+
+pub use commit::{Batch, CommitSummary};
+pub use cursors::PipelineCounts;
+pub use error::StoreError;
+pub use failures::FailureFilter;
+pub use files::LastGood;
+pub use inbox::{Inbound, Received};
+pub use registry::{Flags, Mark};
+pub use runs::Run;
+pub use store::Store;
+pub use vault::StoreKey;

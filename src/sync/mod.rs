@@ -1,0 +1,21 @@
+//! The policy of sfsync, as functions over data: which records take part, what a record says in the terms of the other side,
+//! who wins, what is written, what is remembered. No I/O, no clock, no state: everything a decision may look at is in
+//! [`Situation`], everything it can say is in [`Decision`].
+//!
+//! A record goes through the files in this order: `filter`, `map` (with `lookups`), `matching`, `decide` (with `merge`), `settle`.
+
+mod decide;
+mod filter;
+mod lookups;
+mod map;
+mod matching;
+mod merge;
+mod settle;
+
+pub use decide::{Decision, Known, Mode, SideWrite, Situation, decide};
+pub use filter::{LeftOut, passes};
+pub use lookups::{LookupTable, Needed, needed};
+pub use map::{MapInputs, Mapped, Slot, Stop, map};
+pub use matching::{Candidate, Match, match_values, matched};
+pub use merge::{Baseline, Held, Kept, Turn, Verdict, Writable, merge_row};
+pub use settle::{Fingerprints, Image, Views, baselines, fingerprints, is_unchanged};

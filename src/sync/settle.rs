@@ -1,0 +1,165 @@
+//! What is remembered of a pair: the two views of each row in common terms, their fingerprints, and the baseline after a write.
+
+use super::decide::{Decision, Situation};
+use super::map::{Mapped, Slot};
+use super::merge::Baseline;
+use crate::expr::normal;
+use crate::model::{self, Fingerprint, Link, Row, Side, Value};
+use crate::plan::{Mapping, Pipeline, WritePolicy};
+
+/// Both sides of a row in common terms: those of the app if the row flows there, else those of Salesforce.
+#[derive(Clone, Debug)]
+pub struct Views {
+    /// What Salesforce has to say.
+    pub salesforce: Value,
+    /// What the app has to say.
+    pub app: Value,
+}
+
+/// The views of a row, if both sides are known and the row has something to say.
+pub(super) fn views(situation: &Situation<'_>, at: usize) -> Option<Views> {
+    let mapping = situation.pipeline.rows.get(at)?;
+    if mapping.to_app.is_on() {
+        let salesforce = spoken(situation.to_app, at)?;
+        let app = situation.app?.row.get(mapping.app?);
+        return (!app.is_absent()).then(|| Views { salesforce: salesforce.clone(), app: app.clone() });
+    }
+    let app = spoken(situation.to_salesforce, at)?;
+    let salesforce = situation.salesforce?.row.get(mapping.salesforce?);
+    (!salesforce.is_absent()).then(|| Views { salesforce: salesforce.clone(), app: app.clone() })
+}
+
+fn spoken(mapped: Option<&Mapped>, at: usize) -> Option<&Value> {
+    match mapped?.slots.get(at)? {
+        Slot::Value(value) if !value.is_absent() => Some(value),
+        _ => None,
+    }
+}
+
+/// Makes the keyed fingerprints of values: with another seed the same values give other fingerprints.
+#[derive(Clone, Copy, Debug)]
+pub struct Fingerprints {
+    seed: u64,
+}
+
+impl Fingerprints {
+    /// With the secret seed of the state.
+    pub fn new(seed: u64) -> Self {
+        Self { seed }
+    }
+
+    /// Of a value of a row, in the row's normal form.
+    pub fn of(self, mapping: &Mapping, value: &Value) -> Fingerprint {
+        match mapping.form {
+            Some(form) => model::fingerprint(&normal::normalise(value, form, None), self.seed),
+            None => model::fingerprint(value, self.seed),
+        }
+    }
+
+    /// Of both views of a row.
+    pub fn of_views(self, mapping: &Mapping, views: &Views) -> Baseline {
+        Baseline { salesforce: self.of(mapping, &views.salesforce), app: self.of(mapping, &views.app) }
+    }
+}
+
+/// The stored baseline of a row.
+pub(super) fn stored(link: &Link, at: usize) -> Baseline {
+    Baseline {
+        salesforce: link.salesforce_baseline.get(at).copied().unwrap_or_default(),
+        app: link.app_baseline.get(at).copied().unwrap_or_default(),
+    }
+}
+
+/// Fingerprints of what one side says, row by row; `UNKNOWN` where it says nothing. For `is_unchanged` before anything is fetched.
+pub fn fingerprints(pipeline: &Pipeline, mapped: &Mapped, make: Fingerprints) -> Box<[Fingerprint]> {
+    let rows = pipeline.rows.iter().zip(&mapped.slots);
+    rows.map(|(mapping, slot)| match slot {
+        Slot::Value(value) if !value.is_absent() => make.of(mapping, value),
+        _ => Fingerprint::UNKNOWN,
+    })
+    .collect()
+}
+
+/// Whether what a side says now is what it said when the pair was last settled: an echo or a re-read, nothing to do.
+pub fn is_unchanged(now: &[Fingerprint], then: &[Fingerprint]) -> bool {
+    now.len() == then.len() && now.iter().zip(then).all(|(now, then)| !now.is_known() || now == then)
+}
+
+/// The pair as it is after the writes of a decision were stored: what the next look is compared with.
+#[derive(Clone, Debug)]
+pub struct Image {
+    /// The Salesforce record after the write.
+    pub salesforce: Row,
+    /// The app record after the write.
+    pub app: Row,
+}
+
+impl Image {
+    /// The records of a situation with the values of a decision laid over them.
+    pub fn after(situation: &Situation<'_>, decision: &Decision) -> Self {
+        let blank = |side: Side| Row::absent(situation.pipeline.schema(side).len());
+        let mut image = Self {
+            salesforce: situation
+                .salesforce
+                .map_or_else(|| blank(Side::Salesforce), |known| known.row.clone()),
+            app: situation.app.map_or_else(|| blank(Side::App), |known| known.row.clone()),
+        };
+        match decision {
+            Decision::Create { on, row } => image.overlay(*on, row, true),
+            Decision::Update { writes, .. } => {
+                for write in writes {
+                    image.overlay(write.side, &write.row, false);
+                }
+            }
+            _ => {}
+        }
+        image
+    }
+
+    fn overlay(&mut self, side: Side, row: &Row, created: bool) {
+        let target = match side {
+            Side::Salesforce => &mut self.salesforce,
+            Side::App => &mut self.app,
+        };
+        for (at, value) in row.0.iter().enumerate() {
+            match value {
+                Value::Absent if created => target.set(at, Value::Null),
+                Value::Absent => {}
+                value => target.set(at, value.clone()),
+            }
+        }
+    }
+}
+
+/// The baselines of a pair after it was settled. `after` is the situation of the image: both rows and both mappings as they are now.
+/// A row that was kept although it differs keeps the baseline of its target, so that `unless_edited` goes on seeing the edit.
+pub fn baselines(after: &Situation<'_>) -> (Box<[Fingerprint]>, Box<[Fingerprint]>) {
+    let rows = after.pipeline.rows.iter().enumerate();
+    let pairs = rows.map(|(at, mapping)| {
+        let then = after.link.map_or(Baseline::default(), |link| stored(link, at));
+        match views(after, at) {
+            Some(views) => {
+                settled(after.pipeline, mapping, after.fingerprints.of_views(mapping, &views), then)
+            }
+            None => then,
+        }
+    });
+    let (salesforce, app): (Vec<_>, Vec<_>) = pairs.map(|pair| (pair.salesforce, pair.app)).unzip();
+    (salesforce.into_boxed_slice(), app.into_boxed_slice())
+}
+
+fn settled(pipeline: &Pipeline, mapping: &Mapping, now: Baseline, then: Baseline) -> Baseline {
+    let two_way = pipeline.to_app.update
+        && pipeline.to_salesforce.update
+        && mapping.to_app.is_on()
+        && mapping.to_salesforce.is_on();
+    if now.salesforce == now.app || two_way && mapping.write != WritePolicy::UnlessEdited {
+        return now;
+    }
+    // One way, and the target differs: it holds what somebody else wrote, so its own baseline stays what we last wrote.
+    if mapping.to_app.is_on() {
+        Baseline { app: then.app, ..now }
+    } else {
+        Baseline { salesforce: then.salesforce, ..now }
+    }
+}

@@ -1,0 +1,10 @@
+//! The one integration binary: files by theme.
+
+mod diagnostics;
+mod layers;
+mod salesforce_faults;
+mod salesforce_load;
+mod salesforce_poll;
+mod salesforce_rig;
+mod salesforce_session;
+mod sets;
