@@ -4,15 +4,24 @@
 
 pub mod catalog;
 mod compile;
+pub mod diff;
 mod files;
+pub mod generation;
 mod kinds;
 mod pipeline;
+pub mod rename;
 pub mod required;
+mod words;
 
+pub use catalog::{Catalog, DatabaseCatalog, Knowledge, MissingSecret, OrgCatalog, OrgFacts};
 pub use compile::{AppKind, Broken, Compiled, TableWriter, Tools, check_org, compile_all, order};
+pub use diff::{Change, Effect, diff};
 pub use files::{FileOf, Files};
+pub use generation::{Identity, Running, check_generation};
 pub use pipeline::{
     AppSide, BackfillRange, Conflict, Flow, Lane, LinkRule, Lookup, ManualLink, ManualRecord, Mapping,
     Missing, OnError, OnLeave, OnNull, Pipeline, Push, RowSet, SalesforceSide, Scope, Selection, ValueMap,
     WritePolicy,
 };
+pub use rename::{Gone, check_renames};
+pub use required::{RequiredColumn, RequiredKey, RequiredTable, required};

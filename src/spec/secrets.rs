@@ -154,8 +154,8 @@ fn unknown(span: Span, written: &str) -> Diagnostic {
 
 /// W602: a secret that is written out. Its place is masked wherever it is shown.
 pub(crate) fn written_out(owner: &str, key: &str, scalar: &Scalar) -> Diagnostic {
-    let name: String =
-        key.chars().map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_uppercase() } else { '_' }).collect();
+    let name = format!("{owner}_{key}").to_ascii_uppercase();
+    let name = name.replace(|c: char| !c.is_ascii_alphanumeric(), "_");
     let reference = format!("{key}: ${{env:{name}}}");
     Diagnostic::warning(
         "W602",

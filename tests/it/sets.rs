@@ -66,7 +66,9 @@ fn every_file_names_its_schema_and_fits_it() {
             root().join(format!("schemas/{kind}.schema.json")).canonicalize().unwrap()
         );
         let schema: serde_json::Value = serde_json::from_str(&fs::read_to_string(schema).unwrap()).unwrap();
-        let value: serde_json::Value = serde_yaml::from_str(&text).unwrap();
+        // YAML 1.2, as editors read it: `off` is text.
+        let options = serde_yaml::options! { strict_booleans: true };
+        let value: serde_json::Value = serde_yaml::from_str_with_options(&text, options).unwrap();
         let validator = jsonschema::validator_for(&schema).unwrap();
         if let Some(error) = validator.iter_errors(&value).next() {
             panic!("{}: {error} at {}", path.display(), error.instance_path());

@@ -1,11 +1,11 @@
 //! A database that pipelines share: opened once per connection file, cloned into every destination on it.
 
+use super::postgres::{Postgres, PostgresConfig};
+use super::sqlite::{Sqlite, SqliteConfig};
 use super::statement::Statements;
 use super::{Dialect, ProblemKind, SchemaProblem, TableName, TableSpec, check};
 use crate::connect::ConnectError;
 use crate::model::TableInfo;
-
-use super::sqlite::{Sqlite, SqliteConfig};
 
 /// An open database. Clones share its thread or pool.
 #[derive(Clone)]
@@ -14,6 +14,7 @@ pub struct SqlConnection(pub(super) Database);
 #[derive(Clone)]
 pub(super) enum Database {
     Sqlite(Sqlite),
+    Postgres(Postgres),
 }
 
 /// What [`SqlConnection::ensure`] did and what it left.
@@ -33,10 +34,17 @@ impl SqlConnection {
         Ok(Self(Database::Sqlite(Sqlite::open(config).await?)))
     }
 
+    /// Makes a pool of connections to PostgreSQL and signs in once. Fails with class `Transient` where the server cannot be
+    /// reached, `Pipeline` where it refuses the sign-in or the certificate cannot be verified.
+    pub async fn postgres(config: &PostgresConfig) -> Result<Self, ConnectError> {
+        Ok(Self(Database::Postgres(Postgres::open(config).await?)))
+    }
+
     /// Which database it is.
     pub fn dialect(&self) -> Dialect {
         match &self.0 {
             Database::Sqlite(_) => Dialect::Sqlite,
+            Database::Postgres(_) => Dialect::Postgres,
         }
     }
 
@@ -44,6 +52,7 @@ impl SqlConnection {
     pub async fn tables(&self) -> Result<Vec<String>, ConnectError> {
         match &self.0 {
             Database::Sqlite(sqlite) => sqlite.tables().await,
+            Database::Postgres(postgres) => postgres.tables().await,
         }
     }
 
@@ -51,12 +60,14 @@ impl SqlConnection {
     pub async fn inspect(&self, table: &TableName) -> Result<Option<TableInfo>, ConnectError> {
         match &self.0 {
             Database::Sqlite(sqlite) => sqlite.inspect(table.clone()).await,
+            Database::Postgres(postgres) => postgres.inspect(table).await,
         }
     }
 
     /// Looks at the table and, where the spec says `create`, creates it or adds the columns that are missing. Nothing is
     /// ever dropped or altered. Repeating it does nothing more.
     pub async fn ensure(&self, spec: &TableSpec) -> Result<Ensured, ConnectError> {
+        let spec = &self.resolved(spec.clone());
         let table = self.inspect(&spec.table).await?;
         let problems = check(self.dialect(), spec, table.as_ref());
         let applied = if spec.create { self.additions(spec, &problems) } else { Vec::new() };
@@ -65,10 +76,19 @@ impl SqlConnection {
         }
         match &self.0 {
             Database::Sqlite(sqlite) => sqlite.apply(applied.clone()).await?,
+            Database::Postgres(postgres) => postgres.apply(&applied).await?,
         }
         let table = self.inspect(&spec.table).await?;
         let problems = check(self.dialect(), spec, table.as_ref());
         Ok(Ensured { table, applied, problems })
+    }
+
+    /// The spec with the schema of the connection where the file names none.
+    pub(super) fn resolved(&self, mut spec: TableSpec) -> TableSpec {
+        if let Database::Postgres(postgres) = &self.0 {
+            spec.table = postgres.qualified(&spec.table);
+        }
+        spec
     }
 
     fn additions(&self, spec: &TableSpec, problems: &[SchemaProblem]) -> Vec<String> {

@@ -4,6 +4,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use super::connection::{Database, SqlConnection};
+use super::postgres::Straight;
 use super::{TableSpec, check};
 use crate::connect::{ConnectError, Destination, Found, MatchQuery, WriteMode};
 use crate::model::{Class, Key, Outcome, Row, TableInfo, WriteOp};
@@ -12,6 +13,7 @@ use crate::model::{Class, Key, Outcome, Row, TableInfo, WriteOp};
 pub struct SqlDestination {
     connection: SqlConnection,
     spec: Arc<TableSpec>,
+    straight: Straight,
 }
 
 impl SqlDestination {
@@ -23,7 +25,8 @@ impl SqlDestination {
             let help = problem.ddl.clone().unwrap_or_else(|| "run `sfsync check`".to_owned());
             return Err(ConnectError::new("R108", Class::Pipeline, problem.message.clone()).help(help));
         }
-        Ok(Self { connection, spec: Arc::new(spec.bound(table)) })
+        let spec = Arc::new(connection.resolved(spec).bound(table));
+        Ok(Self { connection, spec, straight: Straight::default() })
     }
 
     /// The table, with the types its columns have.
@@ -37,18 +40,21 @@ impl Destination for SqlDestination {
     async fn fetch(&mut self, keys: &[Key]) -> Result<Vec<(Key, Row)>, ConnectError> {
         match &self.connection.0 {
             Database::Sqlite(sqlite) => sqlite.fetch(&self.spec, keys).await,
+            Database::Postgres(postgres) => postgres.fetch(&self.spec, keys).await,
         }
     }
 
     async fn find(&mut self, query: &MatchQuery) -> Result<Vec<Found>, ConnectError> {
         match &self.connection.0 {
             Database::Sqlite(sqlite) => sqlite.find(&self.spec, query).await,
+            Database::Postgres(postgres) => postgres.find(&self.spec, query).await,
         }
     }
 
     async fn presence(&mut self, keys: &[Key]) -> Result<HashSet<Key>, ConnectError> {
         match &self.connection.0 {
             Database::Sqlite(sqlite) => sqlite.presence(&self.spec, keys).await,
+            Database::Postgres(postgres) => postgres.presence(&self.spec, keys).await,
         }
     }
 
@@ -58,6 +64,7 @@ impl Destination for SqlDestination {
         }
         match &self.connection.0 {
             Database::Sqlite(sqlite) => sqlite.write(&self.spec, ops).await,
+            Database::Postgres(postgres) => postgres.write(&self.spec, &ops, mode, &mut self.straight).await,
         }
     }
 }

@@ -69,7 +69,7 @@ impl Statements<'_> {
             let column = format!("t.{}", ident(&read.column));
             columns.push(match (&read.json_key, self.dialect) {
                 (Some(key), dialect) => dialect.json_get(&column, key),
-                (None, Dialect::Postgres) if !has_binary(&read.native) => format!("{column}::text"),
+                (None, Dialect::Postgres) if !reads_binary(&read.native) => format!("{column}::text"),
                 (None, _) => column,
             });
         }
@@ -88,4 +88,9 @@ impl Statements<'_> {
         let deleted = self.spec.deleted_at.as_ref();
         deleted.map(|column| format!(" AND t.{} IS NULL", ident(column))).unwrap_or_default()
     }
+}
+
+/// A padded text is read without its padding.
+fn reads_binary(native: &str) -> bool {
+    has_binary(native) && types::base(native) != "character"
 }

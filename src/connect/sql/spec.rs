@@ -171,6 +171,11 @@ impl TableSpec {
         self.position_of(&self.key.column)
     }
 
+    /// Whether the rows of a create or an upsert carry the key.
+    pub(super) fn key_is_in_row(&self) -> bool {
+        self.key.origin == KeyOrigin::Row && self.key_position().is_some()
+    }
+
     /// Positions of the unique columns in the write schema; `None` where one of them is not written.
     pub fn unique_positions(&self) -> Option<Vec<usize>> {
         self.unique.iter().map(|column| self.position_of(column)).collect()

@@ -9,7 +9,10 @@ use super::spec::{ColumnSpec, Policy, TableName, TableSpec};
 use super::types;
 
 /// Name of the staged batch in PostgreSQL.
-pub(super) const STAGE: &str = "sfsync_batch";
+pub(super) const STAGE: &str = "pg_temp.sfsync_batch";
+
+/// The places of the staged batch that a statement works on: halving a batch narrows them.
+const RANGE: &str = "b.at >= $1 AND b.at < $2";
 
 /// A dialect, a spec and the positions of the write schema that the rows of a statement provide.
 #[derive(Clone, Copy, Debug)]
@@ -63,13 +66,41 @@ impl<'a> Statements<'a> {
         } else {
             format!("UPDATE SET {} WHERE {}", set.join(", "), differs.join(" OR "))
         };
-        let mut sql =
+        let upsert =
             format!("{} ON CONFLICT ({}) DO {action}", self.insert_into(provided), unique.join(", "));
-        if returning {
-            let columns: Vec<_> = self.spec.unique.iter().map(|column| self.as_text("t.", column)).collect();
-            sql.push_str(&format!(" RETURNING {}, {}", self.key_text("t."), columns.join(", ")));
+        match self.dialect {
+            Dialect::Sqlite if returning => format!("{upsert} RETURNING {}", self.key_text("")),
+            Dialect::Sqlite => upsert,
+            Dialect::Postgres => self.returning_place(&upsert, provided),
         }
-        sql
+    }
+
+    /// An upsert of a staged batch that answers place in the batch, key, and whether the record is new. The join compares
+    /// in the types of the columns, so that no text form has to be guessed.
+    fn returning_place(&self, upsert: &str, provided: &[usize]) -> String {
+        let key = ident(&self.spec.key.column);
+        let unique = self.spec.unique.iter().enumerate();
+        let returned: Vec<_> = unique.map(|(at, column)| format!("t.{} AS u{at}", ident(column))).collect();
+        let by: Vec<_> = (self.unique_inputs(provided).iter().enumerate())
+            .map(|(at, (column, input))| format!("w.u{at} = {}", self.staged(column, *input)))
+            .collect();
+        let (returned, by) = (returned.join(", "), by.join(" AND "));
+        let written = format!("{upsert} RETURNING t.{key}::text AS k, t.xmax = 0 AS created, {returned}");
+        format!(
+            "WITH w AS ({written}) SELECT b.at, w.k, w.created FROM w JOIN {STAGE} b ON {by} WHERE {RANGE}"
+        )
+    }
+
+    /// The unique columns with their places among the provided ones.
+    pub(super) fn unique_inputs(&self, provided: &[usize]) -> Vec<(&'a str, usize)> {
+        let position = |column: &'a String| {
+            let is_it = |at: &usize| {
+                let spec = self.spec.columns.get(*at);
+                spec.is_some_and(|spec| spec.json_key.is_none() && spec.column == *column)
+            };
+            provided.iter().position(is_it).map(|input| (column.as_str(), input))
+        };
+        self.spec.unique.iter().filter_map(position).collect()
     }
 
     /// A change of the provided columns of the record with a key, only if something differs. `None` where the policies
@@ -113,30 +144,32 @@ impl<'a> Statements<'a> {
         match self.dialect {
             Dialect::Sqlite => format!("SELECT 1 FROM {table} WHERE {key} = ?1"),
             Dialect::Postgres => {
-                format!("SELECT b.at FROM {STAGE} b JOIN {table} t ON t.{key} = {}", self.key_input(0))
+                format!(
+                    "SELECT b.at FROM {STAGE} b JOIN {table} t ON t.{key} = {} WHERE {RANGE}",
+                    self.key_input(0)
+                )
             }
         }
     }
 
-    /// The key of the record with these unique columns (SQLite).
-    pub(super) fn key_by_unique(&self, inputs: &[usize]) -> String {
-        let by: Vec<_> = (self.spec.unique.iter().zip(inputs))
-            .map(|(column, input)| format!("{} = ?{}", ident(column), input + 1))
-            .collect();
-        format!("SELECT {} FROM {} WHERE {}", self.key_text(""), self.table(), by.join(" AND "))
-    }
-
-    /// The keys of the records with the unique columns of the staged batch, by place (PostgreSQL).
-    pub(super) fn keys_of_stage(&self, inputs: &[usize]) -> String {
-        let by: Vec<_> = (self.spec.unique.iter().zip(inputs))
-            .map(|(column, input)| format!("t.{} = {}", ident(column), self.staged(column, *input)))
-            .collect();
-        format!(
-            "SELECT b.at, {} FROM {STAGE} b JOIN {} t ON {}",
-            self.key_text("t."),
-            self.table(),
-            by.join(" AND ")
-        )
+    /// The key of the record with the unique columns of one row (SQLite), or of all of the staged ones by place (PostgreSQL).
+    pub(super) fn key_by_unique(&self, provided: &[usize]) -> String {
+        let inputs = self.unique_inputs(provided);
+        match self.dialect {
+            Dialect::Sqlite => {
+                let by: Vec<_> =
+                    inputs.iter().map(|(name, at)| format!("{} = ?{}", ident(name), at + 1)).collect();
+                format!("SELECT {} FROM {} WHERE {}", self.key_text(""), self.table(), by.join(" AND "))
+            }
+            Dialect::Postgres => {
+                let by: Vec<_> = inputs
+                    .iter()
+                    .map(|(name, at)| format!("t.{} = {}", ident(name), self.staged(name, *at)))
+                    .collect();
+                let (key, table, by) = (self.key_text("t."), self.table(), by.join(" AND "));
+                format!("SELECT b.at, {key} FROM {STAGE} b JOIN {table} t ON {by} WHERE {RANGE}")
+            }
+        }
     }
 
     fn insert_into(&self, provided: &[usize]) -> String {
@@ -148,7 +181,9 @@ impl<'a> Statements<'a> {
             Dialect::Sqlite if targets.is_empty() => format!("INSERT INTO {table} DEFAULT VALUES"),
             Dialect::Sqlite => format!("INSERT INTO {table} AS t ({names}) VALUES ({values})"),
             Dialect::Postgres => {
-                format!("INSERT INTO {table} AS t ({names}) SELECT {values} FROM {STAGE} b ORDER BY b.at")
+                format!(
+                    "INSERT INTO {table} AS t ({names}) SELECT {values} FROM {STAGE} b WHERE {RANGE} ORDER BY b.at"
+                )
             }
         }
     }
@@ -287,6 +322,7 @@ pub(super) fn has_binary(native: &str) -> bool {
     matches!(
         types::base(native).as_str(),
         "text"
+            | "character"
             | "character varying"
             | "boolean"
             | "smallint"
@@ -307,8 +343,11 @@ pub(super) fn has_binary(native: &str) -> bool {
     )
 }
 
+/// A staged value as the type of its column. Text keeps its own type: only an assignment refuses what is too long, a cast
+/// would cut it.
 fn staged(native: &str, input: usize) -> String {
-    if has_binary(native) { format!("b.c{input}") } else { format!("b.c{input}::{}", cast(native)) }
+    let plain = has_binary(native) && (!native.contains('(') || native.starts_with("character"));
+    if plain { format!("b.c{input}") } else { format!("b.c{input}::{}", cast(native)) }
 }
 
 /// A type name as the catalogue spells it can stand in a cast as it is; an empty one is text.

@@ -15,8 +15,6 @@ pub enum AppKind {
     Sqlite,
     /// An HTTP app.
     Http,
-    /// The connection file cannot be read, or is none of an app.
-    Unknown,
 }
 
 impl AppKind {
@@ -30,7 +28,8 @@ impl AppKind {
 #[derive(Clone, Debug)]
 #[allow(clippy::struct_excessive_bools)] // independent facts
 pub(super) struct AppFacts {
-    pub(super) kind: AppKind,
+    /// `None`: the connection file cannot be read, or is none of an app.
+    pub(super) kind: Option<AppKind>,
     /// Table of a database, name of an HTTP resource.
     pub(super) table_name: String,
     /// Its fields, where they are known.
@@ -68,7 +67,7 @@ impl AppFacts {
     /// What is known without a connection.
     pub(super) fn unknown(resource: &str) -> Self {
         Self {
-            kind: AppKind::Unknown,
+            kind: None,
             table_name: resource.to_owned(),
             table: None,
             table_missing: false,
@@ -89,7 +88,7 @@ impl AppFacts {
             _ => return Self::unknown(resource),
         };
         let spec = resources.iter().find(|spec| spec.name.value == resource);
-        let mut facts = Self { kind, create_tables: create, ..Self::sql(spec, resource) };
+        let mut facts = Self { kind: Some(kind), create_tables: create, ..Self::sql(spec, resource) };
         match catalog.database(&connection.name).map(|known| known.table(&facts.table_name)) {
             Some(Knowledge::Known(table)) => facts = facts.with_table(table),
             Some(Knowledge::Missing) => facts.table_missing = true,
@@ -119,7 +118,7 @@ impl AppFacts {
     }
 
     fn http(http: &HttpConnection, resource: &str) -> Self {
-        let unknown = Self { kind: AppKind::Http, ..Self::unknown(resource) };
+        let unknown = Self { kind: Some(AppKind::Http), ..Self::unknown(resource) };
         let Some(spec) = http.resource(resource) else { return unknown };
         let key = spec.key.as_ref().map_or_else(|| Arc::from("id"), |entry| entry.value.to_arc());
         Self {
@@ -130,6 +129,11 @@ impl AppFacts {
             push_ready: spec.webhook.is_some() && http.webhook.is_some(),
             ..unknown
         }
+    }
+
+    /// Whether it is a database.
+    pub(super) fn is_sql(&self) -> bool {
+        self.kind.is_some_and(AppKind::is_sql)
     }
 
     /// Looks for a field.

@@ -38,7 +38,7 @@ fn condition(unit: &Unit<'_>, side: Side, window: &BackfillWindow) -> Option<Str
     if let Some(written) = &window.condition {
         return match side {
             Side::Salesforce => written.value.soql.as_ref().map(|soql| soql.text.clone()),
-            Side::App => unit.app.kind.is_sql().then(|| sql_text(&written.value)),
+            Side::App => unit.app.is_sql().then(|| sql_text(&written.value)),
         };
     }
     let (last, by) = (window.last.as_ref()?.value, window.by.as_ref()?.value.as_str());
@@ -62,8 +62,8 @@ fn soql_since(last: Period) -> String {
 fn sql_since(unit: &Unit<'_>, by: &str, last: Period) -> Option<String> {
     let column = sql::column(unit.app.kind, by);
     match unit.app.kind {
-        AppKind::Postgres => Some(format!("{column} >= now() - interval '{last}'")),
-        AppKind::Sqlite => {
+        Some(AppKind::Postgres) => Some(format!("{column} >= now() - interval '{last}'")),
+        Some(AppKind::Sqlite) => {
             let days = if last.unit == TimeUnit::Weeks {
                 format!("{} days", last.amount * 7)
             } else {
@@ -75,6 +75,6 @@ fn sql_since(unit: &Unit<'_>, by: &str, last: Period) -> Option<String> {
             };
             Some(format!("{column} >= {function}({format}'now', '-{days}')"))
         }
-        AppKind::Http | AppKind::Unknown => None,
+        Some(AppKind::Http) | None => None,
     }
 }

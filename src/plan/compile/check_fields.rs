@@ -114,7 +114,7 @@ pub(super) fn salesforce_note(unit: &Unit<'_>, object: &ObjectInfo) -> String {
 fn app(unit: &Unit<'_>, mention: &Mention, out: &mut Out) {
     match unit.app.field(&mention.path) {
         // A column that may be created is no mistake; without the right to, E310 shows the statement.
-        AppField::Missing if unit.app.kind.is_sql() => {}
+        AppField::Missing if unit.app.is_sql() => {}
         AppField::Missing => out.push(no_app_field(unit, mention)),
         AppField::NotInside(column) => {
             let title = format!("`{}` holds no fields: it is {}", column.name, column.native);
@@ -141,7 +141,7 @@ fn no_app_field(unit: &Unit<'_>, mention: &Mention) -> Diagnostic {
 pub(super) fn app_note(unit: &Unit<'_>) -> String {
     let connection = unit.side_name(Side::App);
     match (unit.app.kind, &unit.app.table) {
-        (AppKind::Http, _) => {
+        (Some(AppKind::Http), _) => {
             format!("fields of {} as declared in connections/{connection}.yaml", unit.resource_name())
         }
         (_, Some(table)) => format!(

@@ -18,7 +18,7 @@ pub(super) fn check_tables(
     (out, notes): (&mut Out, &mut Vec<String>),
 ) {
     let unit = checked.unit;
-    let Some(connection) = unit.app_connection.filter(|_| unit.app.kind.is_sql()) else { return };
+    let Some(connection) = unit.app_connection.filter(|_| unit.app.is_sql()) else { return };
     let Some(wanted) = required(plan, connection, unit.salesforce.info(), unit.app.table.as_deref()) else {
         return;
     };

@@ -24,7 +24,7 @@ pub(super) fn lane(unit: &Unit<'_>, scripts: &Scripts, looked_up: &BTreeSet<Pipe
     let rows =
         unit.rows.iter().all(|row| row.spec.lookup.is_none() && row.write != WritePolicy::UnlessEdited);
     let blind = !scripts.iter().any(|(_, script, _)| script.uses(Var::Other));
-    if unit.app.kind.is_sql() && plain && alone && rows && blind && mirror_key(unit).is_some() {
+    if unit.app.is_sql() && plain && alone && rows && blind && mirror_key(unit).is_some() {
         Lane::Mirror
     } else {
         Lane::Linked

@@ -50,6 +50,7 @@ use jiff::Timestamp;
 pub use app::AppKind;
 pub use check_org::check_org;
 pub use order::order;
+pub(super) use rows::row_name;
 
 use self::mentions::{Mention, mentions};
 use self::scripts::Scripts;
@@ -243,7 +244,7 @@ fn notes(units: &[Unit<'_>]) -> Vec<String> {
         if unit.salesforce_connection.is_some() && matches!(unit.salesforce.object, Knowledge::Unknown) {
             without.insert(unit.file.salesforce.connection_name());
         }
-        if unit.app.kind.is_sql() && unit.app.table.is_none() && !unit.app.table_missing {
+        if unit.app.is_sql() && unit.app.table.is_none() && !unit.app.table_missing {
             without.insert(unit.file.app.resource.connection.value.clone());
         }
     }

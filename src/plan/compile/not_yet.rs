@@ -31,7 +31,7 @@ fn to_salesforce(unit: &Unit<'_>, out: &mut Out) {
 }
 
 fn http_destination(unit: &Unit<'_>, out: &mut Out) {
-    if unit.app.kind == AppKind::Http && unit.file.ops_to(Side::App).any() {
+    if unit.app.kind == Some(AppKind::Http) && unit.file.ops_to(Side::App).any() {
         let what = format!("writing to the HTTP app `{}`", unit.side_name(Side::App));
         out.push(
             cannot(&what, unit.file.app.resource.connection.span).help("use a postgres or sqlite connection"),

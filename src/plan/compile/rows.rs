@@ -116,7 +116,7 @@ impl Build<'_> {
 }
 
 /// `Name → name`: what identifies a row in plans and across reloads.
-pub(super) fn row_name(row: &RowSpec) -> Arc<str> {
+pub(in crate::plan) fn row_name(row: &RowSpec) -> Arc<str> {
     let salesforce = row.salesforce.as_ref().map(|entry| entry.value.as_str());
     let app = row.app.as_ref().map(|entry| entry.value.as_str());
     match (salesforce, app) {

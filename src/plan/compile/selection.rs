@@ -94,7 +94,7 @@ pub(super) fn salesforce_condition(unit: &Unit<'_>, choices: &Choices<'_>) -> St
 
 /// The same for the app side of a database.
 pub(super) fn app_condition(unit: &Unit<'_>, choices: &Choices<'_>) -> Option<String> {
-    if !unit.app.kind.is_sql() {
+    if !unit.app.is_sql() {
         return None;
     }
     let written = unit.file.app.condition.as_ref().map(|entry| sql_text(&entry.value));

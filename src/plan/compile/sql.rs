@@ -67,9 +67,9 @@ fn as_text(column: &str) -> String {
 }
 
 /// A column, or a key inside a JSON column.
-pub(super) fn column(kind: AppKind, path: &str) -> String {
+pub(super) fn column(kind: Option<AppKind>, path: &str) -> String {
     match (path.split_once('.'), kind) {
-        (Some((column, key)), AppKind::Sqlite) => {
+        (Some((column, key)), Some(AppKind::Sqlite)) => {
             format!(
                 "json_extract({}, {})",
                 identifier(column),

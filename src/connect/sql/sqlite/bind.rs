@@ -23,18 +23,8 @@ enum Affinity {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Binding {
     affinity: Affinity,
-    /// JSON text is expected: a JSON column, or a key in one.
-    json: Json,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Json {
-    /// No JSON.
-    No,
-    /// A JSON column: lists and objects are written as JSON.
-    Column,
-    /// A key of a JSON column: everything is written as JSON.
-    Key,
+    /// A JSON column, or a key in one: everything is written as JSON.
+    json: bool,
 }
 
 /// Why binding stopped.
@@ -45,11 +35,7 @@ pub(super) enum BindError {
 
 impl Binding {
     pub(super) fn of(column: &ColumnSpec) -> Self {
-        let json = match types::kind_of(Dialect::Sqlite, &column.native) {
-            _ if column.json_key.is_some() => Json::Key,
-            Kind::Json => Json::Column,
-            _ => Json::No,
-        };
+        let json = column.json_key.is_some() || types::kind_of(Dialect::Sqlite, &column.native) == Kind::Json;
         Self { affinity: affinity(&column.native), json }
     }
 
@@ -64,7 +50,7 @@ impl Binding {
         scratch.clear();
         let bound = match (value, self.json) {
             (Value::Absent | Value::Null, _) => statement.raw_bind_parameter(parameter, Null),
-            (value, Json::Key) => {
+            (value, true) => {
                 convert::write_json(value, scratch);
                 statement.raw_bind_parameter(parameter, scratch.as_str())
             }
@@ -75,10 +61,6 @@ impl Binding {
             (Value::Bool(value), _) => statement.raw_bind_parameter(parameter, i64::from(*value)),
             (Value::Int(value), _) => statement.raw_bind_parameter(parameter, *value),
             (Value::Decimal(value), _) => return self.bind_decimal(statement, parameter, *value, scratch),
-            (Value::List(_) | Value::Json(_), Json::Column) => {
-                convert::write_json(value, scratch);
-                statement.raw_bind_parameter(parameter, scratch.as_str())
-            }
             (value, _) => {
                 convert::write_text(value, scratch);
                 statement.raw_bind_parameter(parameter, scratch.as_str())
@@ -135,12 +117,13 @@ fn affinity(native: &str) -> Affinity {
 /// A stored value as the kind that the pipeline asks for.
 pub(super) fn read(stored: ValueRef<'_>, column: &ColumnSpec) -> Value {
     let value = plain(stored);
-    match (&column.json_key, value) {
-        (Some(_), Value::Text(json)) => {
+    let is_json = column.json_key.is_some() || types::kind_of(Dialect::Sqlite, &column.native) == Kind::Json;
+    match value {
+        Value::Text(json) if is_json => {
             let value = serde_json::from_str(&json).map_or_else(|_| Value::Text(json), convert::from_json);
             convert::to_kind(value, column.kind)
         }
-        (_, value) => convert::to_kind(value, column.kind),
+        value => convert::to_kind(value, column.kind),
     }
 }
 

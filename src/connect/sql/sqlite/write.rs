@@ -5,7 +5,7 @@ use rusqlite::{CachedStatement, Connection, Transaction, TransactionBehavior};
 
 use super::bind::{BindError, Binding};
 use super::{read, refusal};
-use crate::connect::sql::batch::{Group, OpKind, runs};
+use crate::connect::sql::batch::{self, Group, OpKind, runs};
 use crate::connect::sql::error::{Refusal, misfit};
 use crate::connect::sql::statement::Statements;
 use crate::connect::sql::{Dialect, KeyOrigin, TableSpec};
@@ -88,9 +88,7 @@ impl<'a> Run<'a> {
         };
         let lookup = match group.kind {
             OpKind::Update => Some(statements.exists()),
-            OpKind::Upsert if returning => {
-                unique_inputs(spec, group).map(|inputs| statements.key_by_unique(&inputs))
-            }
+            OpKind::Upsert if returning => Some(statements.key_by_unique(&group.provided)),
             _ => None,
         };
         let prepare = |sql: Option<String>| -> Result<Option<CachedStatement<'a>>, Refusal> {
@@ -105,7 +103,8 @@ impl<'a> Run<'a> {
     fn write(mut self, ops: &[WriteOp], group: &Group, outcomes: &mut Vec<Outcome>) -> Result<(), Refusal> {
         for at in &group.ops {
             let outcome = match &ops[*at] {
-                WriteOp::Create { row } | WriteOp::Upsert { row } => self.put(row),
+                WriteOp::Create { row } => self.put(row, false),
+                WriteOp::Upsert { row } => self.put(row, true),
                 WriteOp::Update { key, row } => self.update(key, row),
                 WriteOp::Delete { key } => self.delete(key),
             };
@@ -118,7 +117,10 @@ impl<'a> Run<'a> {
         Ok(())
     }
 
-    fn put(&mut self, row: &Row) -> Result<Outcome, Failed> {
+    fn put(&mut self, row: &Row, by_unique: bool) -> Result<Outcome, Failed> {
+        if let Some(error) = by_unique.then(|| batch::unidentified(self.spec, row)).flatten() {
+            return Err(Failed::Record(error));
+        }
         let Some(mut statement) = self.statement.take() else { return Ok(Outcome::Stale) };
         let outcome = self.put_with(&mut statement, row);
         self.statement = Some(statement);
@@ -200,12 +202,6 @@ impl<'a> Run<'a> {
         }
         Ok(())
     }
-}
-
-/// Places of the unique columns among the provided ones.
-fn unique_inputs(spec: &TableSpec, group: &Group) -> Option<Vec<usize>> {
-    let positions = spec.unique_positions()?;
-    positions.iter().map(|at| group.provided.iter().position(|provided| provided == at)).collect()
 }
 
 fn first_key(statement: &mut CachedStatement<'_>) -> rusqlite::Result<Option<Key>> {

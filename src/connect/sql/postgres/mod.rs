@@ -1,0 +1,89 @@
+//! PostgreSQL: a pool of connections shared by every pipeline of a connection file. Read [`PostgresConfig`] first.
+
+mod codec;
+mod connect;
+mod decode;
+mod inspect;
+mod numeric;
+mod read;
+mod stage;
+mod write;
+
+use std::sync::Arc;
+
+use deadpool_postgres::{Client, Pool, PoolError};
+use tokio_postgres::error::DbError;
+
+use super::TableName;
+use super::error::{Refusal, sqlstate};
+use crate::connect::ConnectError;
+use crate::model::Class;
+
+pub use connect::{PostgresConfig, Tls};
+pub(super) use write::Straight;
+
+/// A handle to the pool. Clones share it.
+#[derive(Clone)]
+pub(super) struct Postgres(Arc<Shared>);
+
+struct Shared {
+    pool: Pool,
+    /// Schema of tables that the files name without one.
+    schema: Option<String>,
+    /// For messages: database and host, never a secret.
+    name: String,
+}
+
+impl Postgres {
+    /// Name of the database for messages.
+    pub(super) fn name(&self) -> &str {
+        &self.0.name
+    }
+
+    /// A table name with the schema of the connection.
+    pub(super) fn qualified(&self, table: &TableName) -> TableName {
+        let schema = table.schema.clone().or_else(|| self.0.schema.clone());
+        TableName { schema, name: table.name.clone() }
+    }
+
+    /// A connection of the pool. Waits for one as long as the pool's time-outs say.
+    async fn client(&self) -> Result<Client, ConnectError> {
+        self.0.pool.get().await.map_err(|error| match error {
+            PoolError::Backend(error) => connect::failure(&error, self.name()),
+            PoolError::Timeout(_) => {
+                let message = format!("{}: no connection became free in time", self.name());
+                ConnectError::new("R103", Class::TRANSIENT, message).help("raise `pool` of the connection")
+            }
+            other => ConnectError::new("R109", Class::Pipeline, format!("{}: {other}", self.name())),
+        })
+    }
+
+    fn failed(&self, error: &tokio_postgres::Error) -> ConnectError {
+        refusal(error).into_connect(self.name())
+    }
+}
+
+/// What a failed statement means.
+fn refusal(error: &tokio_postgres::Error) -> Refusal {
+    match error.as_db_error() {
+        Some(answer) => answered(answer),
+        None => Refusal {
+            code: "R105",
+            class: Class::TRANSIENT,
+            remote: None,
+            message: format!("the connection broke: {error}"),
+            columns: Vec::new(),
+        },
+    }
+}
+
+fn answered(answer: &DbError) -> Refusal {
+    let state = answer.code().code();
+    let (code, class) = sqlstate(state);
+    let mut message = answer.message().to_owned();
+    if let (Class::Record, Some(detail)) = (class, answer.detail()) {
+        message = format!("{message}: {detail}");
+    }
+    let columns = answer.column().map(str::to_owned).into_iter().collect();
+    Refusal { code, class, remote: Some(state.to_owned()), message, columns }
+}

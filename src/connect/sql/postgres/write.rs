@@ -1,0 +1,318 @@
+//! Writes of a batch to PostgreSQL: one transaction; each group of rows of one shape is staged by COPY and written by one
+//! statement. What a record of it does wrong is found by halving, so it costs its neighbours nothing.
+
+use std::ops::Range;
+
+use tokio_postgres::Transaction;
+use tokio_postgres::types::ToSql;
+
+use super::stage::{Into, Stage};
+use super::{Postgres, refusal};
+use crate::connect::sql::batch::{Group, OpKind, sets};
+use crate::connect::sql::error::Refusal;
+use crate::connect::sql::statement::{STAGE, Statements};
+use crate::connect::sql::{Dialect, TableSpec};
+use crate::connect::{ConnectError, WriteMode};
+use crate::model::{Class, Key, Outcome, RecordError, WriteOp};
+
+/// What a destination remembers about copying straight into its table, which only works while all records are new.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Straight {
+    worthwhile: bool,
+}
+
+impl Default for Straight {
+    fn default() -> Self {
+        Self { worthwhile: true }
+    }
+}
+
+impl Postgres {
+    pub(in crate::connect::sql) async fn write(
+        &self,
+        spec: &TableSpec,
+        ops: &[WriteOp],
+        mode: WriteMode,
+        straight: &mut Straight,
+    ) -> Result<Vec<Outcome>, ConnectError> {
+        let system = || format!("{}, table {}", self.name(), spec.table);
+        let mut client = self.client().await?;
+        let transaction =
+            client.transaction().await.map_err(|error| refusal(&error).into_connect(&system()))?;
+        let mut batch = Batch {
+            transaction: &transaction,
+            spec,
+            ops,
+            outcomes: vec![None; ops.len()],
+            all_new: true,
+            load: mode == WriteMode::Load,
+            straight,
+        };
+        batch.run().await.map_err(|refused| refused.into_connect(&system()))?;
+        let outcomes = batch.outcomes;
+        match transaction.commit().await.map_err(|error| refusal(&error)) {
+            // A place without an outcome would be a fault of this module; looking again is safe.
+            Ok(()) => Ok(outcomes.into_iter().map(|outcome| outcome.unwrap_or(Outcome::Stale)).collect()),
+            Err(refused) if is_lost(&refused) => Ok(vec![Outcome::Unknown(lost(refused)); ops.len()]),
+            Err(refused) => Err(refused.into_connect(&system())),
+        }
+    }
+}
+
+/// Whether nobody knows if a commit went through.
+fn is_lost(refused: &Refusal) -> bool {
+    refused.remote.as_deref().is_none_or(|state| state.starts_with("08") || state.starts_with("57"))
+}
+
+fn lost(refused: Refusal) -> RecordError {
+    let mut error = refused.into_record();
+    error.message = format!("the answer to the commit was lost: {}", error.message);
+    error
+}
+
+/// One batch in its transaction.
+struct Batch<'a> {
+    transaction: &'a Transaction<'a>,
+    spec: &'a TableSpec,
+    ops: &'a [WriteOp],
+    outcomes: Vec<Option<Outcome>>,
+    /// Every upsert so far made a new record.
+    all_new: bool,
+    load: bool,
+    straight: &'a mut Straight,
+}
+
+/// A group that is staged: its operations in the order of their places.
+struct Staged<'a> {
+    group: &'a Group,
+    order: &'a [usize],
+}
+
+impl Batch<'_> {
+    async fn run(&mut self) -> Result<(), Refusal> {
+        // A lock that nobody releases must not hang a pipeline; deferred constraints would only speak up at the commit.
+        self.execute("SET LOCAL lock_timeout = '30s'; SET CONSTRAINTS ALL IMMEDIATE").await?;
+        let mut upserted = false;
+        for group in sets(self.spec, self.ops) {
+            upserted |= group.kind == OpKind::Upsert;
+            self.write(&group).await?;
+        }
+        if upserted {
+            self.straight.worthwhile = self.all_new;
+        }
+        Ok(())
+    }
+
+    async fn write(&mut self, group: &Group) -> Result<(), Refusal> {
+        let mut order = group.ops.clone();
+        if group.kind == OpKind::Upsert {
+            // One order for everybody who writes the table, so that two writers wait for each other but never deadlock.
+            if let Some(key) = self.spec.unique_positions().and_then(|positions| positions.first().copied()) {
+                order.sort_by(|left, right| {
+                    text_at(&self.ops[*left], key).cmp(text_at(&self.ops[*right], key))
+                });
+            }
+        }
+        let stage = Stage::new(self.spec, group);
+        let may = self.load
+            && group.kind == OpKind::Upsert
+            && self.spec.key_is_in_row()
+            && self.straight.worthwhile;
+        if may && stage.can_go_straight() && self.copy_straight(&stage, &order).await? {
+            return Ok(());
+        }
+        self.execute(&stage.create_sql()).await?;
+        for (at, error) in stage.send(self.transaction, Into::Stage, self.ops, &order).await? {
+            self.outcomes[at] = Some(Outcome::Rejected(error));
+        }
+        self.merge(&Staged { group, order: &order }).await?;
+        self.execute(&format!("DROP TABLE {}", STAGE)).await
+    }
+
+    /// Copies straight into the table. False where one of the records is refused: nothing is written then.
+    async fn copy_straight(&mut self, stage: &Stage<'_>, order: &[usize]) -> Result<bool, Refusal> {
+        self.execute("SAVEPOINT sfsync").await?;
+        match stage.send(self.transaction, Into::Table, self.ops, order).await {
+            Ok(left_out) => {
+                for at in order {
+                    self.outcomes[*at] = Some(written(self.key_of(*at)));
+                }
+                for (at, error) in left_out {
+                    self.outcomes[at] = Some(Outcome::Rejected(error));
+                }
+                self.execute("RELEASE SAVEPOINT sfsync").await?;
+                Ok(true)
+            }
+            Err(refused) if refused.is_record() => {
+                self.execute("ROLLBACK TO SAVEPOINT sfsync").await?;
+                Ok(false)
+            }
+            Err(refused) => Err(refused),
+        }
+    }
+
+    /// Writes what is staged, halving where a record is refused.
+    async fn merge(&mut self, staged: &Staged<'_>) -> Result<(), Refusal> {
+        let mut parts = vec![0..staged.order.len()];
+        while let Some(part) = parts.pop() {
+            self.execute("SAVEPOINT sfsync").await?;
+            let refused = match self.merge_part(staged, part.clone()).await {
+                Ok(()) => {
+                    self.execute("RELEASE SAVEPOINT sfsync").await?;
+                    continue;
+                }
+                Err(refused) if refused.is_record() => refused,
+                Err(refused) => return Err(refused),
+            };
+            self.execute("ROLLBACK TO SAVEPOINT sfsync").await?;
+            if part.len() <= 1 {
+                if let Some(at) = staged.order.get(part.start) {
+                    self.outcomes[*at] = Some(Outcome::Rejected(refused.into_record()));
+                }
+                continue;
+            }
+            let middle = part.start + part.len() / 2;
+            parts.push(middle..part.end);
+            parts.push(part.start..middle);
+        }
+        Ok(())
+    }
+
+    async fn merge_part(&mut self, staged: &Staged<'_>, part: Range<usize>) -> Result<(), Refusal> {
+        let statements = Statements { dialect: Dialect::Postgres, spec: self.spec };
+        let provided = &staged.group.provided;
+        match staged.group.kind {
+            OpKind::Create => return self.create(&statements.insert(provided, true), staged, part).await,
+            OpKind::Upsert => return self.upsert(&statements, staged, part).await,
+            OpKind::Update => {
+                if let Some(sql) = statements.update(provided) {
+                    self.by_place(&sql, staged, &part, written).await?;
+                }
+                self.by_place(&statements.exists(), staged, &part, unchanged).await?;
+                self.rest(staged, part, |_| Outcome::Stale);
+            }
+            OpKind::Delete => {
+                self.by_place(&statements.delete(), staged, &part, written).await?;
+                self.rest(staged, part, unchanged);
+            }
+        }
+        Ok(())
+    }
+
+    /// An insert answers in the order in which it was given its rows.
+    async fn create(&mut self, sql: &str, staged: &Staged<'_>, part: Range<usize>) -> Result<(), Refusal> {
+        let answers = self.query(sql, &part).await?;
+        let open = |at: &&usize| self.outcomes[**at].is_none();
+        let places: Vec<usize> = staged.order[part].iter().filter(open).copied().collect();
+        if answers.len() != places.len() {
+            return Err(not_stored());
+        }
+        for (at, answer) in places.into_iter().zip(answers) {
+            self.outcomes[at] = Some(written(Key::app(answer.get::<_, &str>(0))));
+        }
+        Ok(())
+    }
+
+    async fn upsert(
+        &mut self,
+        statements: &Statements<'_>,
+        staged: &Staged<'_>,
+        part: Range<usize>,
+    ) -> Result<(), Refusal> {
+        let answers = self.query(&statements.upsert(&staged.group.provided, true), &part).await?;
+        self.all_new &= answers.len() == part.len() && answers.iter().all(|answer| answer.get(2));
+        for answer in &answers {
+            self.settle(staged, answer.get(0), written(Key::app(answer.get::<_, &str>(1))));
+        }
+        if self.spec.key_is_in_row() {
+            self.rest(staged, part, unchanged);
+        } else if answers.len() < part.len() {
+            for answer in self.query(&statements.key_by_unique(&staged.group.provided), &part).await? {
+                self.settle(staged, answer.get(0), unchanged(Key::app(answer.get::<_, &str>(1))));
+            }
+        }
+        Ok(())
+    }
+
+    /// Runs a statement that answers places; those without an outcome get this one.
+    async fn by_place(
+        &mut self,
+        sql: &str,
+        staged: &Staged<'_>,
+        part: &Range<usize>,
+        outcome: fn(Key) -> Outcome,
+    ) -> Result<(), Refusal> {
+        for answer in self.query(sql, part).await? {
+            let place: i32 = answer.get(0);
+            if let Some(at) = usize::try_from(place).ok().and_then(|place| staged.order.get(place)) {
+                let outcome = outcome(self.key_of(*at));
+                self.settle(staged, place, outcome);
+            }
+        }
+        Ok(())
+    }
+
+    fn settle(&mut self, staged: &Staged<'_>, place: i32, outcome: Outcome) {
+        let at = usize::try_from(place).ok().and_then(|place| staged.order.get(place));
+        if let Some(open) = at.and_then(|at| self.outcomes.get_mut(*at)) {
+            open.get_or_insert(outcome);
+        }
+    }
+
+    /// An outcome for every record that the answers left out.
+    fn rest(&mut self, staged: &Staged<'_>, part: Range<usize>, outcome: fn(Key) -> Outcome) {
+        for at in &staged.order[part] {
+            if self.outcomes[*at].is_none() {
+                self.outcomes[*at] = Some(outcome(self.key_of(*at)));
+            }
+        }
+    }
+
+    /// The key that the operation names, or that is a column of its row.
+    fn key_of(&self, at: usize) -> Key {
+        match &self.ops[at] {
+            WriteOp::Update { key, .. } | WriteOp::Delete { key } => key.clone(),
+            WriteOp::Create { row } | WriteOp::Upsert { row } => {
+                let position = self.spec.key_position();
+                position.and_then(|at| Key::from_value(row.get(at))).unwrap_or_else(|| Key::app(""))
+            }
+        }
+    }
+
+    async fn execute(&self, sql: &str) -> Result<(), Refusal> {
+        self.transaction.batch_execute(sql).await.map_err(|error| refusal(&error))
+    }
+
+    async fn query(&self, sql: &str, part: &Range<usize>) -> Result<Vec<tokio_postgres::Row>, Refusal> {
+        let bound = |at: usize| i32::try_from(at).unwrap_or(i32::MAX);
+        let range: [&(dyn ToSql + Sync); 2] = [&bound(part.start), &bound(part.end)];
+        self.transaction.query(sql, &range).await.map_err(|error| refusal(&error))
+    }
+}
+
+fn text_at<'a>(op: &'a WriteOp, position: usize) -> &'a str {
+    match op {
+        WriteOp::Create { row } | WriteOp::Upsert { row } => row.get(position).as_text().unwrap_or_default(),
+        WriteOp::Update { .. } | WriteOp::Delete { .. } => "",
+    }
+}
+
+fn written(key: Key) -> Outcome {
+    Outcome::Written { key, version: None }
+}
+
+fn unchanged(key: Key) -> Outcome {
+    Outcome::Unchanged { key }
+}
+
+/// A trigger that answers nothing keeps a row out without an error.
+fn not_stored() -> Refusal {
+    Refusal {
+        code: "R229",
+        class: Class::Record,
+        remote: None,
+        message: "the database did not store the record and did not say why (a trigger may suppress it)"
+            .to_owned(),
+        columns: Vec::new(),
+    }
+}
