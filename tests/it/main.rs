@@ -1,5 +1,6 @@
 //! The one integration binary: files by theme.
 
+mod diagnostics;
 mod harness;
 mod layers;
 mod quickstart;
@@ -8,3 +9,4 @@ mod salesforce_load;
 mod salesforce_poll;
 mod salesforce_rig;
 mod salesforce_session;
+mod sets;
