@@ -1,5 +1,7 @@
 //! The one integration binary: files by theme.
 
+#![allow(clippy::unwrap_used, clippy::expect_used)] // tests, also outside functions marked as such
+
 mod harness;
 mod layers;
 mod salesforce_faults;

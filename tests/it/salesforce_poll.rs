@@ -288,7 +288,7 @@ async fn a_large_window_goes_by_bulk_in_order() {
         }
     }
     assert!(rig.sandbox.calls().of(ResourceKind::BulkCreate) >= 1);
-    let read = Drained { events: all, cursor, reads: 0 };
+    let read = Drained { events: all, cursor };
     assert!(read.state() == truth, "rows differ");
 }
 

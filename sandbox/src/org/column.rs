@@ -29,11 +29,6 @@ impl Symbols {
     pub(crate) fn text(&self, number: u32) -> &str {
         self.texts.get((number as usize).wrapping_sub(1)).map_or("", |text| text)
     }
-
-    /// All texts with their numbers.
-    pub(crate) fn all(&self) -> impl Iterator<Item = (u32, &str)> {
-        (1u32..).zip(self.texts.iter().map(|text| &**text))
-    }
 }
 
 const CHUNK: usize = 1 << 20;

@@ -33,6 +33,7 @@ impl Edition {
 
 /// How an org is made. `OrgConfig::default()` is an Enterprise production org on the wall clock.
 #[derive(Debug, Clone)]
+#[allow(clippy::struct_excessive_bools)] // each is a feature of an org that is on or off
 pub struct OrgConfig {
     /// Everything generated depends on this number alone.
     pub seed: u64,

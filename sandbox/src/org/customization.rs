@@ -50,6 +50,7 @@ struct ObjectSpec {
 
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
+#[allow(clippy::struct_excessive_bools)] // they are keys of a file
 struct FieldSpec {
     r#type: String,
     label: Option<String>,

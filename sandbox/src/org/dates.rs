@@ -108,8 +108,8 @@ mod tests {
             let date = date_of(days);
             let (year, month, day) = civil(days);
             prop_assert_eq!(
-                (i32::from(date.year()), date.month() as u32, date.day() as u32),
-                (year, month, day)
+                (i32::from(date.year()), u32::try_from(date.month()), u32::try_from(date.day())),
+                (year, Ok(month), Ok(day))
             );
             prop_assert_eq!(day_number(date), days);
         }

@@ -8,6 +8,17 @@ const DIGITS: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnop
 /// Digits after the key prefix, the instance and the discriminator.
 const SEQUENCE_DIGITS: usize = 9;
 
+/// Two base-62 digits for each number below 62².
+const PAIRS: [[u8; 2]; 62 * 62] = {
+    let mut pairs = [[0; 2]; 62 * 62];
+    let mut number = 0;
+    while number < pairs.len() {
+        pairs[number] = [DIGITS[number / 62], DIGITS[number % 62]];
+        number += 1;
+    }
+    pairs
+};
+
 /// A record id. Ordered as `ORDER BY Id` orders: by the ASCII codes of the fifteen characters.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Id([u8; 15]);
@@ -44,10 +55,11 @@ impl Id {
         bytes[3..5].copy_from_slice(&instance);
         bytes[5] = DIGITS[usize::from(discriminator) % 62];
         let mut rest = sequence;
-        for slot in bytes[6..].iter_mut().rev() {
-            *slot = DIGITS[(rest % 62) as usize];
-            rest /= 62;
+        for pair in bytes[7..].rchunks_exact_mut(2) {
+            pair.copy_from_slice(&PAIRS[(rest % (62 * 62)) as usize]);
+            rest /= 62 * 62;
         }
+        bytes[6] = DIGITS[(rest % 62) as usize];
         Self(bytes)
     }
 

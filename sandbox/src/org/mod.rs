@@ -11,6 +11,7 @@ mod describe;
 mod dml;
 mod engine;
 mod error;
+mod field_kind;
 mod generate;
 mod ids;
 mod objects_file;

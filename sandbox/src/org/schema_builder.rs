@@ -16,7 +16,7 @@ pub(crate) fn build(config: &OrgConfig) -> Result<Schema, String> {
     let mut builder = Builder::default();
     for raw in objects_file::parse(objects_file::STANDARD)? {
         if raw.abilities.value("feature").is_none_or(|feature| enabled(config, feature)) {
-            builder.add_standard(config, raw);
+            builder.add_standard(config, &raw);
         }
     }
     for customization in &config.customizations {
@@ -49,7 +49,7 @@ struct Builder {
 }
 
 impl Builder {
-    fn add_standard(&mut self, config: &OrgConfig, raw: RawObject) {
+    fn add_standard(&mut self, config: &OrgConfig, raw: &RawObject) {
         let kept: Vec<RawField> = raw
             .fields
             .iter()
@@ -57,7 +57,7 @@ impl Builder {
             .cloned()
             .collect();
         let label = split_words(&raw.name);
-        let index = self.add_object(&raw, label, false);
+        let index = self.add_object(raw, label, false);
         for field in kept {
             let label = field_label(&field);
             self.add_field(index, field, label, None);

@@ -29,10 +29,10 @@ pub(crate) fn get(
             fields.iter().map(|name| find_field(scope, object, name)).collect::<Result<_, _>>()?
         }
     };
-    if let Some(id_field) = definition.field_index("Id").map(|field| FieldRef { object, field }) {
-        if !wanted.contains(&id_field) {
-            wanted.push(id_field);
-        }
+    if let Some(id_field) = definition.field_index("Id").map(|field| FieldRef { object, field })
+        && !wanted.contains(&id_field)
+    {
+        wanted.push(id_field);
     }
     let at = find(scope, object, id)?;
     let node = |at: &FieldRef| Node::Field { key: store.schema.field(*at).name.clone(), end: End::One(*at) };

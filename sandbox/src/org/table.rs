@@ -88,10 +88,6 @@ impl Table {
         row
     }
 
-    pub(crate) fn column(&self, column: u16) -> &Column {
-        &self.columns[usize::from(column)]
-    }
-
     pub(crate) fn get<'a>(&'a self, column: u16, row: u32, symbols: &'a Symbols) -> Value<'a> {
         self.columns[usize::from(column)].get(row, &self.texts, symbols)
     }

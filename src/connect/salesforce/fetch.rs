@@ -67,13 +67,12 @@ pub(super) async fn judge(
         records.iter().filter(|record| !record.deleted).map(|record| record.id.clone()).collect();
     let passing = by_id(client, spec, &shapes.ids, &live, Ask { filter, all: false, purpose }).await?;
     let passing: HashSet<Key> = passing.into_iter().map(|record| record.id).collect();
-    let event = |record: Record| match record.deleted || passing.contains(&record.id) {
-        true => record.into_event(),
-        false => ChangeEvent {
-            key: record.id,
-            change: Change::Left(Some(record.row)),
-            version: record.stamp.map(Version),
-        },
+    let event = |record: Record| {
+        if record.deleted || passing.contains(&record.id) {
+            return record.into_event();
+        }
+        let version = record.stamp.map(Version);
+        ChangeEvent { key: record.id, change: Change::Left(Some(record.row)), version }
     };
     Ok(records.into_iter().map(event).collect())
 }

@@ -70,17 +70,17 @@ pub(super) struct Batch {
 
 impl OrderedQuery {
     /// A query that has not begun.
-    pub fn new(question: Question, order: Order) -> Self {
+    pub(super) fn new(question: Question, order: Order) -> Self {
         Self { question, order, next: None, announced: 0, received: 0, limit: None, finished: false }
     }
 
     /// Whether everything was read.
-    pub fn is_finished(&self) -> bool {
+    pub(super) fn is_finished(&self) -> bool {
         self.finished
     }
 
     /// The query without pages, in the same order: for the bulk lane.
-    pub fn soql(&self, shape: &Shape) -> String {
+    pub(super) fn soql(&self, shape: &Shape) -> String {
         let mut conditions = self.question.conditions.clone();
         let order = match &self.order {
             Order::Id(after) => {
@@ -104,7 +104,11 @@ impl OrderedQuery {
     }
 
     /// The next page; `None` when everything was read.
-    pub async fn page(&mut self, client: &Client, shape: &Shape) -> Result<Option<Batch>, ConnectError> {
+    pub(super) async fn page(
+        &mut self,
+        client: &Client,
+        shape: &Shape,
+    ) -> Result<Option<Batch>, ConnectError> {
         while !self.finished {
             let path = match &self.next {
                 Some(next) => next.clone(),
@@ -132,7 +136,7 @@ impl OrderedQuery {
                 self.question.object,
                 path.len()
             );
-            return Err(ConnectError::new("R109", Class::Pipeline, text)
+            return Err(ConnectError::new("R122", Class::Pipeline, text)
                 .help("map fewer fields or shorten the filter"));
         }
         Ok(path)
@@ -179,7 +183,7 @@ impl OrderedQuery {
 /// The place of a record in the order by stamp and id.
 pub(super) fn keyset(record: &Record) -> Result<Keyset, ConnectError> {
     let stamp = record.stamp.ok_or_else(|| {
-        ConnectError::new("R110", Class::Pipeline, format!("record {} came without a stamp", record.id))
+        ConnectError::new("R106", Class::Pipeline, format!("record {} came without a stamp", record.id))
     })?;
     Ok(Keyset { stamp, id: record.id.clone() })
 }
@@ -187,5 +191,5 @@ pub(super) fn keyset(record: &Record) -> Result<Keyset, ConnectError> {
 /// Fewer or more records came than were announced. Never success.
 pub(super) fn incomplete(what: &str, announced: u64, received: u64) -> ConnectError {
     let text = format!("{what}: salesforce announced {announced} records and sent {received}");
-    ConnectError::new("R115", Class::TRANSIENT, text).help("it is read again from the last settled record")
+    ConnectError::new("R107", Class::TRANSIENT, text).help("it is read again from the last settled record")
 }

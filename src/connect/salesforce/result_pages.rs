@@ -21,6 +21,8 @@ use crate::model::Class;
 
 /// Records of one chunk.
 const CHUNK: usize = 1_000;
+/// Bytes of one chunk: long texts make chunks shorter, not larger.
+const CHUNK_BYTES: usize = 512 << 10;
 /// Chunks that wait for the reader.
 const WAITING: usize = 6;
 
@@ -54,7 +56,7 @@ pub(super) struct PageFeed {
 
 impl PageFeed {
     /// Begins to download. With `parallel` 1 the rows come in the order of the result.
-    pub fn start(
+    pub(super) fn start(
         source: &SalesforceSource,
         (id, announced): (&str, Option<u64>),
         settled: Settled,
@@ -79,7 +81,7 @@ impl PageFeed {
     }
 
     /// The next records; `None` when all pages were read to their end.
-    pub async fn next(&mut self) -> Result<Option<Chunk>, ConnectError> {
+    pub(super) async fn next(&mut self) -> Result<Option<Chunk>, ConnectError> {
         if let Some(chunk) = self.chunks.recv().await {
             self.received += chunk.records.len() as u64;
             return Ok(Some(chunk));
@@ -91,7 +93,7 @@ impl PageFeed {
     }
 
     /// Fails unless the job's announced rows came. Called after the end.
-    pub fn check_total(&self, object: &str) -> Result<(), ConnectError> {
+    pub(super) fn check_total(&self, object: &str) -> Result<(), ConnectError> {
         check_count(object, self.announced, self.received)
     }
 }
@@ -146,7 +148,7 @@ impl Download {
         let call = Call { accept: "text/csv", ..Call::get(path, self.purpose) };
         self.client.open(&call).await.map_err(|error| match error.remote.as_deref() {
             Some("NOT_FOUND") => {
-                ConnectError::new("R111", Class::TRANSIENT, "a result page of the bulk job is gone")
+                ConnectError::new("R123", Class::TRANSIENT, "a result page of the bulk job is gone")
                     .help("the job is made again")
             }
             _ => error,
@@ -186,7 +188,7 @@ impl Download {
         while let Some(bytes) = opened.chunk(silence).await? {
             chunk.bytes += bytes.len();
             decoder.push(&bytes, &mut chunk.records).map_err(unreadable)?;
-            if chunk.records.len() >= CHUNK {
+            if chunk.records.len() >= CHUNK || chunk.bytes >= CHUNK_BYTES {
                 *delivered += chunk.records.len() as u64;
                 self.send(std::mem::take(&mut chunk)).await?;
             }
@@ -205,6 +207,6 @@ impl Download {
 
 /// A page that was cut or garbled is asked for again; one of another shape is not.
 fn unreadable(cause: super::api::bulk_csv::CsvError) -> ConnectError {
-    ConnectError::new("R110", Class::TRANSIENT, format!("a result page cannot be read: {cause}"))
+    ConnectError::new("R106", Class::TRANSIENT, format!("a result page cannot be read: {cause}"))
         .caused_by(cause)
 }

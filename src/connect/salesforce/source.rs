@@ -36,7 +36,7 @@ pub struct SalesforceSource {
 /// What is under way between two reads.
 enum UnderWay {
     Nothing,
-    Rest(RestLoad),
+    Rest(Box<RestLoad>),
     Bulk(Box<BulkLoad>),
     Window(Box<Window>),
 }
@@ -86,7 +86,7 @@ impl SalesforceSource {
             (None, _) => self.begin().await,
             (Some(Cursor::Backfill { anchor, done: Backfill::Keys { after } }), _) => {
                 let load = RestLoad::new(self.load_question(), *anchor, after.clone());
-                self.read_rest(load, limit).await
+                self.read_rest(Box::new(load), limit).await
             }
             (Some(Cursor::Backfill { anchor, done: Backfill::Job { id, pages, .. } }), _) => {
                 self.resume_job(*anchor, id, pages.clone(), limit).await
@@ -98,7 +98,7 @@ impl SalesforceSource {
         }
     }
 
-    async fn read_rest(&mut self, mut load: RestLoad, limit: Limit) -> Result<Read, ConnectError> {
+    async fn read_rest(&mut self, mut load: Box<RestLoad>, limit: Limit) -> Result<Read, ConnectError> {
         let read = load.read(&self.client, &self.shapes.live, limit).await?;
         if !load.is_finished() {
             self.under_way = UnderWay::Rest(load);

@@ -46,19 +46,17 @@ impl Session<'_> {
         }
         self.set_named(version, "FileExtension", &extension.into());
         self.set_named(version, "FileType", &extension.to_uppercase().into());
-        let document = match self.value(version, "ContentDocumentId").into_owned() {
-            Value::Reference(document) => {
+        let document =
+            if let Value::Reference(document) = self.value(version, "ContentDocumentId").into_owned() {
                 if let Value::Reference(old) = self.value(document, "LatestPublishedVersionId").into_owned() {
                     self.set_named(old, "IsLatest", &false.into());
                 }
                 document
-            }
-            _ => {
+            } else {
                 let document = self.create(documents, &Vec::new());
                 self.link(document, self.author, "I");
                 document
-            }
-        };
+            };
         self.set_named(version, "ContentDocumentId", &document.into());
         self.set_named(version, "IsLatest", &true.into());
         let size = self.size_of(version, "VersionData");

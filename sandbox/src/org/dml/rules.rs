@@ -182,10 +182,10 @@ impl Session<'_> {
     }
 
     fn new_opportunity(&mut self, at: RowRef, probability_given: bool) {
-        if self.value(at, "RecordTypeId").is_null() {
-            if let Some(kind) = self.setup.record_types.first() {
-                self.set_named(at, "RecordTypeId", &kind.at.into());
-            }
+        if self.value(at, "RecordTypeId").is_null()
+            && let Some(kind) = self.setup.record_types.first()
+        {
+            self.set_named(at, "RecordTypeId", &kind.at.into());
         }
         self.apply_stage(at, probability_given);
         self.set_named(at, "PushCount", &Value::Number(0, 0));
@@ -209,14 +209,14 @@ impl Session<'_> {
             self.apply_stage(at, is_given(object, given, "Probability"));
             self.set_named(at, "LastStageChangeDate", &Value::Stamp(self.stamp));
         }
-        if let (Value::Date(was), Value::Date(is)) = (old("CloseDate"), self.value(at, "CloseDate")) {
-            if month(is) > month(*was) {
-                let pushes = match self.value(at, "PushCount") {
-                    Value::Number(pushes, _) => pushes,
-                    _ => 0,
-                };
-                self.set_named(at, "PushCount", &Value::Number(pushes + 1, 0));
-            }
+        if let (Value::Date(was), Value::Date(is)) = (old("CloseDate"), self.value(at, "CloseDate"))
+            && month(is) > month(*was)
+        {
+            let pushes = match self.value(at, "PushCount") {
+                Value::Number(pushes, _) => pushes,
+                _ => 0,
+            };
+            self.set_named(at, "PushCount", &Value::Number(pushes + 1, 0));
         }
         let moved = ["StageName", "Amount", "CloseDate", "Probability"]
             .iter()

@@ -142,15 +142,15 @@ impl Session<'_> {
     fn check_values(&self, object: &Object, given: &Given, own: Option<RowRef>) -> Result<(), ApiError> {
         for (index, value) in given {
             let field = &object.fields[usize::from(*index)];
-            if let (true, Some(text)) = (field.has(Flags::UNIQUE), value.as_text()) {
-                if let Some(other) = self.holder(object, field, text).filter(|at| Some(*at) != own) {
-                    let message = format!(
-                        "duplicate value found: {} duplicates value on record with id: {}",
-                        field.name,
-                        self.store.id_of(other).short()
-                    );
-                    return Err(ApiError::dml("DUPLICATE_VALUE", message, &[]));
-                }
+            if let (true, Some(text)) = (field.has(Flags::UNIQUE), value.as_text())
+                && let Some(other) = self.holder(object, field, text).filter(|at| Some(*at) != own)
+            {
+                let message = format!(
+                    "duplicate value found: {} duplicates value on record with id: {}",
+                    field.name,
+                    self.store.id_of(other).short()
+                );
+                return Err(ApiError::dml("DUPLICATE_VALUE", message, &[]));
             }
             if let (true, Value::Reference(user)) = (field.name == "OwnerId", value) {
                 self.check_owner(object, *user)?;

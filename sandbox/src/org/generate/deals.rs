@@ -68,7 +68,7 @@ fn amount(rng: &mut Rng) -> Option<i64> {
         1 => Some(0),
         2 => Some(rng.between(1, 100)),
         3 => Some(rng.between(0, 100_000_000_000)),
-        _ => Some(rng.between(1, 50_000) * 100 + rng.below(4).min(1) as i64 * rng.between(0, 100)),
+        _ => Some(rng.between(1, 50_000) * 100 + if rng.chance(75) { rng.between(0, 100) } else { 0 }),
     }
 }
 

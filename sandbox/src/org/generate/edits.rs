@@ -182,8 +182,7 @@ fn change(session: &Session<'_>, rng: &mut Rng, object: &Object) -> Map<String, 
         ("Contact", 0) => json!({"AccountId": account(session, rng)}),
         ("Contact" | "Lead", 1) => json!({"LastName": rng.word(&LAST_NAMES)}),
         ("Contact" | "Lead", _) => json!({"Phone": Texts::phone(rng), "Description": text}),
-        ("Task", 0 | 1) => json!({"Status": choice(rng, object, "Status")}),
-        ("Case", 0 | 1) => json!({"Status": choice(rng, object, "Status")}),
+        ("Task" | "Case", 0 | 1) => json!({"Status": choice(rng, object, "Status")}),
         _ => json!({"Description": text}),
     })
 }

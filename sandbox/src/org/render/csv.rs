@@ -3,7 +3,8 @@
 
 use super::number::{write_decimal, write_integer};
 use crate::org::dates::{write_date, write_stamp};
-use crate::org::schema::FieldType;
+use crate::org::schema::{Field, FieldType, Object};
+use crate::org::soql::resolve::Access;
 use crate::org::soql::select::Column;
 use crate::org::store::Reader;
 use crate::org::value::Value;
@@ -34,6 +35,13 @@ pub(crate) fn write_header(columns: &[String], style: CsvStyle, out: &mut Vec<u8
     end_line(style, out);
 }
 
+/// Where the values of a column come from, looked up once for all rows.
+struct Source<'a> {
+    access: &'a Access,
+    direct: Option<(&'a Object, &'a Field)>,
+    kind: FieldType,
+}
+
 /// Appends rows.
 pub(crate) fn write_rows(
     columns: &[Column],
@@ -42,21 +50,25 @@ pub(crate) fn write_rows(
     style: CsvStyle,
     out: &mut Vec<u8>,
 ) {
-    let kinds: Vec<FieldType> = columns
+    let schema = &reader.store.schema;
+    let columns: Vec<Source<'_>> = columns
         .iter()
-        .map(|column| column.access.sample())
-        .map(|at| at.map_or(FieldType::Text, |at| reader.store.schema.field(at).kind))
+        .map(|column| Source {
+            access: &column.access,
+            direct: column.access.direct().map(|at| (schema.object(at.object), schema.field(at))),
+            kind: column.access.sample().map_or(FieldType::Text, |at| schema.field(at).kind),
+        })
         .collect();
     for row in rows {
-        for (number, (column, kind)) in columns.iter().zip(&kinds).enumerate() {
+        for (number, column) in columns.iter().enumerate() {
             if number > 0 {
                 out.push(style.delimiter);
             }
-            let value = match column.access.direct() {
-                Some(at) => reader.field(at, *row),
+            let value = match column.direct {
+                Some((object, field)) => reader.read(object, field, *row),
                 None => column.access.value(reader, *row),
             };
-            write_value(&value, *kind, reader, out);
+            write_value(&value, column.kind, reader, out);
         }
         end_line(style, out);
     }
@@ -100,6 +112,11 @@ fn write_text(text: &str, out: &mut Vec<u8>) {
     out.push(b'"');
     let bytes = text.as_bytes();
     let mut start = 0;
+    if !bytes.contains(&b'"') {
+        out.extend_from_slice(bytes);
+        out.push(b'"');
+        return;
+    }
     while let Some(offset) = bytes[start..].iter().position(|byte| *byte == b'"') {
         out.extend_from_slice(&bytes[start..=start + offset]);
         out.push(b'"');

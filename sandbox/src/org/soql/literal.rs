@@ -76,19 +76,19 @@ impl Literals<'_> {
         let values: Vec<&Literal> = all.iter().copied().filter(|literal| !is_null(literal)).collect();
         let check = match self.kind {
             FieldType::Id | FieldType::Reference => {
-                let ids: Vec<Id> = self.each(&values, |literal| self.parse_id(literal))?;
+                let ids: Vec<Id> = each(&values, |literal| self.parse_id(literal))?;
                 Check::Rows(row_set(ids.iter().filter_map(|id| self.store.find(id))))
             }
             FieldType::Date | FieldType::Datetime => {
-                Check::Ranges(self.each(&values, |literal| self.range(literal))?)
+                Check::Ranges(each(&values, |literal| self.range(literal))?)
             }
             FieldType::Boolean => {
-                let checks = self.each(&values, |literal| self.compare(Operator::Equal, literal))?;
+                let checks = each(&values, |literal| self.compare(Operator::Equal, literal))?;
                 Check::Any(checks)
             }
-            kind if kind.is_number() => Check::Numbers(self.each(&values, |literal| self.number(literal))?),
+            kind if kind.is_number() => Check::Numbers(each(&values, |literal| self.number(literal))?),
             _ => {
-                let texts = self.each(&values, |literal| self.text(literal).map(plain))?;
+                let texts = each(&values, |literal| self.text(literal).map(plain))?;
                 Check::TextIn(texts.into_iter().collect::<HashSet<_>>())
             }
         };
@@ -99,18 +99,10 @@ impl Literals<'_> {
     /// The check for INCLUDES: values of a group are separated by semicolons.
     pub(crate) fn groups(&self, groups: &[Literal]) -> Result<Check, ApiError> {
         let groups: Vec<&Literal> = groups.iter().collect();
-        let groups = self.each(&groups, |literal| {
+        let groups = each(&groups, |literal| {
             Ok(self.text(literal)?.split(';').map(|value| plain(value.trim())).collect())
         })?;
         Ok(Check::Includes(groups))
-    }
-
-    fn each<T>(
-        &self,
-        literals: &[&Literal],
-        convert: impl Fn(&Literal) -> Result<T, ApiError>,
-    ) -> Result<Vec<T>, ApiError> {
-        literals.iter().map(|literal| convert(literal)).collect()
     }
 
     fn id(&self, operator: Operator, literal: &Literal) -> Result<Check, ApiError> {
@@ -185,6 +177,13 @@ impl Literals<'_> {
             super::errors::at_position(self.soql, self.at, &message),
         )
     }
+}
+
+fn each<T>(
+    literals: &[&Literal],
+    convert: impl Fn(&Literal) -> Result<T, ApiError>,
+) -> Result<Vec<T>, ApiError> {
+    literals.iter().map(|literal| convert(literal)).collect()
 }
 
 /// Empty texts do not exist: `''` means null.

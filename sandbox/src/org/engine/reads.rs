@@ -1,0 +1,89 @@
+//! Queries and reads of single records.
+//! May not change records. Read [`Org::query`] first.
+
+use std::ops::Range;
+
+use super::Org;
+use crate::org::error::ApiError;
+use crate::org::ids::Id;
+use crate::org::render::csv::{self, CsvStyle};
+use crate::org::render::json;
+use crate::org::single;
+use crate::org::soql::run::{self, QueryOptions, QueryResult, Rows};
+use crate::org::value::RowRef;
+
+impl Org {
+    /// Parses and runs a query; the result holds row handles, not values.
+    pub fn query(&self, soql: &str, options: &QueryOptions) -> Result<QueryResult, ApiError> {
+        let state = self.read();
+        run::run(&self.scope(&state, options.include_deleted, options.bulk), soql)
+    }
+
+    /// The rows of a query with or without indexes, for the test that they agree.
+    #[cfg(test)]
+    pub(crate) fn rows_of(&self, soql: &str, deleted: bool, indexed: bool) -> Result<Vec<u32>, ApiError> {
+        let state = self.read();
+        let scope = run::Scope { indexed, ..self.scope(&state, deleted, false) };
+        match run::run(&scope, soql)?.rows {
+            Rows::Records { rows, .. } => Ok(rows),
+            _ => Ok(Vec::new()),
+        }
+    }
+
+    /// Appends the elements of `records` in `range`, separated by commas, without brackets.
+    pub fn render_json(&self, result: &QueryResult, range: Range<usize>, out: &mut Vec<u8>) {
+        let state = self.read();
+        let scope = self.scope(&state, result.include_deleted, false);
+        let writer = json::Writer { scope: &scope };
+        let table = state.store.schema.object(result.object_index).table;
+        let first = range.start;
+        for number in range.start..range.end.min(result.len()) {
+            if number > first {
+                out.push(b',');
+            }
+            match &result.rows {
+                Rows::Records { rows, selection } => {
+                    let at = RowRef { table, row: rows[number] };
+                    writer.record(at, &result.object, &selection.nodes, out);
+                }
+                Rows::Groups(groups) => json::write_group(groups, number, scope.reader, out),
+                Rows::Nothing => {}
+            }
+        }
+    }
+
+    /// Appends the header line of a Bulk result.
+    pub fn render_csv_header(&self, result: &QueryResult, style: CsvStyle, out: &mut Vec<u8>) {
+        csv::write_header(&result.columns, style, out);
+    }
+
+    /// Appends the rows in `range` in the form of Bulk API 2.0 (section 7.3).
+    pub fn render_csv(&self, result: &QueryResult, range: Range<usize>, style: CsvStyle, out: &mut Vec<u8>) {
+        if let Rows::Records { rows, selection } = &result.rows {
+            let state = self.read();
+            let reader = state.store.reader(self.clock.now_seconds());
+            let range = range.start.min(rows.len())..range.end.min(rows.len());
+            csv::write_rows(&selection.columns, &rows[range], reader, style, out);
+        }
+    }
+    /// One record as a JSON object (section 5.2); with `fields`, only those and `Id`.
+    pub fn get(&self, object: &str, id: &str, fields: Option<&[&str]>) -> Result<Vec<u8>, ApiError> {
+        let state = self.read();
+        let scope = self.scope(&state, false, false);
+        single::get(&scope, Self::visible(&state, object)?, id, fields)
+    }
+
+    /// The bytes of a base64 field, such as `ContentNote.Content` (section 5.7).
+    pub fn blob(&self, object: &str, id: &str, field: &str) -> Result<Vec<u8>, ApiError> {
+        let state = self.read();
+        let scope = self.scope(&state, false, false);
+        single::blob(&scope, Self::visible(&state, object)?, id, field)
+    }
+
+    /// Live records that hold a text in a field, for reads and upserts by external id (section 5.4).
+    pub fn find_by(&self, object: &str, field: &str, text: &str) -> Result<Vec<Id>, ApiError> {
+        let state = self.read();
+        let scope = self.scope(&state, false, false);
+        single::find_by(&scope, Self::visible(&state, object)?, field, text)
+    }
+}
