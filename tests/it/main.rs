@@ -1,5 +1,7 @@
 //! The one integration binary: files by theme.
 
+#![allow(clippy::unwrap_used, clippy::expect_used)] // tests, also outside functions marked as such
+
 mod diagnostics;
 mod harness;
 mod layers;
@@ -10,3 +12,6 @@ mod salesforce_poll;
 mod salesforce_rig;
 mod salesforce_session;
 mod sets;
+mod sql_rig;
+mod sql_types;
+mod sql_write;

@@ -3,7 +3,7 @@
 use sfsync::runtime::status::State;
 use sfsync_sandbox::{Population, SandboxConfig};
 
-use crate::harness::{Rig, caught_up, until};
+use crate::harness::rig::{Rig, caught_up, until};
 
 async fn rig(opportunities: u32) -> Rig {
     let population = Population::around(opportunities);
