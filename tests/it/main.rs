@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)] // tests, also outside functions marked as such
 
 mod diagnostics;
+mod harness;
 mod layers;
 mod salesforce_faults;
 mod salesforce_load;
@@ -10,3 +11,6 @@ mod salesforce_poll;
 mod salesforce_rig;
 mod salesforce_session;
 mod sets;
+mod sql_rig;
+mod sql_types;
+mod sql_write;

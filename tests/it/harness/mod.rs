@@ -1,0 +1,3 @@
+//! What the tests of several themes share.
+
+pub mod postgres;
