@@ -15,3 +15,4 @@ mod sets;
 mod sql_rig;
 mod sql_types;
 mod sql_write;
+mod stories;
