@@ -35,8 +35,17 @@ fn every_set_compiles_and_what_cannot_run_yet_is_named() {
         let set = set.unwrap().path();
         let bench = Workbench::open(&set, None, Arc::new(ProcessSecrets), Arc::new(SystemClock)).unwrap();
         let report = bench.check(&[], false);
-        let others: Vec<_> =
-            report.diagnostics.iter().filter(|message| !["E901", "W902", "E601"].contains(&message.code.as_str())).collect();
-        println!("{}: {} errors, {} warnings, other {:?}", set.display(), report.errors, report.warnings, others.iter().map(|m| (&m.code,&m.title,&m.file,m.line)).collect::<Vec<_>>());
+        let others: Vec<_> = report
+            .diagnostics
+            .iter()
+            .filter(|message| !["E901", "W902", "E601"].contains(&message.code.as_str()))
+            .collect();
+        println!(
+            "{}: {} errors, {} warnings, other {:?}",
+            set.display(),
+            report.errors,
+            report.warnings,
+            others.iter().map(|m| (&m.code, &m.title, &m.file, m.line)).collect::<Vec<_>>()
+        );
     }
 }
