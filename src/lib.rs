@@ -11,6 +11,7 @@ pub mod expr;
 pub mod model;
 pub mod plan;
 pub mod runtime;
+pub mod serve;
 pub mod spec;
 pub mod store;
 pub mod sync;

@@ -1,5 +1,7 @@
 //! A status in the words and columns of `sfsync status`: the same on the status page and on the command line.
 
+use std::fmt::Write as _;
+
 use jiff::Timestamp;
 
 use crate::runtime::control::ApiUse;
@@ -33,11 +35,11 @@ pub fn remark(status: &PipelineStatus) -> Option<String> {
 pub fn api_use(api: &ApiUse) -> String {
     let mut text = format!("{} {}", api.connection, thousands(api.used));
     if let Some(budget) = api.budget {
-        text.push_str(&format!(" of {}", thousands(budget)));
+        let _ = write!(text, " of {}", thousands(budget));
     }
     text.push_str(" in 24 hours");
     if let Some((used, allocation)) = api.org {
-        text.push_str(&format!(" (the whole org {} of {})", thousands(used), thousands(allocation)));
+        let _ = write!(text, " (the whole org {} of {})", thousands(used), thousands(allocation));
     }
     text
 }
