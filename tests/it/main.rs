@@ -1,5 +1,6 @@
 //! The one integration binary: files by theme.
 
+mod diagnostics;
 mod layers;
 mod salesforce_faults;
 mod salesforce_load;
