@@ -1,6 +1,7 @@
 //! The one integration binary: files by theme.
 
 mod diagnostics;
+mod example_sets;
 mod layers;
 mod salesforce_faults;
 mod salesforce_load;

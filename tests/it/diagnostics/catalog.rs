@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use sfsync::connect::salesforce::api::describe::{decode_global, decode_object};
 use sfsync::model::{ConnectionName, ObjectInfo, PicklistValue, RecordTypeInfo, TableInfo};
-use sfsync::plan::{Catalog, DatabaseCatalog, MissingSecret, OrgCatalog, OrgFacts, RequiredTable, TableWriter};
+use sfsync::plan::{
+    Catalog, DatabaseCatalog, MissingSecret, OrgCatalog, OrgFacts, RequiredTable, TableWriter,
+};
 use sfsync_sandbox::{Customization, Org, OrgConfig};
 
 /// The time of all fixtures.
@@ -49,9 +51,11 @@ pub(crate) fn simulated_org(customizations: &[&str]) -> OrgCatalog {
         let yaml = if yaml.trim().is_empty() { "fields: {}" } else { yaml };
         Customization::parse("org.yaml", yaml).unwrap()
     };
-    let config = OrgConfig { customizations: customizations.iter().map(parse).collect(), ..OrgConfig::default() };
+    let config =
+        OrgConfig { customizations: customizations.iter().map(parse).collect(), ..OrgConfig::default() };
     let org = Org::new(config).unwrap();
-    let names = decode_global(&org.describe_global().json).unwrap().into_iter().map(|object| object.name).collect();
+    let names =
+        decode_global(&org.describe_global().json).unwrap().into_iter().map(|object| object.name).collect();
     let objects = org.object_names().iter().filter_map(|name| described(&org, name)).collect();
     OrgCatalog { facts: None, names, objects }
 }
@@ -61,14 +65,15 @@ fn described(org: &Org, name: &str) -> Option<ObjectInfo> {
     decode_object(&describe.json, read_at()).ok()
 }
 
-type Values = BTreeMap<String, Vec<String>>;
+pub(crate) type Values = BTreeMap<String, Vec<String>>;
 
 /// `"Opportunity.StageName": { "New_Business": ["Proposal", …] }`
 fn picklists(text: &str) -> BTreeMap<String, Values> {
     serde_json::from_str(text).unwrap()
 }
 
-fn offer(org: &mut OrgCatalog, field: &str, values: &Values) {
+/// Makes a picklist offer these values, by record type.
+pub(crate) fn offer(org: &mut OrgCatalog, field: &str, values: &Values) {
     let (object, field) = field.split_once('.').unwrap();
     let object = org.objects.iter_mut().find(|known| known.name == object).unwrap();
     for name in values.keys() {
@@ -87,7 +92,11 @@ fn offer(org: &mut OrgCatalog, field: &str, values: &Values) {
     for (kind, value) in values.iter().flat_map(|(kind, all)| all.iter().map(move |value| (kind, value))) {
         match picklist.iter_mut().find(|choice| choice.value == *value) {
             Some(choice) => choice.record_types.push(kind.clone()),
-            None => picklist.push(PicklistValue { value: value.clone(), active: true, record_types: vec![kind.clone()] }),
+            None => picklist.push(PicklistValue {
+                value: value.clone(),
+                active: true,
+                record_types: vec![kind.clone()],
+            }),
         }
     }
     field.picklist = picklist;
@@ -100,7 +109,8 @@ impl TableWriter for Sketch {
     fn statements(&self, wanted: &RequiredTable, existing: Option<&TableInfo>) -> Option<String> {
         let is_there = |path: &str| existing.is_some_and(|table| table.column(path).is_some());
         let columns = wanted.columns.iter().filter(|column| !is_there(&column.path));
-        let columns: Vec<String> = columns.map(|column| format!("{} {}", column.path, column.kind.name())).collect();
+        let columns: Vec<String> =
+            columns.map(|column| format!("{} {}", column.path, column.kind.name())).collect();
         let verb = if existing.is_some() { "ALTER TABLE" } else { "CREATE TABLE" };
         (!columns.is_empty()).then(|| format!("{verb} {} ({});", wanted.table, columns.join(", ")))
     }

@@ -6,7 +6,7 @@
 //! `picklists.json` values per record type of that org; `databases.json` tables; `facts.json` facts of the org;
 //! `missing_secrets.json`; `running.json` what the running version was linked with; `not_yet` (empty) what cannot run yet is refused.
 
-mod catalog;
+pub(crate) mod catalog;
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -15,7 +15,7 @@ use std::path::{Path, PathBuf};
 use sfsync::diag::{Diagnostic, SourceMap, all_to_text};
 use sfsync::expr::Engine;
 use sfsync::model::{ConnectionName, PipelineName};
-use sfsync::plan::{self, Catalog, FileOf, Files, Identity, Running, Tools, compile_all};
+use sfsync::plan::{self, FileOf, Files, Identity, Running, Tools, compile_all};
 use sfsync::spec;
 
 /// Everything under a folder, as (path inside it, text), in order.
@@ -54,7 +54,12 @@ pub(crate) fn read_files(texts: &BTreeMap<String, String>) -> Files {
         } else if path.starts_with("pipelines/") {
             let source = map.add(path, text);
             let parsed = spec::read_pipeline(source, &map, &stem);
-            files.pipelines.push(FileOf { name: PipelineName::from(stem.as_str()), source, parsed, since: None });
+            files.pipelines.push(FileOf {
+                name: PipelineName::from(stem.as_str()),
+                source,
+                parsed,
+                since: None,
+            });
         }
     }
     files.map = map;
@@ -127,9 +132,4 @@ fn every_mistake_has_its_message() {
         }
     }
     assert!(wrong.is_empty(), "{}\nUPDATE=1 writes the texts anew", wrong.join("\n"));
-}
-
-/// No catalog: everything that needs one is left out.
-pub(crate) fn nothing_known() -> Catalog {
-    Catalog::default()
 }
