@@ -7,29 +7,15 @@ use std::path::Path;
 use sfsync::diag::{Diagnostic, all_to_text};
 use sfsync::expr::Engine;
 use sfsync::model::ConnectionName;
-use sfsync::plan::{Catalog, Compiled, Files, Lane, compile_all};
+use sfsync::plan::{Catalog, Compiled, Files, compile_all};
 
 use crate::diagnostics::catalog::{offer, simulated_org};
-use crate::diagnostics::{read_files, tools};
+use crate::diagnostics::{read_folder, tools};
 
 const SETS: [&str; 6] = ["quickstart", "operating", "smvue", "worksights", "startdeliver", "conversion"];
 
-/// The files of a set; pipelines lie beside `connections/` there.
 fn set(name: &str) -> Files {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("pipelines").join(name);
-    let mut texts = BTreeMap::new();
-    for (folder, prefix) in [(root.clone(), "pipelines/"), (root.join("connections"), "connections/")] {
-        for entry in fs::read_dir(&folder).unwrap() {
-            let path = entry.unwrap().path();
-            let file = path.file_name().unwrap().to_string_lossy().into_owned();
-            if file == "settings.yaml" {
-                texts.insert(file, fs::read_to_string(&path).unwrap());
-            } else if file.ends_with(".yaml") {
-                texts.insert(format!("{prefix}{file}"), fs::read_to_string(&path).unwrap());
-            }
-        }
-    }
-    read_files(&texts)
+    read_folder(&Path::new(env!("CARGO_MANIFEST_DIR")).join("pipelines").join(name))
 }
 
 fn online() -> Catalog {
@@ -88,12 +74,6 @@ fn every_set_compiles_against_the_simulated_org() {
         let compiled = assert_compiles(name, &catalog, &engine);
         assert!(!compiled.notes.iter().any(|note| note.contains("schema of salesforce")), "{name}");
     }
-}
-
-#[test]
-fn without_a_unique_column_the_quickstart_keeps_links() {
-    let compiled = assert_compiles("quickstart", &Catalog::default(), &Engine::new());
-    assert_eq!(compiled.plans()[0].lane, Lane::Linked);
 }
 
 #[test]

@@ -1,10 +1,18 @@
 //! The one integration binary: files by theme.
 
+#![allow(clippy::unwrap_used, clippy::expect_used)] // tests, also outside functions marked as such
+
 mod diagnostics;
 mod example_sets;
+mod harness;
 mod layers;
+mod quickstart;
 mod salesforce_faults;
 mod salesforce_load;
 mod salesforce_poll;
 mod salesforce_rig;
 mod salesforce_session;
+mod sets;
+mod sql_rig;
+mod sql_types;
+mod sql_write;

@@ -84,7 +84,7 @@ async fn faults_at_random_cost_no_row() {
                 match try_drain(&mut source, None, Limit::default()).await {
                     Ok(loaded) => break loaded,
                     Err(error) => {
-                        assert!(error.class.is_retried() || error.class == Class::Session, "{error}")
+                        assert!(error.class.is_retried() || error.class == Class::Session, "{error}");
                     }
                 }
                 tries += 1;
@@ -106,7 +106,7 @@ async fn fewer_rows_than_announced_are_never_success() {
         rig.sandbox.faults().add(lost.clone().on(resource).nth(1));
         let mut source = rig.source(spec);
         let error = try_drain(&mut source, None, Limit::default()).await.err().expect("it must fail");
-        assert_eq!((error.code, error.class), ("R115", Class::TRANSIENT));
+        assert_eq!((error.code, error.class), ("R107", Class::TRANSIENT));
         let loaded = drain(&mut source, None, Limit::default()).await;
         assert!(loaded.state() == truth, "rows differ");
     }
@@ -161,7 +161,7 @@ async fn failed_and_lost_jobs_are_made_again_or_go_by_rest() {
             assert!(failures < 5, "{kind:?}");
         };
         assert_eq!(failures, errors, "{kind:?}");
-        let loaded = crate::salesforce_rig::Drained { events, cursor: end, reads: 0 };
+        let loaded = crate::salesforce_rig::Drained { events, cursor: end };
         assert!(loaded.state() == truth, "{kind:?}: rows differ");
     }
 }
@@ -171,12 +171,12 @@ async fn lasting_faults_are_classified() {
     let rig = Rig::with_opportunities(100).await;
     for (kind, class, code) in [
         (FaultKind::ServiceUnavailable, Class::TRANSIENT, "R102"),
-        (FaultKind::HtmlPage, Class::TRANSIENT, "R110"),
-        (FaultKind::ApiDisabledForOrg, Class::Pipeline, "R107"),
-        (FaultKind::ApiCurrentlyDisabled, Class::Pipeline, "R107"),
+        (FaultKind::HtmlPage, Class::TRANSIENT, "R106"),
+        (FaultKind::ApiDisabledForOrg, Class::Pipeline, "R120"),
+        (FaultKind::ApiCurrentlyDisabled, Class::Pipeline, "R120"),
         (FaultKind::QueryTimeout, Class::TRANSIENT, "R101"),
         (FaultKind::Unauthorized, Class::Session, "R104"),
-        (FaultKind::WrongContentType { content_type: "text/html".into() }, Class::TRANSIENT, "R110"),
+        (FaultKind::WrongContentType { content_type: "text/html".into() }, Class::TRANSIENT, "R106"),
     ] {
         rig.sandbox.faults().clear();
         rig.sandbox.faults().add(Fault::new(kind.clone()));
@@ -206,4 +206,27 @@ async fn an_answer_that_never_comes_is_a_time_out() {
     assert_eq!((error.class, error.code), (Class::TRANSIENT, "R101"));
     rig.sandbox.faults().remove(id);
     assert_eq!(drain(&mut source, None, Limit::default()).await.state().len(), rig.count("Opportunity"));
+}
+
+#[tokio::test]
+async fn compressed_answers_that_are_cut_cost_no_row() {
+    let population = sfsync_sandbox::Population { opportunities: 2_500, accounts: 10, ..Default::default() };
+    let config = sfsync_sandbox::SandboxConfig {
+        population: Some(population),
+        ..crate::salesforce_rig::sandbox_config()
+    };
+    let rig = Rig::with(config, |config| config.gzip = Some(true)).await;
+    rig.client.data_path().await.unwrap();
+    let truth = rig.truth(OPPORTUNITY_SOQL, OPPORTUNITY);
+    for (spec, resource) in specs().into_iter().zip([ResourceKind::QueryMore, ResourceKind::BulkResults]) {
+        for after_bytes in [None, Some(40_000)] {
+            rig.sandbox.faults().clear();
+            let before = rig.sandbox.faults().fired().len();
+            let cut = FaultKind::TruncatedBody { after_bytes };
+            rig.sandbox.faults().add(Fault::new(cut).on(resource).times(2));
+            let loaded = drain(&mut rig.source(spec.clone()), None, Limit::default()).await;
+            assert_eq!(rig.sandbox.faults().fired().len(), before + 2);
+            assert!(loaded.state() == truth, "{resource:?} {after_bytes:?}: rows differ");
+        }
+    }
 }

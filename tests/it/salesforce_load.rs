@@ -78,7 +78,7 @@ async fn a_load_is_taken_up_after_every_batch() {
                 break;
             }
         }
-        let all = crate::salesforce_rig::Drained { events, cursor: cursor.unwrap(), reads: 0 };
+        let all = crate::salesforce_rig::Drained { events, cursor: cursor.unwrap() };
         assert!(all.state() == truth, "rows differ");
     }
 }
@@ -134,7 +134,7 @@ async fn filters_and_the_scope_of_the_load_go_into_the_query() {
             events.extend(batch);
             cursor = Some(next);
         }
-        let loaded = crate::salesforce_rig::Drained { events, cursor: cursor.unwrap(), reads: 0 };
+        let loaded = crate::salesforce_rig::Drained { events, cursor: cursor.unwrap() };
         assert!(loaded.state() == won, "rows differ");
     }
 }

@@ -115,9 +115,9 @@ async fn writes_are_refused_where_the_connection_forbids_them() {
         ..Call::post("/services/data/v66.0/sobjects/Account", "{}", Purpose::Push)
     };
     let rig = Rig::with(sandbox_config(), |config| config.read_only = true).await;
-    assert_eq!(rig.client.send(&write(&["Name"])).await.unwrap_err().code, "R114");
+    assert_eq!(rig.client.send(&write(&["Name"])).await.unwrap_err().code, "R126");
     let rig = Rig::with(sandbox_config(), |config| config.protect = vec!["Account.OwnerId".into()]).await;
-    assert_eq!(rig.client.send(&write(&["Name", "ownerid"])).await.unwrap_err().code, "R114");
+    assert_eq!(rig.client.send(&write(&["Name", "ownerid"])).await.unwrap_err().code, "R126");
     assert_eq!(rig.sandbox.calls().of(ResourceKind::RecordWrite), 0);
 }
 
@@ -132,7 +132,7 @@ async fn the_two_limits_are_told_apart() {
     assert_eq!(ask(&rig.client).await.unwrap_err().class, Class::Quota);
     rig.sandbox.reset_calls();
     // The connection rests: nothing is even asked.
-    assert_eq!(ask(&rig.client).await.unwrap_err().code, "R108");
+    assert_eq!(ask(&rig.client).await.unwrap_err().code, "R121");
     assert_eq!(rig.sandbox.calls().total, 0);
 }
 
@@ -151,7 +151,7 @@ async fn the_budget_follows_what_the_org_says() {
         (10, Some(10), Some(0), Some((10, 20)))
     );
     let error = ask(&rig.client).await.unwrap_err();
-    assert_eq!((error.code, error.class), ("R108", Class::Quota));
+    assert_eq!((error.code, error.class), ("R121", Class::Quota));
     assert_eq!(rig.sandbox.calls().total, 10);
 }
 
@@ -246,7 +246,7 @@ async fn a_person_signs_in_once_and_tokens_rotate() {
             "the token did not rotate"
         );
     }
-    sandbox.revoke_tokens(TokensRevoked::All);
+    client.revoke().await.unwrap();
     let error = ask(&client).await.unwrap_err();
     assert_eq!((error.class, error.remote.as_deref()), (Class::Session, Some("invalid_grant")));
 }

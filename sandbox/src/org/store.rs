@@ -22,6 +22,7 @@ pub(crate) struct Store {
     pub(crate) tables: Vec<Table>,
     pub(crate) symbols: Symbols,
     by_prefix: HashMap<([u8; 3], u8), u16>,
+    deletes: u64,
 }
 
 impl Store {
@@ -31,7 +32,7 @@ impl Store {
             .zip(&schema.tables)
             .map(|(index, table)| ((schema.object(table.object).prefix, table.discriminator), index))
             .collect();
-        Self { schema, tables, symbols: Symbols::default(), by_prefix }
+        Self { schema, tables, symbols: Symbols::default(), by_prefix, deletes: 0 }
     }
 
     pub(crate) fn table(&self, table: u16) -> &Table {
@@ -40,6 +41,12 @@ impl Store {
 
     pub(crate) fn table_mut(&mut self, table: u16) -> &mut Table {
         &mut self.tables[usize::from(table)]
+    }
+
+    /// A number for one delete call, never given twice: what has it comes back together.
+    pub(crate) fn next_delete(&mut self) -> u64 {
+        self.deletes += 1;
+        self.deletes
     }
 
     /// The id of a record.

@@ -5,6 +5,7 @@
 //! A page that breaks off is asked for again and read over up to the rows that were delivered; results do not change while the job exists.
 //! Read [`BulkLoad`] first.
 
+use std::collections::VecDeque;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -12,14 +13,15 @@ use jiff::Timestamp;
 use super::api::bulk::{self, Job, JobState};
 use super::api::columns::Record;
 use super::api::error::request_error;
+use super::backfill_rest::Buffer;
 use super::budget::Purpose;
 use super::client::{Call, Client};
 use super::ordered::incomplete;
 use super::source::SalesforceSource;
 use crate::connect::{ConnectError, Limit};
-use crate::model::{Backfill, ChangeEvent, Class, Cursor, Read};
+use crate::model::{Backfill, Class, Cursor, Read};
 
-pub(super) use super::result_pages::PageFeed;
+pub(super) use super::result_pages::{PageEnd, PageFeed, Wanted};
 
 /// First pause between two looks at a job; each is four times as long, since every look is a call.
 const FIRST_LOOK: Duration = Duration::from_millis(250);
@@ -78,7 +80,7 @@ fn failed(job: &Job) -> ConnectError {
     let fault = job.fault();
     if fault.code.is_empty() {
         return ConnectError::new(
-            "R111",
+            "R123",
             Class::Pipeline,
             "salesforce could not finish the bulk job, and gave no code",
         )
@@ -89,7 +91,7 @@ fn failed(job: &Job) -> ConnectError {
 
 /// Whether an error means that the job cannot be trusted and a new one is needed.
 pub(super) fn spoils_job(error: &ConnectError) -> bool {
-    matches!(error.code, "R111" | "R115")
+    matches!(error.code, "R123" | "R107")
 }
 
 /// A load by bulk under way.
@@ -97,6 +99,10 @@ pub(super) struct BulkLoad {
     feed: PageFeed,
     anchor: Timestamp,
     job: String,
+    buffer: Buffer,
+    /// Pages that arrived whole, with the number of rows that had arrived by then.
+    arrived: VecDeque<(u64, PageEnd)>,
+    rows_arrived: u64,
     settled: Settled,
     handed_out: u64,
     expected: Option<u64>,
@@ -106,19 +112,24 @@ pub(super) struct BulkLoad {
 
 impl BulkLoad {
     /// Begins to download what of a complete job is not settled.
-    pub fn start(
+    pub(super) fn start(
         source: &SalesforceSource,
         anchor: Timestamp,
         (id, expected): (&str, Option<u64>),
         settled: Settled,
     ) -> Self {
-        let parallel = source.spec.lanes.pages_at_once.max(1);
+        let at_once = source.spec.lanes.pages_at_once;
+        let wanted = Wanted { settled: settled.clone(), all: false, at_once, purpose: source.purpose };
+        let rows = settled.iter().map(|(_, rows)| rows).sum();
         Self {
-            feed: PageFeed::start(source, (id, expected), settled.clone(), false, parallel),
+            feed: PageFeed::start(source, (id, expected), wanted),
             anchor,
             job: id.to_owned(),
-            handed_out: settled.iter().map(|(_, rows)| rows).sum(),
+            buffer: Buffer::default(),
+            arrived: VecDeque::new(),
+            rows_arrived: rows,
             settled,
+            handed_out: rows,
             expected,
             object: source.spec.object.clone(),
             finished: false,
@@ -126,40 +137,48 @@ impl BulkLoad {
     }
 
     /// Id of the job.
-    pub fn job(&self) -> &str {
+    pub(super) fn job(&self) -> &str {
         &self.job
     }
 
     /// Whether the last batch was handed out.
-    pub fn is_finished(&self) -> bool {
+    pub(super) fn is_finished(&self) -> bool {
         self.finished
     }
 
     /// The next batch. A page counts as settled with the batch that has its last row.
-    pub async fn read(&mut self, limit: Limit) -> Result<Read, ConnectError> {
-        let mut events: Vec<ChangeEvent> = Vec::new();
-        let mut bytes = 0;
-        while events.len() < limit.records && bytes < limit.bytes {
-            let Some(chunk) = self.feed.next().await? else {
-                self.feed.check_total(&self.object)?;
-                self.finished = true;
-                break;
-            };
-            bytes += chunk.bytes;
-            events.extend(chunk.records.into_iter().map(Record::into_event));
-            if let Some(end) = chunk.end {
-                self.settled.push((end.locator, end.rows));
-            }
-        }
-        self.handed_out += events.len() as u64;
+    pub(super) async fn read(&mut self, limit: Limit) -> Result<Read, ConnectError> {
+        let drained = self.fill(limit).await?;
+        let records = self.buffer.take(limit);
+        self.handed_out += records.len() as u64;
+        self.finished = drained && self.buffer.is_empty();
         let next = if self.finished {
             Cursor::Changes { upto: self.anchor, within: None }
         } else {
-            let done =
-                Backfill::Job { id: self.job.clone(), pages: self.settled.clone(), rows: self.handed_out };
-            Cursor::Backfill { anchor: self.anchor, done }
+            Cursor::Backfill { anchor: self.anchor, done: self.progress() }
         };
+        let events = records.into_iter().map(Record::into_event).collect();
         Ok(Read::Batch { events, next, more: true, total: self.expected })
+    }
+
+    /// Takes chunks until a batch is full; true when nothing more will come.
+    async fn fill(&mut self, limit: Limit) -> Result<bool, ConnectError> {
+        while !self.buffer.holds(limit) {
+            let Some(chunk) = self.feed.next().await? else {
+                return self.feed.check_total(&self.object).map(|()| true);
+            };
+            self.rows_arrived += chunk.records.len() as u64;
+            self.buffer.add(chunk.records, chunk.bytes);
+            self.arrived.extend(chunk.end.map(|end| (self.rows_arrived, end)));
+        }
+        Ok(false)
+    }
+
+    fn progress(&mut self) -> Backfill {
+        while self.arrived.front().is_some_and(|(rows, _)| *rows <= self.handed_out) {
+            self.settled.extend(self.arrived.pop_front().map(|(_, end)| (end.locator, end.rows)));
+        }
+        Backfill::Job { id: self.job.clone(), pages: self.settled.clone(), rows: self.handed_out }
     }
 }
 

@@ -20,22 +20,22 @@ pub(super) struct Buffer {
 
 impl Buffer {
     /// Adds a page of so many bytes.
-    pub fn add(&mut self, records: Vec<Record>, bytes: usize) {
+    pub(super) fn add(&mut self, records: Vec<Record>, bytes: usize) {
         self.bytes += bytes;
         self.records.extend(records);
     }
 
     /// Whether a batch is full.
-    pub fn holds(&self, limit: Limit) -> bool {
+    pub(super) fn holds(&self, limit: Limit) -> bool {
         self.records.len() >= limit.records || self.bytes >= limit.bytes
     }
 
-    pub fn is_empty(&self) -> bool {
+    pub(super) fn is_empty(&self) -> bool {
         self.records.is_empty()
     }
 
     /// Takes one batch; at least one record if there is one.
-    pub fn take(&mut self, limit: Limit) -> Vec<Record> {
+    pub(super) fn take(&mut self, limit: Limit) -> Vec<Record> {
         let each = (self.bytes / self.records.len().max(1)).max(1);
         let count = limit.records.min(limit.bytes / each).max(1).min(self.records.len());
         self.bytes -= (each * count).min(self.bytes);
@@ -55,19 +55,24 @@ pub(super) struct RestLoad {
 
 impl RestLoad {
     /// A load that goes on after an id.
-    pub fn new(question: Question, anchor: Timestamp, after: Option<Key>) -> Self {
+    pub(super) fn new(question: Question, anchor: Timestamp, after: Option<Key>) -> Self {
         let from_start = after.is_none();
         let query = OrderedQuery::new(question, Order::Id(after));
         Self { query, anchor, buffer: Buffer::default(), total: None, from_start }
     }
 
     /// Whether the last batch was handed out.
-    pub fn is_finished(&self) -> bool {
+    pub(super) fn is_finished(&self) -> bool {
         self.query.is_finished() && self.buffer.is_empty()
     }
 
     /// The next batch.
-    pub async fn read(&mut self, client: &Client, shape: &Shape, limit: Limit) -> Result<Read, ConnectError> {
+    pub(super) async fn read(
+        &mut self,
+        client: &Client,
+        shape: &Shape,
+        limit: Limit,
+    ) -> Result<Read, ConnectError> {
         while !self.buffer.holds(limit) {
             let Some(page) = self.query.page(client, shape).await? else { break };
             if self.from_start && self.total.is_none() {

@@ -228,7 +228,7 @@ impl Client {
                 // The cause may quote the body, so only its place is kept.
                 let place = format!("line {} column {}", cause.line(), cause.column());
                 ConnectError::new(
-                    "R110",
+                    "R106",
                     Class::TRANSIENT,
                     format!("an answer of salesforce cannot be read ({place})"),
                 )
@@ -339,7 +339,7 @@ impl Client {
             Admission::WaitUntil(until) => {
                 let text =
                     format!("the API budget of {} is used up; waiting until {until}", self.config.name);
-                Err(ConnectError::new("R108", Class::Quota, text)
+                Err(ConnectError::new("R121", Class::Quota, text)
                     .help("raise `api_budget` of the connection, or poll less often"))
             }
         }
@@ -351,7 +351,7 @@ impl Client {
         if self.config.read_only {
             let text =
                 format!("connection {} is read-only, so nothing of {object} is written", self.config.name);
-            return Err(ConnectError::new("R114", Class::Pipeline, text));
+            return Err(ConnectError::new("R126", Class::Pipeline, text));
         }
         let protected = fields.iter().find(|field| {
             let path = format!("{object}.{field}");
@@ -360,7 +360,7 @@ impl Client {
         match protected {
             Some(field) => {
                 let text = format!("{object}.{field} is protected by connection {}", self.config.name);
-                Err(ConnectError::new("R114", Class::Pipeline, text))
+                Err(ConnectError::new("R126", Class::Pipeline, text))
             }
             None => Ok(()),
         }

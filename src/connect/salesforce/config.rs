@@ -177,16 +177,16 @@ impl Config {
 /// Reads an address of an org: `https`, or plain `http` to loopback; never with credentials in it.
 pub(crate) fn checked_base(text: &str) -> Result<Url, ConnectError> {
     let url = Url::parse(text).map_err(|cause| {
-        ConnectError::new("R113", Class::Pipeline, format!("`{text}` is no address")).caused_by(cause)
+        ConnectError::new("R125", Class::Pipeline, format!("`{text}` is no address")).caused_by(cause)
     })?;
     let plain = url.scheme() == "http" && is_loopback(&url);
     if (url.scheme() != "https" && !plain) || url.host_str().is_none() {
-        return Err(ConnectError::new("R113", Class::Pipeline, format!("`{text}` is not an https address"))
+        return Err(ConnectError::new("R125", Class::Pipeline, format!("`{text}` is not an https address"))
             .help("plain http is allowed to this machine only, such as http://127.0.0.1:8090"));
     }
     if !url.username().is_empty() || url.password().is_some() {
         return Err(ConnectError::new(
-            "R113",
+            "R125",
             Class::Pipeline,
             "an address must not hold a user or password",
         ));
@@ -235,7 +235,7 @@ mod tests {
             "acme",
             "http://127.0.0.1.evil.example",
         ] {
-            assert_eq!(checked_base(bad).unwrap_err().code, "R113", "{bad}");
+            assert_eq!(checked_base(bad).unwrap_err().code, "R125", "{bad}");
         }
     }
 }

@@ -4,10 +4,11 @@ use std::collections::HashSet;
 
 use super::ReadSpec;
 use super::api::columns::{Columns, Record, Role};
-use super::api::query::{Shape, decode_page};
+use super::api::query::Shape;
 use super::api::soql::{self, Select};
+use super::ask::ask;
 use super::budget::Purpose;
-use super::client::{Call, Client};
+use super::client::Client;
 use crate::connect::ConnectError;
 use crate::model::{Change, ChangeEvent, Key, Schema, Version};
 
@@ -47,8 +48,8 @@ pub(super) async fn fetch(
     shapes: &Shapes,
     keys: &[Key],
 ) -> Result<Vec<ChangeEvent>, ConnectError> {
-    let ask = Ask { filter: "", all: spec.has_is_deleted, purpose: Purpose::Push };
-    let records = by_id(client, spec, &shapes.all, keys, ask).await?;
+    let by = Ask { filter: "", all: spec.has_is_deleted, purpose: Purpose::Push };
+    let records = by_id(client, spec, &shapes.all, keys, by).await?;
     judge(client, spec, shapes, records, Purpose::Push).await
 }
 
@@ -67,13 +68,12 @@ pub(super) async fn judge(
         records.iter().filter(|record| !record.deleted).map(|record| record.id.clone()).collect();
     let passing = by_id(client, spec, &shapes.ids, &live, Ask { filter, all: false, purpose }).await?;
     let passing: HashSet<Key> = passing.into_iter().map(|record| record.id).collect();
-    let event = |record: Record| match record.deleted || passing.contains(&record.id) {
-        true => record.into_event(),
-        false => ChangeEvent {
-            key: record.id,
-            change: Change::Left(Some(record.row)),
-            version: record.stamp.map(Version),
-        },
+    let event = |record: Record| {
+        if record.deleted || passing.contains(&record.id) {
+            return record.into_event();
+        }
+        let version = record.stamp.map(Version);
+        ChangeEvent { key: record.id, change: Change::Left(Some(record.row)), version }
     };
     Ok(records.into_iter().map(event).collect())
 }
@@ -91,21 +91,20 @@ async fn by_id(
     spec: &ReadSpec,
     shape: &Shape,
     keys: &[Key],
-    ask: Ask<'_>,
+    by: Ask<'_>,
 ) -> Result<Vec<Record>, ConnectError> {
     let data = client.data_path().await?;
     let columns = shape.columns().select();
     let path = |list: String| {
-        let conditions = vec![list, ask.filter.to_owned()];
+        let conditions = vec![list, by.filter.to_owned()];
         let select = Select { columns: &columns, object: &spec.object, conditions, order: "", limit: None };
-        soql::query_path(data, ask.all, &select.text())
+        soql::query_path(data, by.all, &select.text())
     };
     let mut found = Vec::with_capacity(keys.len());
     for list in soql::id_lists(keys, path(String::new()).len() + 20) {
         let mut next = Some(path(list));
         while let Some(path) = next {
-            let call = Call::get(path, ask.purpose);
-            let page = client.read(&call, |answer| decode_page(&answer.body, shape)).await?;
+            let page = ask(client, path, shape, by.purpose).await?.page;
             found.extend(page.records);
             next = page.next;
         }

@@ -5,10 +5,11 @@ use jiff::Timestamp;
 
 use super::api::columns::Record;
 use super::api::error::{Reaction, reaction};
-use super::api::query::{Page, Shape, decode_page};
+use super::api::query::Shape;
 use super::api::soql::{self, Select};
+use super::ask::{Asked, ask};
 use super::budget::Purpose;
-use super::client::{Call, Client};
+use super::client::Client;
 use crate::connect::ConnectError;
 use crate::model::{Class, Key, Keyset};
 
@@ -70,17 +71,17 @@ pub(super) struct Batch {
 
 impl OrderedQuery {
     /// A query that has not begun.
-    pub fn new(question: Question, order: Order) -> Self {
+    pub(super) fn new(question: Question, order: Order) -> Self {
         Self { question, order, next: None, announced: 0, received: 0, limit: None, finished: false }
     }
 
     /// Whether everything was read.
-    pub fn is_finished(&self) -> bool {
+    pub(super) fn is_finished(&self) -> bool {
         self.finished
     }
 
     /// The query without pages, in the same order: for the bulk lane.
-    pub fn soql(&self, shape: &Shape) -> String {
+    pub(super) fn soql(&self, shape: &Shape) -> String {
         let mut conditions = self.question.conditions.clone();
         let order = match &self.order {
             Order::Id(after) => {
@@ -104,18 +105,18 @@ impl OrderedQuery {
     }
 
     /// The next page; `None` when everything was read.
-    pub async fn page(&mut self, client: &Client, shape: &Shape) -> Result<Option<Batch>, ConnectError> {
+    pub(super) async fn page(
+        &mut self,
+        client: &Client,
+        shape: &Shape,
+    ) -> Result<Option<Batch>, ConnectError> {
         while !self.finished {
             let path = match &self.next {
                 Some(next) => next.clone(),
                 None => self.begin(client, shape).await?,
             };
-            let call = Call::get(path, self.question.purpose);
-            let asked = client.read(&call, |answer| {
-                decode_page(&answer.body, shape).map(|page| (page, answer.body.len(), answer.asked_at))
-            });
-            match asked.await {
-                Ok((page, bytes, asked_at)) => return self.take(page, bytes, asked_at).map(Some),
+            match ask(client, path, shape, self.question.purpose).await {
+                Ok(asked) => return self.take(asked).map(Some),
                 Err(error) => self.recover(error)?,
             }
         }
@@ -125,17 +126,7 @@ impl OrderedQuery {
     /// Begins a run after the last record that was read.
     async fn begin(&mut self, client: &Client, shape: &Shape) -> Result<String, ConnectError> {
         self.received = 0;
-        let path = soql::query_path(client.data_path().await?, self.question.all, &self.soql(shape));
-        if path.len() > soql::MAX_URI {
-            let text = format!(
-                "the query of {} is too long for one request ({} bytes)",
-                self.question.object,
-                path.len()
-            );
-            return Err(ConnectError::new("R109", Class::Pipeline, text)
-                .help("map fewer fields or shorten the filter"));
-        }
-        Ok(path)
+        Ok(soql::query_path(client.data_path().await?, self.question.all, &self.soql(shape)))
     }
 
     /// What a failed page leads to: another run, smaller pages, or the error itself.
@@ -152,7 +143,8 @@ impl OrderedQuery {
         Ok(())
     }
 
-    fn take(&mut self, page: Page, bytes: usize, asked_at: Option<Timestamp>) -> Result<Batch, ConnectError> {
+    fn take(&mut self, asked: Asked) -> Result<Batch, ConnectError> {
+        let Asked { page, bytes, sent_at: asked_at } = asked;
         self.received += page.records.len() as u64;
         self.announced = page.total;
         if page.next.is_none() && self.received != page.total {
@@ -179,7 +171,7 @@ impl OrderedQuery {
 /// The place of a record in the order by stamp and id.
 pub(super) fn keyset(record: &Record) -> Result<Keyset, ConnectError> {
     let stamp = record.stamp.ok_or_else(|| {
-        ConnectError::new("R110", Class::Pipeline, format!("record {} came without a stamp", record.id))
+        ConnectError::new("R106", Class::Pipeline, format!("record {} came without a stamp", record.id))
     })?;
     Ok(Keyset { stamp, id: record.id.clone() })
 }
@@ -187,5 +179,5 @@ pub(super) fn keyset(record: &Record) -> Result<Keyset, ConnectError> {
 /// Fewer or more records came than were announced. Never success.
 pub(super) fn incomplete(what: &str, announced: u64, received: u64) -> ConnectError {
     let text = format!("{what}: salesforce announced {announced} records and sent {received}");
-    ConnectError::new("R115", Class::TRANSIENT, text).help("it is read again from the last settled record")
+    ConnectError::new("R107", Class::TRANSIENT, text).help("it is read again from the last settled record")
 }

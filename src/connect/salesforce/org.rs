@@ -91,7 +91,7 @@ impl Client {
         let live = self.sign_in().await?;
         let Some((_, user_id)) = TokenAnswer::ids(&live.identity) else {
             return Err(ConnectError::new(
-                "R110",
+                "R106",
                 Class::Pipeline,
                 "the sign-in did not tell which user it is",
             ));
@@ -134,7 +134,7 @@ impl Client {
         let rows: Rows<T> = self.read(&call, |answer| serde_json::from_slice(&answer.body)).await?;
         rows.records.into_iter().next().ok_or_else(|| {
             ConnectError::new(
-                "R107",
+                "R120",
                 Class::Pipeline,
                 "the org shows neither itself nor its user to the integration user",
             )
@@ -143,7 +143,7 @@ impl Client {
     }
 
     /// Describe of an object as the integration user sees it (section 4.2). `None`: not modified since then. An object that does not
-    /// exist and one that is hidden are the same `R202`. One call.
+    /// exist and one that is hidden are the same `R231`. One call.
     pub async fn describe(
         &self,
         object: &str,

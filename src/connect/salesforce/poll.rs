@@ -15,8 +15,10 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::ReadSpec;
 use super::api::columns::Record;
+use super::api::error::{Reaction, reaction};
+use super::api::query::Shape;
 use super::api::soql;
-use super::backfill_bulk::{self, Ended, PageFeed, Settled};
+use super::backfill_bulk::{self, Ended, PageFeed, Settled, Wanted};
 use super::backfill_rest::Buffer;
 use super::budget::Purpose;
 use super::fetch::judge;
@@ -41,7 +43,7 @@ pub(super) struct Window {
 
 impl Window {
     /// A window after `upto`, or the rest of one that was begun.
-    pub fn new(spec: &ReadSpec, upto: Timestamp, within: Option<(Timestamp, Keyset)>) -> Self {
+    pub(super) fn new(spec: &ReadSpec, upto: Timestamp, within: Option<(Timestamp, Keyset)>) -> Self {
         let (end, after) = within.map_or((None, None), |(end, place)| (Some(end), Some(place)));
         let mut conditions = Vec::new();
         if after.is_none() {
@@ -71,12 +73,16 @@ impl Window {
     }
 
     /// Whether the last batch was handed out.
-    pub fn is_finished(&self) -> bool {
+    pub(super) fn is_finished(&self) -> bool {
         self.finished
     }
 
     /// The next batch of the window.
-    pub async fn read(&mut self, source: &SalesforceSource, limit: Limit) -> Result<Read, ConnectError> {
+    pub(super) async fn read(
+        &mut self,
+        source: &SalesforceSource,
+        limit: Limit,
+    ) -> Result<Read, ConnectError> {
         let drained = self.fill(source, limit).await?;
         let records = if self.buffer.is_empty() { Vec::new() } else { self.buffer.take(limit) };
         self.finished = drained && self.buffer.is_empty();
@@ -106,7 +112,7 @@ impl Window {
                 }
                 continue;
             }
-            let Some(page) = self.query.page(&source.client, self.shape(source)).await? else {
+            let Some(page) = self.query.page(&source.client, Self::shape(source)).await? else {
                 return Ok(true);
             };
             if self.end.is_none() {
@@ -121,7 +127,8 @@ impl Window {
         Ok(self.feed.is_none() && self.query.is_finished())
     }
 
-    fn shape<'a>(&self, source: &'a SalesforceSource) -> &'a super::api::query::Shape {
+    /// The shape of its queries: with deletes, if they matter.
+    fn shape(source: &SalesforceSource) -> &Shape {
         if source.spec.deletes && source.spec.has_is_deleted {
             &source.shapes.all
         } else {
@@ -130,20 +137,26 @@ impl Window {
     }
 
     /// A large rest of the window by one bulk job, in the same order, so that the place stays a place.
-    /// What Bulk refuses goes on page by page.
+    /// What Bulk refuses, or cannot do now, goes on page by page.
     async fn switch_to_bulk(&mut self, source: &SalesforceSource) -> Result<(), ConnectError> {
         let spec = &source.spec;
         if spec.needs_rest() || source.client.is_rest_only(&spec.object) {
             return Ok(());
         }
-        let soql = self.query.soql(self.shape(source));
+        let soql = self.query.soql(Self::shape(source));
         let all = spec.deletes && spec.has_is_deleted;
-        let Ok(id) = backfill_bulk::create(&source.client, &soql, all, Purpose::Poll).await else {
-            source.client.remember_rest_only(&spec.object);
-            return Ok(());
+        let id = match backfill_bulk::create(&source.client, &soql, all, Purpose::Poll).await {
+            Ok(id) => id,
+            Err(error) => {
+                if reaction(&error) == Reaction::UseRest {
+                    source.client.remember_rest_only(&spec.object);
+                }
+                return Ok(());
+            }
         };
         if let Ended::Complete(rows) = backfill_bulk::wait(&source.client, &id, Purpose::Poll).await? {
-            self.feed = Some(PageFeed::start(source, (&id, rows), Settled::default(), all, 1));
+            let wanted = Wanted { settled: Settled::new(), all, at_once: 1, purpose: Purpose::Poll };
+            self.feed = Some(PageFeed::start(source, (&id, rows), wanted));
         }
         Ok(())
     }

@@ -21,6 +21,8 @@ use crate::model::Class;
 
 /// Records of one chunk.
 const CHUNK: usize = 1_000;
+/// Bytes of one chunk: long texts make chunks shorter, not larger.
+const CHUNK_BYTES: usize = 512 << 10;
 /// Chunks that wait for the reader.
 const WAITING: usize = 6;
 
@@ -44,6 +46,18 @@ pub(super) struct PageEnd {
     pub rows: u64,
 }
 
+/// What of a job is downloaded, and how.
+pub(super) struct Wanted {
+    /// Pages that are settled: not downloaded again.
+    pub settled: Settled,
+    /// The job was a queryAll.
+    pub all: bool,
+    /// Pages at once; with 1 the rows come in the order of the result.
+    pub at_once: usize,
+    /// What it is for.
+    pub purpose: Purpose,
+}
+
 /// The pages of a job as they arrive. Dropping it ends the downloads.
 pub(super) struct PageFeed {
     chunks: mpsc::Receiver<Chunk>,
@@ -53,24 +67,23 @@ pub(super) struct PageFeed {
 }
 
 impl PageFeed {
-    /// Begins to download. With `parallel` 1 the rows come in the order of the result.
-    pub fn start(
+    /// Begins to download a complete job that announced so many rows.
+    pub(super) fn start(
         source: &SalesforceSource,
         (id, announced): (&str, Option<u64>),
-        settled: Settled,
-        all: bool,
-        parallel: usize,
+        wanted: Wanted,
     ) -> Self {
         let (sender, chunks) = mpsc::channel(WAITING);
-        let received = settled.iter().map(|(_, rows)| rows).sum();
+        let received = wanted.settled.iter().map(|(_, rows)| rows).sum();
+        let parallel = wanted.at_once.max(1);
         let job = Download {
             client: Arc::clone(&source.client),
             shapes: Arc::clone(&source.shapes),
             id: id.to_owned(),
             rows: source.spec.lanes.page,
-            purpose: source.purpose,
-            all,
-            settled: settled.into_iter().map(|(locator, _)| locator).collect(),
+            purpose: wanted.purpose,
+            all: wanted.all,
+            settled: wanted.settled.into_iter().map(|(locator, _)| locator).collect(),
             sender,
         };
         let mut downloads = JoinSet::new();
@@ -79,7 +92,7 @@ impl PageFeed {
     }
 
     /// The next records; `None` when all pages were read to their end.
-    pub async fn next(&mut self) -> Result<Option<Chunk>, ConnectError> {
+    pub(super) async fn next(&mut self) -> Result<Option<Chunk>, ConnectError> {
         if let Some(chunk) = self.chunks.recv().await {
             self.received += chunk.records.len() as u64;
             return Ok(Some(chunk));
@@ -91,7 +104,7 @@ impl PageFeed {
     }
 
     /// Fails unless the job's announced rows came. Called after the end.
-    pub fn check_total(&self, object: &str) -> Result<(), ConnectError> {
+    pub(super) fn check_total(&self, object: &str) -> Result<(), ConnectError> {
         check_count(object, self.announced, self.received)
     }
 }
@@ -146,7 +159,7 @@ impl Download {
         let call = Call { accept: "text/csv", ..Call::get(path, self.purpose) };
         self.client.open(&call).await.map_err(|error| match error.remote.as_deref() {
             Some("NOT_FOUND") => {
-                ConnectError::new("R111", Class::TRANSIENT, "a result page of the bulk job is gone")
+                ConnectError::new("R123", Class::TRANSIENT, "a result page of the bulk job is gone")
                     .help("the job is made again")
             }
             _ => error,
@@ -186,7 +199,7 @@ impl Download {
         while let Some(bytes) = opened.chunk(silence).await? {
             chunk.bytes += bytes.len();
             decoder.push(&bytes, &mut chunk.records).map_err(unreadable)?;
-            if chunk.records.len() >= CHUNK {
+            if chunk.records.len() >= CHUNK || chunk.bytes >= CHUNK_BYTES {
                 *delivered += chunk.records.len() as u64;
                 self.send(std::mem::take(&mut chunk)).await?;
             }
@@ -205,6 +218,6 @@ impl Download {
 
 /// A page that was cut or garbled is asked for again; one of another shape is not.
 fn unreadable(cause: super::api::bulk_csv::CsvError) -> ConnectError {
-    ConnectError::new("R110", Class::TRANSIENT, format!("a result page cannot be read: {cause}"))
+    ConnectError::new("R106", Class::TRANSIENT, format!("a result page cannot be read: {cause}"))
         .caused_by(cause)
 }

@@ -120,6 +120,21 @@ impl Session {
         Ok(live)
     }
 
+    /// Ends the session at Salesforce (section 1.10): the refresh token takes its access tokens with it. The store keeps what is over.
+    pub(super) async fn revoke(&self, client: &Client) -> Result<(), ConnectError> {
+        let _turn = self.turn.lock().await;
+        let Some(stored) = self.stored(client.config())? else { return Ok(()) };
+        let token = stored.refresh_token.as_ref().unwrap_or(&stored.access_token);
+        let mut url = self.login_base.clone();
+        url.set_path(oauth::REVOKE);
+        let form = [("token", token.expose_secret())];
+        let response = client.http().post(url).form(&form).send().await.map_err(|cause| broken(&cause))?;
+        let status = response.status().as_u16();
+        let body = response.bytes().await.map_err(|cause| broken(&cause))?;
+        *locked(&self.live) = None;
+        if status == 200 { Ok(()) } else { Err(sign_in_error(status, &body)) }
+    }
+
     /// The stored tokens, if they belong to this sign-in address and app.
     fn stored(&self, config: &Config) -> Result<Option<StoredToken>, ConnectError> {
         let token = self.tokens.load().map_err(store_failed)?;

@@ -9,10 +9,11 @@ use jiff::Timestamp;
 
 use super::api::error::{Reaction, reaction};
 use super::api::soql::{self, Select};
+use super::ask::ask;
 use super::backfill_bulk::{self, BulkLoad, Ended};
 use super::backfill_rest::RestLoad;
 use super::budget::Purpose;
-use super::client::{Call, Client};
+use super::client::Client;
 use super::fetch::{self, Shapes};
 use super::ordered::Question;
 use super::poll::Window;
@@ -36,7 +37,7 @@ pub struct SalesforceSource {
 /// What is under way between two reads.
 enum UnderWay {
     Nothing,
-    Rest(RestLoad),
+    Rest(Box<RestLoad>),
     Bulk(Box<BulkLoad>),
     Window(Box<Window>),
 }
@@ -86,7 +87,7 @@ impl SalesforceSource {
             (None, _) => self.begin().await,
             (Some(Cursor::Backfill { anchor, done: Backfill::Keys { after } }), _) => {
                 let load = RestLoad::new(self.load_question(), *anchor, after.clone());
-                self.read_rest(load, limit).await
+                self.read_rest(Box::new(load), limit).await
             }
             (Some(Cursor::Backfill { anchor, done: Backfill::Job { id, pages, .. } }), _) => {
                 self.resume_job(*anchor, id, pages.clone(), limit).await
@@ -98,7 +99,7 @@ impl SalesforceSource {
         }
     }
 
-    async fn read_rest(&mut self, mut load: RestLoad, limit: Limit) -> Result<Read, ConnectError> {
+    async fn read_rest(&mut self, mut load: Box<RestLoad>, limit: Limit) -> Result<Read, ConnectError> {
         let read = load.read(&self.client, &self.shapes.live, limit).await?;
         if !load.is_finished() {
             self.under_way = UnderWay::Rest(load);
@@ -220,13 +221,8 @@ impl SalesforceSource {
             limit: None,
         };
         let path = soql::query_path(self.client.data_path().await?, false, &select.text());
-        let call = Call::get(path, self.purpose);
-        let shape = &self.shapes.live;
-        self.client
-            .read(&call, |answer| {
-                Ok((super::api::query::decode_page(&answer.body, shape)?.total, answer.asked_at))
-            })
-            .await
+        let asked = ask(&self.client, path, &self.shapes.live, self.purpose).await?;
+        Ok((asked.page.total, asked.sent_at))
     }
 
     /// The server's time when something was asked, minus the lag: what was committed before has been seen. The org always tells its

@@ -119,7 +119,7 @@ mod tests {
         };
         let back = StoredToken::from_bytes(&token.to_bytes().unwrap()).unwrap();
         assert_eq!(back.access_token.expose_secret(), "00D!secret");
-        assert_eq!(back.refresh_token.as_ref().map(|token| token.expose_secret()), Some("5Aepsecret"));
+        assert_eq!(back.refresh_token.as_ref().map(ExposeSecret::expose_secret), Some("5Aepsecret"));
         assert!(back.rotates);
         assert!(!format!("{back:?}").contains("secret\""), "{back:?}");
         assert!(!format!("{back:?}").contains("5Aep"));

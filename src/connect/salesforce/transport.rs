@@ -49,10 +49,10 @@ pub(super) fn request(
     call: &Call,
 ) -> Result<reqwest::RequestBuilder, ConnectError> {
     if !call.path.starts_with("/services/") {
-        return Err(ConnectError::new("R113", Class::Pipeline, "the org named an address outside its API"));
+        return Err(ConnectError::new("R125", Class::Pipeline, "the org named an address outside its API"));
     }
     let url = live.base.join(&call.path).map_err(|cause| {
-        ConnectError::new("R113", Class::Pipeline, "the org named an unreadable address").caused_by(cause)
+        ConnectError::new("R125", Class::Pipeline, "the org named an unreadable address").caused_by(cause)
     })?;
     let mut bearer = HeaderValue::from_str(&format!("Bearer {}", live.access_token.expose_secret()))
         .map_err(|_| {
@@ -130,7 +130,7 @@ impl Opened {
         while let Some(chunk) = self.response.chunk().await.map_err(|cause| broken(&cause))? {
             if body.len() + chunk.len() > limit {
                 return Err(ConnectError::new(
-                    "R110",
+                    "R106",
                     Class::Pipeline,
                     format!("an answer is larger than {limit} bytes"),
                 ));

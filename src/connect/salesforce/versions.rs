@@ -27,7 +27,7 @@ pub(super) async fn choose(client: &Client) -> Result<String, ConnectError> {
 }
 
 fn pick(known: &[(u16, u16)], wanted: Option<&str>) -> Result<(u16, u16), ConnectError> {
-    let refused = |text: String| ConnectError::new("R109", Class::Pipeline, text);
+    let refused = |text: String| ConnectError::new("R122", Class::Pipeline, text);
     if let Some(wanted) = wanted {
         let version =
             parse(wanted).ok_or_else(|| refused(format!("`api_version: {wanted}` is no version")))?;

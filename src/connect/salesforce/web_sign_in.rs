@@ -35,6 +35,13 @@ impl Client {
     }
 }
 
+impl Client {
+    /// Ends the tokens of this connection at Salesforce, for `disconnect`. Nothing happens where nobody signed in.
+    pub async fn revoke(&self) -> Result<(), ConnectError> {
+        self.session().revoke(self).await
+    }
+}
+
 /// Waits on this machine for the browser to come back.
 pub struct Callback {
     listener: TcpListener,

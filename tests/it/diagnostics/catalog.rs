@@ -23,7 +23,7 @@ fn read_at() -> Timestamp {
 /// Everything that lies beside the files of a fixture.
 pub(super) fn of_fixture(texts: &BTreeMap<String, String>) -> Catalog {
     let mut catalog = Catalog::default();
-    if let Some(customization) = texts.get("org.yaml") {
+    if let Some(customization) = texts.get("org.txt") {
         let mut org = simulated_org(&[customization]);
         for (field, values) in texts.get("picklists.json").map(|text| picklists(text)).unwrap_or_default() {
             offer(&mut org, &field, &values);

@@ -1,8 +1,10 @@
-//! One folder of `tests/diagnostics/` per mistake: the files of a configuration with the mistake in them, and in `expected.txt` what
-//! sfsync says. `UPDATE=1 cargo test --test it diagnostics` writes the texts anew; read the difference before you commit it.
+//! The messages of the language: each folder of `tests/diagnostics` holds the files of a mistake and `expected.txt`.
+//!
+//! A folder is read like a configuration folder: `connections/*.yaml`, `settings.yaml`, every other YAML file is a pipeline. With a
+//! Salesforce connection it is compiled as well. `UPDATE=1 cargo test` writes what is printed now; look at the difference before you commit it.
 //!
 //! Beside the configuration a folder may hold what is known of the systems:
-//! `org.yaml` the simulated org was read 2 hours ago, with these custom fields (the file may be empty);
+//! `org.txt` the simulated org was read 2 hours ago, with these custom fields (the file may be empty);
 //! `picklists.json` values per record type of that org; `databases.json` tables; `facts.json` facts of the org;
 //! `missing_secrets.json`; `running.json` what the running version was linked with; `not_yet` (empty) what cannot run yet is refused.
 
@@ -16,65 +18,90 @@ use sfsync::diag::{Diagnostic, SourceMap, all_to_text};
 use sfsync::expr::Engine;
 use sfsync::model::{ConnectionName, PipelineName};
 use sfsync::plan::{self, FileOf, Files, Identity, Running, Tools, compile_all};
-use sfsync::spec;
+use sfsync::spec::{add_file, read_connection, read_pipeline, read_settings};
 
-/// Everything under a folder, as (path inside it, text), in order.
-fn texts(folder: &Path) -> BTreeMap<String, String> {
-    let mut found = BTreeMap::new();
-    let mut open = vec![folder.to_owned()];
-    while let Some(next) = open.pop() {
-        for entry in fs::read_dir(&next).unwrap() {
+fn fixtures() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/diagnostics")
+}
+
+/// The YAML files of a folder with their names as messages print them, in order.
+pub(crate) fn yaml_files(folder: &Path) -> Vec<(String, PathBuf)> {
+    let mut found = Vec::new();
+    for (kind, folder) in [("pipelines", folder.to_owned()), ("connections", folder.join("connections"))] {
+        let Ok(entries) = fs::read_dir(folder) else { continue };
+        for entry in entries {
             let path = entry.unwrap().path();
-            if path.is_dir() {
-                open.push(path);
-            } else {
-                let name = path.strip_prefix(folder).unwrap().to_string_lossy().into_owned();
-                // Not every fixture is text; what is none is there to be refused.
-                found.insert(name, String::from_utf8_lossy(&fs::read(&path).unwrap()).into_owned());
+            let name = path.file_name().unwrap().to_str().unwrap().to_owned();
+            if path.extension().is_some_and(|extension| extension == "yaml" || extension == "yml") {
+                found.push((format!("{kind}/{name}"), path));
             }
         }
     }
+    found.sort();
     found
 }
 
-/// The files of a configuration, printed as `pipelines/x.yaml` and `connections/y.yaml`.
-pub(crate) fn read_files(texts: &BTreeMap<String, String>) -> Files {
-    let mut files = Files::default();
-    let mut map = SourceMap::default();
-    for (path, text) in texts.iter().filter(|(path, _)| path.ends_with(".yaml") || path.ends_with(".yml")) {
-        let stem = Path::new(path).file_stem().unwrap().to_string_lossy().into_owned();
-        if path == "settings.yaml" {
-            let source = map.add(path, text);
-            files.settings = Some(spec::read_settings(source, &map));
-        } else if path.starts_with("connections/") {
-            let source = map.add(path, text);
-            let parsed = spec::read_connection(source, &map, &stem);
-            let name = ConnectionName::from(stem.as_str());
-            files.connections.push(FileOf { name, source, parsed, since: None });
-        } else if path.starts_with("pipelines/") {
-            let source = map.add(path, text);
-            let parsed = spec::read_pipeline(source, &map, &stem);
-            files.pipelines.push(FileOf {
-                name: PipelineName::from(stem.as_str()),
-                source,
-                parsed,
-                since: None,
-            });
-        }
+/// Reads one file into a set of files. What it is follows from its name.
+fn read_into(files: &mut Files, shown: &str, bytes: &[u8]) {
+    let source = add_file(&mut files.map, shown, bytes);
+    let stem = Path::new(shown).file_stem().unwrap().to_str().unwrap();
+    if shown.starts_with("connections/") {
+        let parsed = read_connection(source, &files.map, stem);
+        files.connections.push(FileOf { name: ConnectionName::from(stem), source, parsed, since: None });
+    } else if stem == "settings" {
+        files.settings = Some(read_settings(source, &files.map));
+    } else {
+        let parsed = read_pipeline(source, &files.map, stem);
+        files.pipelines.push(FileOf { name: PipelineName::from(stem), source, parsed, since: None });
     }
-    files.map = map;
+}
+
+/// Everything that is wrong with one file by itself.
+pub(crate) fn read_file(map: &mut SourceMap, shown: &str, bytes: &[u8]) -> Vec<Diagnostic> {
+    let mut files = Files { map: std::mem::take(map), ..Files::default() };
+    read_into(&mut files, shown, bytes);
+    *map = std::mem::take(&mut files.map);
+    alone(&files)
+}
+
+fn alone(files: &Files) -> Vec<Diagnostic> {
+    let mut all: Vec<Diagnostic> =
+        files.connections.iter().flat_map(|file| &file.parsed.diagnostics).cloned().collect();
+    all.extend(files.pipelines.iter().flat_map(|file| &file.parsed.diagnostics).cloned());
+    all.extend(files.settings.iter().flat_map(|parsed| &parsed.diagnostics).cloned());
+    all
+}
+
+/// The files of a configuration folder.
+pub(crate) fn read_folder(folder: &Path) -> Files {
+    let mut files = Files::default();
+    for (shown, path) in yaml_files(folder) {
+        read_into(&mut files, &shown, &fs::read(path).unwrap());
+    }
     files
 }
 
-/// What sfsync says about a folder.
+/// What lies beside the YAML files.
+fn beside(folder: &Path) -> BTreeMap<String, String> {
+    let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    let files = entries
+        .filter(|path| path.is_file() && path.extension().is_none_or(|end| end != "yaml" && end != "yml"));
+    let name = |path: &Path| path.file_name().unwrap().to_str().unwrap().to_owned();
+    files.map(|path| (name(&path), String::from_utf8_lossy(&fs::read(&path).unwrap()).into_owned())).collect()
+}
+
+/// What `check` prints for a folder.
 fn load(folder: &Path, engine: &Engine) -> String {
-    let texts = texts(folder);
-    let files = read_files(&texts);
-    let catalog = catalog::of_fixture(&texts);
-    let tools = tools(engine, !texts.contains_key("not_yet"));
-    let mut compiled = compile_all(&files, &catalog, &tools);
-    compiled.diagnostics.extend(generations(&files, &texts));
-    all_to_text(&compiled.diagnostics, &files.map, false)
+    let (files, texts) = (read_folder(folder), beside(folder));
+    let diagnostics = if files.connection(&"salesforce".into()).is_some() {
+        let tools = tools(engine, !texts.contains_key("not_yet"));
+        let mut compiled = compile_all(&files, &catalog::of_fixture(&texts), &tools);
+        compiled.diagnostics.extend(generations(&files, &texts));
+        compiled.diagnostics
+    } else {
+        alone(&files)
+    };
+    all_to_text(&diagnostics, &files.map, false).trim_end().to_owned() + "\n"
 }
 
 pub(crate) fn tools(engine: &Engine, ignore_not_yet: bool) -> Tools<'_> {
@@ -100,36 +127,32 @@ fn generations(files: &Files, texts: &BTreeMap<String, String>) -> Vec<Diagnosti
     changed.collect()
 }
 
-fn fixtures() -> Vec<PathBuf> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/diagnostics");
-    let mut all: Vec<PathBuf> = fs::read_dir(root).unwrap().map(|entry| entry.unwrap().path()).collect();
-    all.retain(|path| path.is_dir());
-    all.sort();
-    all
-}
-
 #[test]
 fn every_mistake_has_its_message() {
     let engine = Engine::new();
-    let update = std::env::var_os("UPDATE").is_some();
-    let mut wrong = Vec::new();
-    let all = fixtures();
-    assert!(all.len() > 30, "only {} fixtures were found", all.len());
-    for folder in all {
-        let said = load(&folder, &engine);
-        let path = folder.join("expected.txt");
-        if update {
-            fs::write(&path, &said).unwrap();
+    let mut folders: Vec<PathBuf> = fs::read_dir(fixtures())
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.is_dir())
+        .collect();
+    folders.sort();
+    let mut wrong = String::new();
+    for folder in &folders {
+        let (printed, expected) = (load(folder, &engine), folder.join("expected.txt"));
+        if std::env::var_os("UPDATE").is_some() {
+            fs::write(&expected, &printed).unwrap();
         }
-        let expected = fs::read_to_string(&path).unwrap_or_default();
-        let name = folder.file_name().unwrap().to_string_lossy().into_owned();
-        if said != expected {
-            wrong.push(format!("==== {name}\n---- expected\n{expected}\n---- said\n{said}"));
+        if fs::read_to_string(&expected).unwrap_or_default() != printed {
+            wrong += &format!("--- {}\n{printed}\n", folder.display());
         }
-        let code = name.split('_').nth(1).unwrap_or_default();
-        if !said.contains(&format!("[{code}]")) {
-            wrong.push(format!("==== {name} does not give {code}"));
+        let code = folder.file_name().unwrap().to_str().unwrap().split('_').nth(1).unwrap();
+        if !printed.contains(&format!("[{code}]")) {
+            wrong += &format!("--- {} does not give {code}\n", folder.display());
         }
     }
-    assert!(wrong.is_empty(), "{}\nUPDATE=1 writes the texts anew", wrong.join("\n"));
+    assert!(
+        wrong.is_empty(),
+        "these print something else than their expected.txt (UPDATE=1 writes it):\n{wrong}"
+    );
+    assert!(folders.len() >= 50, "fixtures are missing");
 }

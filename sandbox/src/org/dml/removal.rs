@@ -5,7 +5,7 @@ use super::{Session, Undo};
 use crate::org::change_log::ChangeKind;
 use crate::org::error::ApiError;
 use crate::org::table::{BIN_SECONDS, Removal};
-use crate::org::value::RowRef;
+use crate::org::value::{RowRef, Value};
 
 impl Session<'_> {
     /// Moves a record and what belongs to it to the recycle bin.
@@ -17,16 +17,9 @@ impl Session<'_> {
         }
         let without_bin = definition.abilities.has("nobin");
         let at = self.live(object, id)?;
-        // One number for all that goes with this delete; it grows, and rows and batches never repeat.
-        let batch = self.next_batch();
+        let batch = self.store.next_delete();
         self.remove(at, batch, !without_bin);
         Ok(at)
-    }
-
-    fn next_batch(&self) -> u64 {
-        self.store.tables.iter().map(|table| table.delete_log.len() as u64).sum::<u64>()
-            + self.changes.len() as u64
-            + (u64::try_from(self.stamp).unwrap_or(0) << 24)
     }
 
     fn remove(&mut self, at: RowRef, batch: u64, bin: bool) {
@@ -103,6 +96,17 @@ impl Session<'_> {
         {
             self.set_removal(at, Some(Removal { purged_at: now, ..removal }));
         }
+        Ok(())
+    }
+
+    /// Moves SystemModstamp alone, as an automated process does (section 12.1).
+    pub(crate) fn touch_by_system(&mut self, object: u16, id: &str) -> Result<(), ApiError> {
+        let at = self.live(object, id)?;
+        if let Some(column) = self.store.schema.object(object).system.modstamp {
+            let stamp = Value::Stamp(self.stamp);
+            self.set(at, column, &stamp);
+        }
+        self.publish(at, ChangeKind::Update, Vec::new());
         Ok(())
     }
 

@@ -45,6 +45,11 @@ impl Org {
         self.at_once(object, |session, index| session.hard_delete(index, id))
     }
 
+    /// Moves SystemModstamp alone, as an automated process does.
+    pub fn touch_by_system(&self, object: &str, id: &str) -> Result<(), ApiError> {
+        self.at_once(object, |session, index| session.touch_by_system(index, id))
+    }
+
     /// Empties the recycle bin.
     pub fn purge_recycle_bin(&self) {
         let mut state = self.write();

@@ -87,8 +87,9 @@ impl<'a> Maker<'a> {
         for column in [object.system.modstamp, object.system.modified_date].into_iter().flatten() {
             self.store.put(at, column, &Value::Stamp(deleted_at));
         }
+        let batch = self.store.next_delete();
         let table = self.store.table_mut(object.table);
-        let removal = Removal { deleted_at, purged_at: deleted_at + BIN_SECONDS, batch: u64::from(row) };
+        let removal = Removal { deleted_at, purged_at: deleted_at + BIN_SECONDS, batch };
         table.set_removal(row, Some(removal));
         table.delete_log.push((deleted_at, row));
     }

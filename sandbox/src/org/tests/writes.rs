@@ -330,3 +330,45 @@ fn random_edits_are_repeatable() {
     };
     assert_eq!(edited(), edited());
 }
+
+#[test]
+fn an_undelete_brings_back_one_delete_only() {
+    let org = org();
+    let ids: Vec<String> = (0..3).map(|_| opportunity(&org).to_string()).collect();
+    org.delete("Opportunity", &ids[0]).unwrap();
+    org.delete("Opportunity", &ids[1]).unwrap();
+    org.undelete("Opportunity", &ids[0]).unwrap();
+    org.delete("Opportunity", &ids[2]).unwrap();
+    org.undelete("Opportunity", &ids[1]).unwrap();
+    assert_eq!(records(&org, "SELECT Id FROM Opportunity").len(), 2);
+    assert_eq!(org.get("Opportunity", &ids[2], None).unwrap_err().code, "ENTITY_IS_DELETED");
+}
+
+#[test]
+fn a_system_process_moves_one_stamp_only() {
+    let org = org();
+    let id = opportunity(&org);
+    org.clock().advance(SignedDuration::from_secs(5));
+    org.touch_by_system("Opportunity", &id.to_string()).unwrap();
+    assert_eq!(
+        one(&org, "LastModifiedDate, SystemModstamp", "Opportunity", id),
+        json!({"LastModifiedDate": "2026-03-11T09:30:00.000+0000", "SystemModstamp": "2026-03-11T09:30:05.000+0000"})
+    );
+}
+
+#[test]
+fn a_record_is_read_with_all_or_some_fields() {
+    let org = org();
+    let fields = json!({"Name": "Acme", "BillingCity": "Paris", "BillingCountry": "FR"});
+    let id = org.insert("Account", body(fields)).unwrap().to_string();
+    let read = |fields: Option<&[&str]>| -> Value {
+        serde_json::from_slice(&org.get("Account", &id, fields).unwrap()).unwrap()
+    };
+    assert_eq!(read(None)["BillingAddress"]["city"], "Paris");
+    assert_eq!(read(None)["ShippingAddress"], Value::Null);
+    let some = read(Some(&["name"]));
+    assert_eq!(some.as_object().unwrap().keys().collect::<Vec<_>>(), ["attributes", "Name", "Id"]);
+    assert_eq!(org.get("Account", &id, Some(&["Nope"])).unwrap_err().code, "INVALID_FIELD");
+    assert_eq!(org.get("Account", "001Hq0000000000", None).unwrap_err().code, "NOT_FOUND");
+    assert_eq!(org.get("Contact", &id, None).unwrap_err().status, 404);
+}

@@ -257,10 +257,9 @@ mod tests {
         #[test]
         fn any_text_comes_back(values in prop::collection::vec(("\\PC*|[\",\r\n\0a]*", "[ -~\n]{0,20}"), 1..10), cut in any::<prop::sample::Index>()) {
             let columns = Columns::new(&Schema::of(&[("A", Kind::Text), ("B", Kind::Text)]), &[]);
-            let mut page = String::from("\"A\",\"B\"\n");
-            for (a, b) in &values {
-                page.push_str(&format!("\"{}\",\"{}\"\n", a.replace('"', "\"\""), b.replace('"', "\"\"")));
-            }
+            let quote = |text: &str| format!("\"{}\"", text.replace('"', "\"\""));
+            let lines: Vec<String> = values.iter().map(|(a, b)| format!("{},{}\n", quote(a), quote(b))).collect();
+            let page = format!("\"A\",\"B\"\n{}", lines.concat());
             let rows = read(&columns, page.as_bytes(), &[cut.index(page.len())], 0).unwrap();
             let expect = |text: &String| if text.is_empty() { Value::Null } else { Value::text(text) };
             let expected: Vec<Row> = values.iter().map(|(a, b)| Row::from(vec![expect(a), expect(b)])).collect();

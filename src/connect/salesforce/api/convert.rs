@@ -44,13 +44,11 @@ fn boolean(text: &str) -> Option<bool> {
 
 /// A whole number; REST prints some as `100.0`.
 fn integer(text: &str) -> Option<i64> {
-    match text.parse() {
-        Ok(number) => Some(number),
-        Err(_) => {
-            let (whole, fraction) = text.split_once('.')?;
-            fraction.bytes().all(|digit| digit == b'0').then(|| whole.parse().ok())?
-        }
+    if let Ok(number) = text.parse() {
+        return Some(number);
     }
+    let (whole, fraction) = text.split_once('.')?;
+    fraction.bytes().all(|digit| digit == b'0').then(|| whole.parse().ok())?
 }
 
 /// An exact decimal, without the zeros at its end: `50000.00` by one API is `50000` by another.

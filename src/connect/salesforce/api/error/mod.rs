@@ -131,39 +131,39 @@ fn by_status(status: u16) -> Verdict {
         ),
         300 => of(
             Class::Record,
-            "R203",
+            "R232",
             Reaction::LookUp,
             "several records have this external id: decide which one is right",
         ),
         301..=308 => of(
             Class::Pipeline,
-            "R113",
+            "R125",
             Reaction::None,
             "the org answers at another address: correct `domain`",
         ),
         404 => of(
             Class::Pipeline,
-            "R109",
+            "R122",
             Reaction::Redescribe,
             "check the object's name and the user's permissions",
         ),
         410 => of(
             Class::Pipeline,
-            "R109",
+            "R122",
             Reaction::None,
             "this API version is retired: remove `api_version` from the connection",
         ),
-        412 | 428 => of(Class::Record, "R214", Reaction::Reread, ""),
+        412 | 428 => of(Class::Record, "R237", Reaction::Reread, ""),
         413 | 414 | 431 => {
-            of(Class::Pipeline, "R109", Reaction::Narrow, "map fewer fields or shorten the filter")
+            of(Class::Pipeline, "R122", Reaction::Narrow, "map fewer fields or shorten the filter")
         }
         200..=299 => of(
             Class::TRANSIENT,
-            "R110",
+            "R106",
             Reaction::None,
             "a page of text came instead of data; it is tried again",
         ),
-        _ => of(Class::Pipeline, "R112", Reaction::None, "this answer is not known: please report it"),
+        _ => of(Class::Pipeline, "R124", Reaction::None, "this answer is not known: please report it"),
     }
 }
 

@@ -231,5 +231,5 @@ fn a_message_shows_the_reason_without_the_query() {
         "salesforce answered INVALID_FIELD: No such column 'Fooo' on entity 'Account'."
     );
     assert_eq!(reaction(&error), Reaction::Redescribe);
-    assert_eq!((error.code, error.class), ("R109", P));
+    assert_eq!((error.code, error.class), ("R122", P));
 }
