@@ -5,6 +5,7 @@
 //! decides, [`connect`] talks to systems and [`store`] remembers; [`runtime`] puts them together; [`serve`] and
 //! [`cli`] show it to people and machines.
 
+pub mod cli;
 pub mod connect;
 pub mod diag;
 pub mod expr;

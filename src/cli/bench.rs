@@ -55,7 +55,8 @@ pub(super) fn with_state(context: &Context) -> Result<Workbench, Failure> {
 
 /// The folder with its state if that is there and free, else without: a check never begins a state and never waits for a daemon.
 pub(super) fn with_state_if_free(context: &Context) -> Result<Workbench, Failure> {
-    let state = settings(&context.folder()).ok().map(|settings| settings.state).filter(|state| state.is_dir());
+    let state =
+        settings(&context.folder()).ok().map(|settings| settings.state).filter(|state| state.is_dir());
     let store = state.and_then(|state| open_state(&state).ok());
     Ok(Workbench::open(&context.folder(), store, Arc::new(ProcessSecrets), Arc::new(SystemClock))?)
 }

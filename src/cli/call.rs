@@ -42,12 +42,20 @@ impl Daemon {
     }
 
     /// `GET`; `path` in its parts, which may hold any character.
-    pub(super) async fn get<T: DeserializeOwned>(&self, path: &[&str], query: &impl Serialize) -> Result<T, Failure> {
+    pub(super) async fn get<T: DeserializeOwned>(
+        &self,
+        path: &[&str],
+        query: &impl Serialize,
+    ) -> Result<T, Failure> {
         self.done(Method::GET, path, query, String::new()).await?.read()
     }
 
     /// `POST` without a body.
-    pub(super) async fn post<T: DeserializeOwned>(&self, path: &[&str], query: &impl Serialize) -> Result<T, Failure> {
+    pub(super) async fn post<T: DeserializeOwned>(
+        &self,
+        path: &[&str],
+        query: &impl Serialize,
+    ) -> Result<T, Failure> {
         self.done(Method::POST, path, query, String::new()).await?.read()
     }
 
@@ -57,7 +65,13 @@ impl Daemon {
     }
 
     /// An answer that is a success; anything else becomes the daemon's own message.
-    async fn done(&self, method: Method, path: &[&str], query: &impl Serialize, body: String) -> Result<Answer, Failure> {
+    async fn done(
+        &self,
+        method: Method,
+        path: &[&str],
+        query: &impl Serialize,
+        body: String,
+    ) -> Result<Answer, Failure> {
         let answer = self.ask(method, path, query, body).await?;
         if answer.status < 300 { Ok(answer) } else { Err(refused(&answer)) }
     }
@@ -72,9 +86,17 @@ impl Daemon {
     ) -> Result<Answer, Failure> {
         let socket = self.living()?;
         let failed = |error: reqwest::Error| {
-            Failure::caused(&error, format!("the daemon on {} did not answer; its log may say why", socket.display()))
+            Failure::caused(
+                &error,
+                format!("the daemon on {} did not answer; its log may say why", socket.display()),
+            )
         };
-        let client = Client::builder().unix_socket(socket.clone()).no_proxy().timeout(PATIENCE).build().map_err(failed)?;
+        let client = Client::builder()
+            .unix_socket(socket.clone())
+            .no_proxy()
+            .timeout(PATIENCE)
+            .build()
+            .map_err(failed)?;
         let request = client.request(method, url(path)?).query(query).body(body);
         let answer = request.send().await.map_err(failed)?;
         let status = answer.status().as_u16();
@@ -87,7 +109,9 @@ impl Daemon {
         for socket in &self.sockets {
             match std::os::unix::net::UnixStream::connect(socket) {
                 Ok(_) => return Ok(socket.clone()),
-                Err(error) if error.kind() == std::io::ErrorKind::PermissionDenied => forbidden = Some(socket),
+                Err(error) if error.kind() == std::io::ErrorKind::PermissionDenied => {
+                    forbidden = Some(socket)
+                }
                 Err(_) => {}
             }
         }

@@ -46,7 +46,8 @@ pub(super) async fn run(args: Args, context: &Context) -> Result<Exit, Failure> 
     let mut fixed = Vec::new();
     if args.fix {
         for (file, text, corrections) in workbench.fixes() {
-            std::fs::write(&file, text).map_err(|error| Failure::new(format!("cannot write {file}: {error}"), ""))?;
+            std::fs::write(&file, text)
+                .map_err(|error| Failure::new(format!("cannot write {file}: {error}"), ""))?;
             fixed.push(Fixed { file, corrections });
         }
         if !fixed.is_empty() {
@@ -73,12 +74,14 @@ fn words(checked: &Checked, screen: Screen) -> String {
     for fixed in &checked.fixed {
         text.push_str(&format!("fixed  {}  {}\n", fixed.file, plural(fixed.corrections, "correction")));
     }
-    text + &render(&checked.report, screen)
+    text.push_str(&render(&checked.report, screen));
+    text
 }
 
 /// A line for each file, the messages, what was not checked, and the sum.
 pub(super) fn render(report: &CheckReport, screen: Screen) -> String {
-    let rows: Vec<Vec<String>> = report.files.iter().map(|file| vec![file.file.clone(), verdict(file), detail(file)]).collect();
+    let rows: Vec<Vec<String>> =
+        report.files.iter().map(|file| vec![file.file.clone(), verdict(file), detail(file)]).collect();
     let columns = [table::text("", 0), table::text("", 0), table::text("", 0)];
     let paint = |column: usize, padded: &str, cell: &str| match column {
         1 if cell == "ok" => screen.paint(padded, "ok"),

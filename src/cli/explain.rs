@@ -34,14 +34,25 @@ pub(super) fn run(args: Args, context: &Context) -> Result<Exit, Failure> {
         return Ok(Exit::Done);
     }
     if let Some(text) = explain_key(&what) {
-        let value = Explained { name: what.clone(), title: format!("the key {what}"), text: text.clone(), example: String::new() };
+        let value = Explained {
+            name: what.clone(),
+            title: format!("the key {what}"),
+            text: text.clone(),
+            example: String::new(),
+        };
         context.screen.show(&value, || text);
         return Ok(Exit::Done);
     }
-    let closest = codes::pages().into_iter().map(|page| page.code).min_by_key(|code| strsim::levenshtein(code, &what.to_uppercase()));
+    let closest = codes::pages()
+        .into_iter()
+        .map(|page| page.code)
+        .min_by_key(|code| strsim::levenshtein(code, &what.to_uppercase()));
     let near = closest.filter(|code| strsim::levenshtein(code, &what.to_uppercase()) <= 1);
     let near = near.map(|code| format!("did you mean {code}? ")).unwrap_or_default();
-    Err(Failure::new(format!("{what} is neither a code nor a key"), format!("{near}sfsync explain lists the codes")))
+    Err(Failure::new(
+        format!("{what} is neither a code nor a key"),
+        format!("{near}sfsync explain lists the codes"),
+    ))
 }
 
 fn explained(page: &Page) -> Explained {
@@ -50,7 +61,8 @@ fn explained(page: &Page) -> Explained {
 }
 
 fn words(page: &Page) -> String {
-    let example = if page.example.is_empty() { String::new() } else { format!("\n{}\n", indented(page.example)) };
+    let example =
+        if page.example.is_empty() { String::new() } else { format!("\n{}\n", indented(page.example)) };
     format!("{}: {}\n\n{}\n{example}", page.code, page.title, page.text)
 }
 

@@ -122,7 +122,8 @@ pub(super) fn render(failures: &[FailureView], now: Timestamp, zone: &TimeZone) 
 
 fn id_length(failures: &[FailureView]) -> usize {
     let unique = |length: &usize| {
-        let mut short: Vec<String> = failures.iter().map(|view| view.failure.id.0.chars().take(*length).collect()).collect();
+        let mut short: Vec<String> =
+            failures.iter().map(|view| view.failure.id.0.chars().take(*length).collect()).collect();
         short.sort();
         short.windows(2).all(|pair| pair[0] != pair[1])
     };
@@ -178,7 +179,10 @@ pub(super) fn details(view: &FailureView) -> String {
         rows.push(("conflict", format!("{row}: salesforce has {salesforce}, app has {app}")));
     }
     rows.push(("tries", format!("{}, since {}, last {}", failure.tries, failure.since, failure.last)));
-    rows.push(("next", failure.next_try.map_or_else(|| "when it changes, or by hand".to_owned(), |at| at.to_string())));
+    rows.push((
+        "next",
+        failure.next_try.map_or_else(|| "when it changes, or by hand".to_owned(), |at| at.to_string()),
+    ));
     rows.push(("retry", format!("sfsync failures retry {}", failure.id.0)));
     let rows: Vec<Vec<String>> = rows.into_iter().map(|(name, value)| vec![name.to_owned(), value]).collect();
     table::render(&[table::text("", 10), table::text("", 0)], &rows, table::plain)

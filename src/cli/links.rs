@@ -59,7 +59,9 @@ pub(super) async fn run(args: Args, context: &Context) -> Result<Exit, Failure> 
         }
         What::Unlink { pipeline, id } => {
             let gone: Forgotten = daemon.delete(&["api", "links", &pipeline, "salesforce", &id]).await?;
-            context.screen.show(&gone, || format!("{pipeline} no longer remembers the pair of {}.", gone.forgotten));
+            context
+                .screen
+                .show(&gone, || format!("{pipeline} no longer remembers the pair of {}.", gone.forgotten));
         }
     }
     Ok(Exit::Done)
@@ -69,12 +71,18 @@ fn listed(pipeline: &str, list: &LinkList) -> String {
     if list.links.is_empty() {
         return "No links.".to_owned();
     }
-    let more = list.after.as_ref().map(|after| format!("more: sfsync links list {pipeline} --after {after}\n"));
-    render(&list.links) + &more.unwrap_or_default()
+    let more =
+        list.after.as_ref().map(|after| format!("more: sfsync links list {pipeline} --after {after}\n"));
+    [render(&list.links), more.unwrap_or_default()].concat()
 }
 
 fn render(links: &[LinkView]) -> String {
-    let columns = [table::text("SALESFORCE", 18), table::text("APP", 0), table::text("STATE", 0), table::text("SETTLED", 0)];
+    let columns = [
+        table::text("SALESFORCE", 18),
+        table::text("APP", 0),
+        table::text("STATE", 0),
+        table::text("SETTLED", 0),
+    ];
     let rows = links.iter().map(|link| {
         let settled = link.settled.map_or_else(|| "–".to_owned(), |at| at.to_string());
         vec![link.salesforce.to_string(), link.app.to_string(), link.state.clone(), settled]

@@ -13,7 +13,6 @@ mod demo;
 mod exit;
 mod explain;
 mod failures;
-mod fmt;
 mod links;
 mod new;
 mod plan;
@@ -27,9 +26,6 @@ mod table;
 mod tell;
 mod test;
 mod why;
-
-#[cfg(test)]
-mod tests;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -111,7 +107,6 @@ enum Verb {
     Schema(schema::Args),
     Explain(explain::Args),
     New(new::Args),
-    Fmt(fmt::Args),
     /// Drop the state of a removed pipeline: links, cursors, failures
     Forget(tell::Named),
     /// Load the files now instead of when their change is noticed
@@ -130,7 +125,8 @@ pub(crate) struct Context {
 impl Context {
     /// The daemon that would answer: on `--socket`, or on the first of the usual places.
     fn daemon(&self) -> Daemon {
-        let sockets = self.socket.clone().map_or_else(|| serve::candidates(self.state().as_deref()), |path| vec![path]);
+        let sockets =
+            self.socket.clone().map_or_else(|| serve::candidates(self.state().as_deref()), |path| vec![path]);
         Daemon::new(sockets)
     }
 
@@ -210,7 +206,6 @@ async fn dispatch(verb: Verb, context: &Context) -> Result<Exit, Failure> {
         Verb::Schema(args) => schema::run(args, context).await,
         Verb::Explain(args) => explain::run(args, context),
         Verb::New(args) => new::run(args, context).await,
-        Verb::Fmt(args) => fmt::run(&args, context),
         Verb::Forget(args) => tell::forget(args, context).await,
         Verb::Reload => tell::reload(context).await,
         Verb::Demo(args) => demo::run(args, context).await,

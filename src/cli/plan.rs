@@ -53,7 +53,12 @@ pub(super) fn render(report: &PlanReport, screen: Screen) -> String {
     }
     if report.more > 0 {
         let all = report.more + report.entries.len() as u64;
-        let _ = writeln!(text, "  … {} more: sfsync plan {} --limit {all}", thousands(report.more), report.pipeline);
+        let _ = writeln!(
+            text,
+            "  … {} more: sfsync plan {} --limit {all}",
+            thousands(report.more),
+            report.pipeline
+        );
     }
     if changes(report) {
         let _ = writeln!(text, "\n  do it: sfsync sync {}", report.pipeline);
@@ -63,10 +68,19 @@ pub(super) fn render(report: &PlanReport, screen: Screen) -> String {
 
 fn counts(report: &PlanReport) -> String {
     let counts = &report.counts;
-    let always = [("create", counts.create), ("update", counts.update), ("unchanged", counts.unchanged), ("skip", counts.skip)];
+    let always = [
+        ("create", counts.create),
+        ("update", counts.update),
+        ("unchanged", counts.unchanged),
+        ("skip", counts.skip),
+    ];
     let rare = [("delete", counts.delete), ("wait", counts.wait)].into_iter().filter(|(_, count)| *count > 0);
     let last = [("hold", counts.hold), ("fail", counts.fail)];
-    let words = always.into_iter().chain(rare).chain(last).map(|(word, count)| format!("{word} {}", thousands(count)));
+    let words = always
+        .into_iter()
+        .chain(rare)
+        .chain(last)
+        .map(|(word, count)| format!("{word} {}", thousands(count)));
     words.collect::<Vec<_>>().join("   ")
 }
 

@@ -59,7 +59,9 @@ impl Bars {
 
 fn begin(all: &MultiProgress, name: &str) -> ProgressBar {
     let bar = all.add(ProgressBar::no_length().with_message(name.to_owned()));
-    let style = ProgressStyle::with_template("{msg:16} {bar:30} {percent:>3} %  {human_pos} of {human_len}  {per_sec}");
+    let style = ProgressStyle::with_template(
+        "{msg:16} {bar:30} {percent:>3} %  {human_pos} of {human_len}  {per_sec}",
+    );
     bar.with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
 }
 

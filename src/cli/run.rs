@@ -83,7 +83,15 @@ fn render(ran: &[Ran]) -> String {
     ];
     let rows = ran.iter().map(|ran| {
         let counts = &ran.counts;
-        let numbers = [counts.read, counts.created, counts.updated, counts.deleted, counts.unchanged, counts.held, counts.failed];
+        let numbers = [
+            counts.read,
+            counts.created,
+            counts.updated,
+            counts.deleted,
+            counts.unchanged,
+            counts.held,
+            counts.failed,
+        ];
         std::iter::once(ran.pipeline.to_string()).chain(numbers.map(thousands)).collect()
     });
     let mut text = table::render(&columns, &rows.collect::<Vec<Vec<String>>>(), table::plain);

@@ -74,7 +74,9 @@ fn color_of(meaning: &str) -> Option<AnsiColor> {
     match meaning {
         "running" | "ok" | "create" | "passed" | "in sync" => Some(AnsiColor::Green),
         "loading" | "update" | "link" => Some(AnsiColor::Cyan),
-        "degraded" | "approval" | "paused" | "hold" | "held" | "wait" | "waiting" | "left out" => Some(AnsiColor::Yellow),
+        "degraded" | "approval" | "paused" | "hold" | "held" | "wait" | "waiting" | "left out" => {
+            Some(AnsiColor::Yellow)
+        }
         "blocked" | "invalid" | "failed" | "fail" | "delete" | "archive" => Some(AnsiColor::Red),
         _ => None,
     }

@@ -52,7 +52,11 @@ async fn show(name: Option<&str>, context: &Context) -> Result<String, Failure> 
     }
     let answer: StatusAnswer = daemon.get(&["api", "pipelines"], &()).await?;
     let json = || serde_json::to_string_pretty(&answer).unwrap_or_default();
-    Ok(if context.screen.json { json() } else { all(&answer.pipelines, &answer.api, Timestamp::now(), context.screen) })
+    Ok(if context.screen.json {
+        json()
+    } else {
+        all(&answer.pipelines, &answer.api, Timestamp::now(), context.screen)
+    })
 }
 
 const COLUMNS: [table::Column; 8] = [
@@ -75,7 +79,11 @@ pub(super) fn all(pipelines: &[PipelineStatus], api: &[ApiUse], now: Timestamp, 
     let mut below: Vec<Vec<String>> = Vec::new();
     for status in pipelines {
         if let Some(remark) = shown::remark(status) {
-            below.push(vec![status.name.to_string(), status.state.name().to_owned(), remark + way_out(status)]);
+            below.push(vec![
+                status.name.to_string(),
+                status.state.name().to_owned(),
+                remark + way_out(status),
+            ]);
         }
     }
     for api in api {
@@ -83,14 +91,19 @@ pub(super) fn all(pipelines: &[PipelineStatus], api: &[ApiUse], now: Timestamp, 
     }
     if !below.is_empty() {
         text.push('\n');
-        text.push_str(&table::render(&[table::text("", 0), table::text("", 0), table::text("", 0)], &wide(below), table::plain));
+        text.push_str(&table::render(
+            &[table::text("", 0), table::text("", 0), table::text("", 0)],
+            &wide(below),
+            table::plain,
+        ));
     }
     text
 }
 
 /// The line of the API has two cells; the second must not widen the column of states.
 fn wide(rows: Vec<Vec<String>>) -> Vec<Vec<String>> {
-    let states = rows.iter().filter(|row| row.len() == 3).map(|row| row[1].chars().count()).max().unwrap_or(0);
+    let states =
+        rows.iter().filter(|row| row.len() == 3).map(|row| row[1].chars().count()).max().unwrap_or(0);
     let join = |row: Vec<String>| match row.as_slice() {
         [name, state, remark] => vec![name.clone(), format!("{state:<states$}  {remark}")],
         _ => row,

@@ -34,7 +34,9 @@ pub(super) async fn run(args: Args, context: &Context) -> Result<Exit, Failure> 
     let query = SyncQuery { full: args.full, record: args.record };
     let accepted: Accepted = daemon.post(&["api", "pipelines", &args.name, "sync"], &query).await?;
     if !args.wait {
-        context.screen.show(&accepted, || format!("{0} looks now. See: sfsync status {0}", accepted.pipeline));
+        context
+            .screen
+            .show(&accepted, || format!("{0} looks now. See: sfsync status {0}", accepted.pipeline));
         return Ok(Exit::Done);
     }
     let mut bars = Bars::new(context.screen);

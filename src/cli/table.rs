@@ -19,7 +19,11 @@ pub(super) const fn number(title: &'static str) -> Column {
 }
 
 /// The table, with a line of titles if there are any. `paint` colours a cell after it got its width.
-pub(super) fn render(columns: &[Column], rows: &[Vec<String>], paint: impl Fn(usize, &str, &str) -> String) -> String {
+pub(super) fn render(
+    columns: &[Column],
+    rows: &[Vec<String>],
+    paint: impl Fn(usize, &str, &str) -> String,
+) -> String {
     let widths: Vec<usize> = (0..columns.len()).map(|at| width(columns[at], rows, at)).collect();
     let mut text = String::new();
     if columns.iter().any(|column| !column.title.is_empty()) {
@@ -70,7 +74,10 @@ mod tests {
     #[test]
     fn widths_count_characters_and_numbers_stand_right() {
         let columns = [text("NAME", 6), number("N"), text("WHY", 0)];
-        let rows = [vec!["é".to_owned(), "8 120".to_owned(), "–".to_owned()], vec!["ab".to_owned(), "2".to_owned(), String::new()]];
+        let rows = [
+            vec!["é".to_owned(), "8 120".to_owned(), "–".to_owned()],
+            vec!["ab".to_owned(), "2".to_owned(), String::new()],
+        ];
         assert_eq!(render(&columns, &rows, plain), "NAME        N  WHY\né       8 120  –\nab          2\n");
     }
 }

@@ -40,7 +40,10 @@ pub(super) async fn approve(args: Named, context: &Context) -> Result<Exit, Fail
 pub(super) async fn forget(args: Named, context: &Context) -> Result<Exit, Failure> {
     let answer: Forgotten = context.daemon().delete(&["api", "pipelines", &args.name]).await?;
     context.screen.show(&answer, || {
-        format!("The state of {} is gone: links, cursors, failures. No record was changed or deleted.", answer.forgotten)
+        format!(
+            "The state of {} is gone: links, cursors, failures. No record was changed or deleted.",
+            answer.forgotten
+        )
     });
     Ok(Exit::Done)
 }
@@ -58,18 +61,26 @@ pub(super) async fn reload(context: &Context) -> Result<Exit, Failure> {
 
 /// A line for each file, and a line for each message; `check` shows them with their places marked.
 pub(super) fn told(report: &ReloadReport) -> String {
-    let rows: Vec<Vec<String>> = report.files.iter().map(|file| {
-        let errors = match file.errors {
-            0 => "ok".to_owned(),
-            1 => "1 error".to_owned(),
-            many => format!("{many} errors"),
-        };
-        vec![file.file.clone(), errors, file.state.clone()]
-    }).collect();
+    let rows: Vec<Vec<String>> = report
+        .files
+        .iter()
+        .map(|file| {
+            let errors = match file.errors {
+                0 => "ok".to_owned(),
+                1 => "1 error".to_owned(),
+                many => format!("{many} errors"),
+            };
+            vec![file.file.clone(), errors, file.state.clone()]
+        })
+        .collect();
     let columns = [super::table::text("", 0), super::table::text("", 0), super::table::text("", 0)];
     let mut text = super::table::render(&columns, &rows, super::table::plain);
     for message in &report.diagnostics {
-        let place = if message.file.is_empty() { String::new() } else { format!("  {}:{}:{}", message.file, message.line, message.column) };
+        let place = if message.file.is_empty() {
+            String::new()
+        } else {
+            format!("  {}:{}:{}", message.file, message.line, message.column)
+        };
         text.push_str(&[&message.severity, "[", &message.code, "]: ", &message.title, &place, "\n"].concat());
     }
     text

@@ -55,10 +55,14 @@ impl ServiceSettings {
         let files = load::parse(&Texts { settings: texts.settings, ..Texts::default() }, |_| None);
         match &files.settings {
             None => Self::resolve(&Settings::empty(SourceId(0)), secrets),
-            Some(Parsed { value: Some(settings), diagnostics }) if !diagnostics.iter().any(Diagnostic::is_error) => {
+            Some(Parsed { value: Some(settings), diagnostics })
+                if !diagnostics.iter().any(Diagnostic::is_error) =>
+            {
                 Self::resolve(settings, secrets)
             }
-            Some(parsed) => Err(SettingsError::Broken(diag::all_to_text(&parsed.diagnostics, &files.map, false))),
+            Some(parsed) => {
+                Err(SettingsError::Broken(diag::all_to_text(&parsed.diagnostics, &files.map, false)))
+            }
         }
     }
 

@@ -14,7 +14,8 @@ const STYLE: &str = "body{font:15px/1.5 system-ui,sans-serif;margin:2rem;color:#
 h1{font-size:1.2rem}table{border-collapse:collapse}th,td{padding:.25rem .9rem .25rem 0;text-align:left;vertical-align:top}\
 th{font-weight:600;color:#666;font-size:.8rem}td.n,th.n{text-align:right;font-variant-numeric:tabular-nums}\
 .running,.loading{color:#0a7a2f}.degraded,.approval,.paused{color:#9a6700}.blocked,.invalid{color:#b3261e}.disabled{color:#888}";
-const POLICY: HeaderValue = HeaderValue::from_static("default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'");
+const POLICY: HeaderValue =
+    HeaderValue::from_static("default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'");
 
 pub(super) async fn status(State(shared): State<Shared>) -> impl IntoResponse {
     let page = render(&shared, Timestamp::now());
@@ -32,7 +33,8 @@ fn render(shared: &Shared, now: Timestamp) -> String {
     for status in &pipelines {
         table.push_str("</tr><tr>");
         for (at, cell) in shown::cells(status, now).iter().enumerate() {
-            let class = if at == 1 { format!(" class=\"{}\"", status.state.name()) } else { number(at).to_owned() };
+            let class =
+                if at == 1 { format!(" class=\"{}\"", status.state.name()) } else { number(at).to_owned() };
             let _ = write!(table, "<td{class}>{}</td>", escaped(cell));
         }
         if let Some(remark) = shown::remark(status) {

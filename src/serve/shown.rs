@@ -8,7 +8,8 @@ use crate::runtime::control::ApiUse;
 use crate::runtime::status::{ConfigStatus, PipelineStatus, State};
 
 /// The columns of the table.
-pub const COLUMNS: [&str; 8] = ["PIPELINE", "STATE", "CAUGHT UP", "PUSH", "QUEUE", "HELD", "FAILED", "CONFIG"];
+pub const COLUMNS: [&str; 8] =
+    ["PIPELINE", "STATE", "CAUGHT UP", "PUSH", "QUEUE", "HELD", "FAILED", "CONFIG"];
 
 /// A pipeline as a line of the table.
 pub fn cells(status: &PipelineStatus, now: Timestamp) -> [String; 8] {
@@ -98,7 +99,9 @@ mod tests {
 
     #[test]
     fn numbers_and_times_as_people_read_them() {
-        for (number, text) in [(0, "0"), (999, "999"), (4_310, "4 310"), (100_000, "100 000"), (1_234_567, "1 234 567")] {
+        for (number, text) in
+            [(0, "0"), (999, "999"), (4_310, "4 310"), (100_000, "100 000"), (1_234_567, "1 234 567")]
+        {
             assert_eq!(thousands(number), text);
         }
         let now: Timestamp = "2026-03-01T14:00:00Z".parse().unwrap();
