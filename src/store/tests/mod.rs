@@ -1,6 +1,11 @@
 //! Tests of the whole state, on memory and on files.
 
 mod basics;
+mod disk;
+mod folder;
+mod laws;
+mod old_values;
+mod size;
 
 use jiff::Timestamp;
 
