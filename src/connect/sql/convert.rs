@@ -60,6 +60,27 @@ pub(super) fn write_json(value: &Value, out: &mut String) {
     }
 }
 
+/// Whether there is a NUL character anywhere in a value: no database keeps it.
+pub(super) fn has_nul(value: &Value) -> bool {
+    match value {
+        Value::Text(text) => text.as_bytes().contains(&0),
+        Value::List(items) => items.iter().any(has_nul),
+        Value::Json(json) => json_has_nul(json),
+        _ => false,
+    }
+}
+
+fn json_has_nul(json: &serde_json::Value) -> bool {
+    match json {
+        serde_json::Value::String(text) => text.contains('\0'),
+        serde_json::Value::Array(items) => items.iter().any(json_has_nul),
+        serde_json::Value::Object(fields) => {
+            fields.iter().any(|(key, value)| key.contains('\0') || json_has_nul(value))
+        }
+        _ => false,
+    }
+}
+
 fn json_string(text: &str, out: &mut String) {
     out.push_str(&serde_json::Value::from(text).to_string());
 }

@@ -1,9 +1,9 @@
 //! What a database answered, as classes: one table for SQLSTATE, one for SQLite's codes. What neither names halts the
 //! pipeline, loudly.
 //!
-//! Codes: `R102` the database cannot be reached or is shutting down, `R103` it has no room for another connection, `R104`
-//! it refused the sign-in, `R105` the connection broke, `R106` it is busy, `R107` the disk is full, `R108` it refused the
-//! statement, `R109` something else; per record `R221` duplicate, `R222` required, `R223` reference, `R224` check, `R225`
+//! Codes: `R102` the database cannot be reached or is shutting down, `R103` it has no room for another connection, `R105`
+//! the connection broke, `R108` it refused the statement, `R131` it is busy, `R132` its disk is full, `R133` it failed in
+//! another way, `R134` it refused the sign-in; per record `R221` duplicate, `R222` required, `R223` reference, `R224` check, `R225`
 //! does not fit into the column, `R226` NUL character, `R229` another reason.
 
 use super::convert::Misfit;
@@ -52,8 +52,8 @@ pub(super) fn help(code: &str) -> Option<&'static str> {
         "R103" => {
             "raise max_connections of the server or lower `pool` of the connection; sfsync tries again by itself"
         }
-        "R104" => "compare user and password of the connection with the database",
-        "R107" => {
+        "R134" => "compare user and password of the connection with the database",
+        "R132" => {
             "free some space on the disk of the database; nothing is lost, sfsync tries again by itself"
         }
         "R108" => {
@@ -71,20 +71,20 @@ pub(super) fn sqlstate(state: &str) -> (&'static str, Class) {
         "23503" => ("R223", Class::Record),
         "23514" | "23000" | "23001" | "44000" => ("R224", Class::Record),
         "22021" => ("R226", Class::Record),
-        "53100" => ("R107", Class::TRANSIENT),
+        "53100" => ("R132", Class::TRANSIENT),
         "53300" => ("R103", Class::TRANSIENT),
-        "40001" | "40P01" | "55P03" | "55006" | "57014" => ("R106", Class::TRANSIENT),
+        "40001" | "40P01" | "55P03" | "55006" | "57014" => ("R131", Class::TRANSIENT),
         "P0001" => ("R229", Class::Record),
         _ => match state.get(..2).unwrap_or_default() {
             "22" => ("R225", Class::Record),
             "23" => ("R229", Class::Record),
             "08" => ("R105", Class::TRANSIENT),
             "57" => ("R102", Class::TRANSIENT),
-            "53" | "58" => ("R109", Class::TRANSIENT),
-            "40" => ("R106", Class::TRANSIENT),
-            "28" => ("R104", Class::Pipeline),
+            "53" | "58" => ("R133", Class::TRANSIENT),
+            "40" => ("R131", Class::TRANSIENT),
+            "28" => ("R134", Class::Pipeline),
             "42" | "3F" | "3D" | "25" | "0A" => ("R108", Class::Pipeline),
-            _ => ("R109", Class::Pipeline),
+            _ => ("R133", Class::Pipeline),
         },
     }
 }
@@ -100,12 +100,12 @@ pub(super) fn sqlite_code(extended: i32) -> (&'static str, Class) {
         _ => match extended & 0xff {
             19 => ("R229", Class::Record),
             18 | 20 | 25 => ("R225", Class::Record),
-            5 | 6 | 17 => ("R106", Class::TRANSIENT),
-            13 => ("R107", Class::TRANSIENT),
-            4 | 7 | 9 | 10 => ("R109", Class::TRANSIENT),
+            5 | 6 | 17 => ("R131", Class::TRANSIENT),
+            13 => ("R132", Class::TRANSIENT),
+            4 | 7 | 9 | 10 => ("R133", Class::TRANSIENT),
             1 | 3 | 8 | 23 => ("R108", Class::Pipeline),
             14 => ("R102", Class::Pipeline),
-            _ => ("R109", Class::Pipeline),
+            _ => ("R133", Class::Pipeline),
         },
     }
 }
@@ -146,14 +146,14 @@ mod tests {
             ("08006", "R105", Class::TRANSIENT),
             ("57P01", "R102", Class::TRANSIENT),
             ("53300", "R103", Class::TRANSIENT),
-            ("53100", "R107", Class::TRANSIENT),
-            ("40001", "R106", Class::TRANSIENT),
-            ("40P01", "R106", Class::TRANSIENT),
+            ("53100", "R132", Class::TRANSIENT),
+            ("40001", "R131", Class::TRANSIENT),
+            ("40P01", "R131", Class::TRANSIENT),
             ("42P01", "R108", Class::Pipeline),
             ("42501", "R108", Class::Pipeline),
-            ("28P01", "R104", Class::Pipeline),
-            ("XX000", "R109", Class::Pipeline),
-            ("", "R109", Class::Pipeline),
+            ("28P01", "R134", Class::Pipeline),
+            ("XX000", "R133", Class::Pipeline),
+            ("", "R133", Class::Pipeline),
         ] {
             assert_eq!(sqlstate(state), (code, class), "{state}");
         }
@@ -164,13 +164,13 @@ mod tests {
         for (extended, code, class) in [
             (2067, "R221", Class::Record),
             (1299, "R222", Class::Record),
-            (5, "R106", Class::TRANSIENT),
-            (517, "R106", Class::TRANSIENT),
-            (13, "R107", Class::TRANSIENT),
-            (778, "R109", Class::TRANSIENT),
+            (5, "R131", Class::TRANSIENT),
+            (517, "R131", Class::TRANSIENT),
+            (13, "R132", Class::TRANSIENT),
+            (778, "R133", Class::TRANSIENT),
             (1, "R108", Class::Pipeline),
-            (11, "R109", Class::Pipeline),
-            (26, "R109", Class::Pipeline),
+            (11, "R133", Class::Pipeline),
+            (26, "R133", Class::Pipeline),
         ] {
             assert_eq!(sqlite_code(extended), (code, class), "{extended}");
         }

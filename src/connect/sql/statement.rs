@@ -118,7 +118,7 @@ impl<'a> Statements<'a> {
             Dialect::Sqlite => format!("UPDATE {table} AS t SET {set} WHERE {key} AND ({differs})"),
             Dialect::Postgres => {
                 format!(
-                    "UPDATE {table} AS t SET {set} FROM {STAGE} b WHERE {key} AND ({differs}) RETURNING b.at"
+                    "UPDATE {table} AS t SET {set} FROM {STAGE} b WHERE {RANGE} AND {key} AND ({differs}) RETURNING b.at"
                 )
             }
         })
@@ -131,7 +131,7 @@ impl<'a> Statements<'a> {
             Dialect::Sqlite => format!("DELETE FROM {table} WHERE {key} = ?1"),
             Dialect::Postgres => {
                 format!(
-                    "DELETE FROM {table} AS t USING {STAGE} b WHERE t.{key} = {} RETURNING b.at",
+                    "DELETE FROM {table} AS t USING {STAGE} b WHERE {RANGE} AND t.{key} = {} RETURNING b.at",
                     self.key_input(0)
                 )
             }

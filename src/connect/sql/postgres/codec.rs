@@ -153,11 +153,11 @@ fn put_text(value: &Value, out: &mut BytesMut, scratch: &mut String) -> Result<(
 }
 
 fn put_json(value: &Value, out: &mut BytesMut, scratch: &mut String) -> Result<(), Misfit> {
-    scratch.clear();
-    convert::write_json(value, scratch);
-    if scratch.contains("\\u0000") {
+    if convert::has_nul(value) {
         return Err(Misfit::Nul);
     }
+    scratch.clear();
+    convert::write_json(value, scratch);
     out.put_slice(scratch.as_bytes());
     Ok(())
 }

@@ -132,7 +132,7 @@ impl Postgres {
             .create_timeout(Some(config.timeout()))
             .wait_timeout(Some(config.timeout() * 6))
             .build()
-            .map_err(|error| ConnectError::new("R109", Class::Pipeline, format!("{name}: {error}")))?;
+            .map_err(|error| ConnectError::new("R133", Class::Pipeline, format!("{name}: {error}")))?;
         let opened = Self(Arc::new(Shared { pool, schema: config.schema.clone(), name }));
         drop(opened.client().await?);
         Ok(opened)
@@ -141,7 +141,7 @@ impl Postgres {
 
 fn tls() -> Result<MakeRustlsConnect, ConnectError> {
     let failed = |error: rustls::Error| {
-        ConnectError::new("R109", Class::Pipeline, "TLS could not be set up on this machine").caused_by(error)
+        ConnectError::new("R133", Class::Pipeline, "TLS could not be set up on this machine").caused_by(error)
     };
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let config = rustls::ClientConfig::builder_with_provider(provider)
@@ -168,18 +168,18 @@ pub(super) fn failure(error: &tokio_postgres::Error, name: &str) -> ConnectError
     if error.as_db_error().is_some() {
         let mut refused = refusal(error);
         if refused.remote.as_deref() == Some("3D000") {
-            refused.code = "R104"; // no such database
+            refused.code = "R134"; // no such database
         }
         return refused.into_connect(name);
     }
     let said = causes(error);
     if said.contains("TLS") || said.contains("certificate") {
-        return ConnectError::new("R104", Class::Pipeline, format!("{name}: {said}")).help(
+        return ConnectError::new("R134", Class::Pipeline, format!("{name}: {said}")).help(
             "a certificate has to be trusted by this machine; `tls: off` only where the network is trusted",
         );
     }
     if said.contains("password") || said.contains("configuration") || said.contains("authentication") {
-        return ConnectError::new("R104", Class::Pipeline, format!("{name}: {said}"));
+        return ConnectError::new("R134", Class::Pipeline, format!("{name}: {said}"));
     }
     ConnectError::new("R102", Class::TRANSIENT, format!("{name}: {said}"))
         .help("is it running, and is the address right? sfsync tries again by itself")

@@ -54,7 +54,7 @@ impl Postgres {
                 let message = format!("{}: no connection became free in time", self.name());
                 ConnectError::new("R103", Class::TRANSIENT, message).help("raise `pool` of the connection")
             }
-            other => ConnectError::new("R109", Class::Pipeline, format!("{}: {other}", self.name())),
+            other => ConnectError::new("R133", Class::Pipeline, format!("{}: {other}", self.name())),
         })
     }
 
@@ -65,16 +65,14 @@ impl Postgres {
 
 /// What a failed statement means.
 fn refusal(error: &tokio_postgres::Error) -> Refusal {
-    match error.as_db_error() {
-        Some(answer) => answered(answer),
-        None => Refusal {
-            code: "R105",
-            class: Class::TRANSIENT,
-            remote: None,
-            message: format!("the connection broke: {error}"),
-            columns: Vec::new(),
-        },
+    if let Some(answer) = error.as_db_error() {
+        return answered(answer);
     }
+    let cause = std::error::Error::source(error);
+    let broke = error.is_closed() || cause.is_some_and(|cause| cause.is::<std::io::Error>());
+    let (code, class) = if broke { ("R105", Class::TRANSIENT) } else { ("R133", Class::Pipeline) };
+    let message = if broke { format!("the connection broke: {error}") } else { error.to_string() };
+    Refusal { code, class, remote: None, message, columns: Vec::new() }
 }
 
 fn answered(answer: &DbError) -> Refusal {

@@ -50,12 +50,10 @@ impl Binding {
         scratch.clear();
         let bound = match (value, self.json) {
             (Value::Absent | Value::Null, _) => statement.raw_bind_parameter(parameter, Null),
+            (value, _) if convert::has_nul(value) => return Err(BindError::Misfit(Misfit::Nul)),
             (value, true) => {
                 convert::write_json(value, scratch);
                 statement.raw_bind_parameter(parameter, scratch.as_str())
-            }
-            (Value::Text(text), _) if text.as_bytes().contains(&0) => {
-                return Err(BindError::Misfit(Misfit::Nul));
             }
             (Value::Text(text), _) => statement.raw_bind_parameter(parameter, text.as_str()),
             (Value::Bool(value), _) => statement.raw_bind_parameter(parameter, i64::from(*value)),

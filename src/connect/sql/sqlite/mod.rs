@@ -81,7 +81,7 @@ impl Sqlite {
         };
         let thread = std::thread::Builder::new().name("sqlite".to_owned()).spawn(run);
         let thread = thread.map_err(|error| {
-            ConnectError::new("R109", Class::TRANSIENT, "no thread could be started for SQLite")
+            ConnectError::new("R133", Class::TRANSIENT, "no thread could be started for SQLite")
                 .caused_by(error)
         })?;
         let worker = Self(Arc::new(Worker { jobs: Some(jobs), thread: Some(thread), name }));
@@ -117,7 +117,7 @@ impl Sqlite {
     }
 
     fn gone(&self) -> ConnectError {
-        ConnectError::new("R109", Class::Pipeline, format!("{}: its thread has ended", self.0.name))
+        ConnectError::new("R133", Class::Pipeline, format!("{}: its thread has ended", self.0.name))
     }
 }
 

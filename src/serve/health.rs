@@ -1,0 +1,42 @@
+//! Is the process alive, is it ready, and its numbers.
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::{StatusCode, header};
+use axum::response::IntoResponse;
+use serde::{Deserialize, Serialize};
+
+use super::answer::Refusal;
+use super::router::Shared;
+
+/// `GET /healthz`
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Alive {
+    /// `alive`
+    pub status: String,
+    /// Version of the daemon.
+    pub version: String,
+    /// Its process.
+    pub pid: u32,
+}
+
+/// Alive: the process answers.
+pub(super) async fn healthz() -> Json<Alive> {
+    let version = env!("CARGO_PKG_VERSION").to_owned();
+    Json(Alive { status: "alive".to_owned(), version, pid: std::process::id() })
+}
+
+/// Ready: state opened and first load of files done. A broken pipeline file does not make the daemon unready.
+pub(super) async fn readyz(State(shared): State<Shared>) -> Result<&'static str, Refusal> {
+    if shared.control.is_ready() {
+        return Ok("ready\n");
+    }
+    let help = "it is ready once the state is opened and the files were loaded once";
+    Err(Refusal::new(StatusCode::SERVICE_UNAVAILABLE, "the daemon is starting", help))
+}
+
+/// The registry, as Prometheus reads it.
+pub(super) async fn metrics(State(shared): State<Shared>) -> impl IntoResponse {
+    let kind = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+    ([(header::CONTENT_TYPE, kind)], shared.control.metrics())
+}

@@ -1,0 +1,43 @@
+#!/usr/bin/env bash
+# A throw-away PostgreSQL cluster on a unix socket: prints its URL, runs until its standard input closes, leaves nothing behind.
+set -euo pipefail
+
+tools() {
+    local found
+    if found=$(command -v initdb); then
+        dirname "$(readlink -f "$found")"
+        return
+    fi
+    found=$(ls -d /usr/lib/postgresql/*/bin /usr/pgsql-*/bin /opt/homebrew/opt/postgresql*/bin 2>/dev/null | sort -V | tail -1)
+    [ -n "$found" ] || { echo "postgres.sh: no PostgreSQL server found; ./test installs one" >&2; exit 1; }
+    echo "$found"
+}
+
+# PostgreSQL refuses to run as root.
+unprivileged() {
+    if [ "$(id -u)" != 0 ]; then "$@"; else runuser -u "$user" -- "$@"; fi
+}
+
+bin=$(tools)
+user=postgres
+id "$user" >/dev/null 2>&1 || user=nobody
+dir=$(mktemp -d "${TMPDIR:-/tmp}/sfsync-pg.XXXXXX")
+
+stop() {
+    unprivileged "$bin/pg_ctl" -D "$dir/data" -m immediate stop >/dev/null 2>&1 || true
+    rm -rf "$dir"
+}
+trap stop EXIT
+
+mkdir "$dir/data"
+if [ "$(id -u)" = 0 ]; then chown -R "$user" "$dir"; fi
+cd "$dir"
+unprivileged "$bin/initdb" -D "$dir/data" -U sfsync --auth=trust --encoding=UTF8 --locale=C.UTF-8 --no-sync >"$dir/initdb.log" 2>&1 ||
+    { cat "$dir/initdb.log" >&2; exit 1; }
+# Its data is not worth a sync.
+options="-c listen_addresses='' -c unix_socket_directories='$dir' -c max_connections=400 -c fsync=off -c full_page_writes=off"
+unprivileged "$bin/pg_ctl" -D "$dir/data" -w -t 60 -l "$dir/data/log" -o "$options" start >/dev/null 2>&1 ||
+    { cat "$dir/data/log" >&2; exit 1; }
+
+echo "postgres://sfsync@${dir//\//%2F}/postgres"
+cat >/dev/null
