@@ -24,43 +24,68 @@ fn main() {
         println!("{what:<48} {:>12.0}", f64::from(u32::try_from(count).unwrap()) / took.as_secs_f64());
     };
 
-    let in_order = timed(|| batches().for_each(|begin| commit(&store, &deals, (begin..begin + BATCH).map(link))));
+    let in_order =
+        timed(|| batches().for_each(|begin| commit(&store, &deals, (begin..begin + BATCH).map(link))));
     row("links, first load in the order of ids", links, in_order);
     let length = std::fs::metadata(dir.path().join("state.redb")).unwrap().len();
-    row("links, changed baselines, in order", links, timed(|| {
-        batches().for_each(|begin| commit(&store, &deals, (begin..begin + BATCH).map(changed)));
-    }));
+    row(
+        "links, changed baselines, in order",
+        links,
+        timed(|| {
+            batches().for_each(|begin| commit(&store, &deals, (begin..begin + BATCH).map(changed)));
+        }),
+    );
     let scattered = |n: u64| n * 7_919 % links;
     let tenth = links / 10;
-    row("links, changed baselines, at random", tenth, timed(|| {
-        for begin in (0..tenth).step_by(usize::try_from(BATCH).unwrap()) {
-            commit(&store, &deals, (begin..begin + BATCH).map(|n| changed(scattered(n))));
-        }
-    }));
+    row(
+        "links, changed baselines, at random",
+        tenth,
+        timed(|| {
+            for begin in (0..tenth).step_by(usize::try_from(BATCH).unwrap()) {
+                commit(&store, &deals, (begin..begin + BATCH).map(|n| changed(scattered(n))));
+            }
+        }),
+    );
     let keys: Vec<Key> = (0..tenth).map(|n| id(scattered(n))).collect();
-    row("links by Salesforce id, 2,000 at a time, at random", tenth, timed(|| {
-        for keys in keys.chunks(2_000) {
-            assert!(store.links_by_salesforce(&deals, 1, keys).unwrap().iter().all(Option::is_some));
-        }
-    }));
-    row("lookups of other pipelines, 2,000 at a time", tenth, timed(|| {
-        for keys in keys.chunks(2_000) {
-            assert!(store.linked(&deals, Side::Salesforce, keys).unwrap().iter().all(Option::is_some));
-        }
-    }));
-    row("links, walking through all", links, timed(|| {
-        let mut after = None;
-        while let Some(last) = store.links(&deals, 1, after.as_ref(), 2_000).unwrap().pop() {
-            after = Some(last.salesforce);
-        }
-    }));
-    row("small commits (a cursor)", 200, timed(|| {
-        for second in 0..200 {
-            let cursor = Cursor::Changes { upto: Timestamp::from_second(second).unwrap(), within: None };
-            let commit = Commit { cursors: vec![(Side::Salesforce, cursor)], ..Commit::default() };
-            store.commit(&deals, 1, &commit).unwrap();
-        }
-    }));
+    row(
+        "links by Salesforce id, 2,000 at a time, at random",
+        tenth,
+        timed(|| {
+            for keys in keys.chunks(2_000) {
+                assert!(store.links_by_salesforce(&deals, 1, keys).unwrap().iter().all(Option::is_some));
+            }
+        }),
+    );
+    row(
+        "lookups of other pipelines, 2,000 at a time",
+        tenth,
+        timed(|| {
+            for keys in keys.chunks(2_000) {
+                assert!(store.linked(&deals, Side::Salesforce, keys).unwrap().iter().all(Option::is_some));
+            }
+        }),
+    );
+    row(
+        "links, walking through all",
+        links,
+        timed(|| {
+            let mut after = None;
+            while let Some(last) = store.links(&deals, 1, after.as_ref(), 2_000).unwrap().pop() {
+                after = Some(last.salesforce);
+            }
+        }),
+    );
+    row(
+        "small commits (a cursor)",
+        200,
+        timed(|| {
+            for second in 0..200 {
+                let cursor = Cursor::Changes { upto: Timestamp::from_second(second).unwrap(), within: None };
+                let commit = Commit { cursors: vec![(Side::Salesforce, cursor)], ..Commit::default() };
+                store.commit(&deals, 1, &commit).unwrap();
+            }
+        }),
+    );
     println!("{:<48} {:>12}", "bytes of the file for a link, after the first load", length / links);
 }
 
@@ -79,7 +104,8 @@ fn id(n: u64) -> Key {
 }
 
 fn link(n: u64) -> Link {
-    let baseline: Box<[Fingerprint]> = (1..=ROWS).map(|row| Fingerprint((n * ROWS + row).wrapping_mul(0x9e37_79b9_7f4a_7c15))).collect();
+    let baseline: Box<[Fingerprint]> =
+        (1..=ROWS).map(|row| Fingerprint((n * ROWS + row).wrapping_mul(0x9e37_79b9_7f4a_7c15))).collect();
     Link {
         salesforce: id(n),
         app: Key::app((n + 1).to_string()),

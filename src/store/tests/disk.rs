@@ -114,7 +114,10 @@ impl redb::StorageBackend for Disk {
 fn numbered(n: u64) -> Commit {
     let deals = name("deals");
     Commit {
-        cursors: vec![(Side::Salesforce, Cursor::Changes { upto: at(i64::try_from(n).unwrap()), within: None })],
+        cursors: vec![(
+            Side::Salesforce,
+            Cursor::Changes { upto: at(i64::try_from(n).unwrap()), within: None },
+        )],
         links: (0..40).map(|at| link(n * 40 + at, n * 40 + at, 3)).collect(),
         failures: (0..3).map(|at| failure(&deals, n * 3 + at, FailureKind::Failed)).collect(),
         counts: Counts { read: 1, ..Counts::default() },
@@ -134,10 +137,9 @@ fn holds(store: &Store) -> u64 {
     assert!(store.links_by_app(&deals, 1, &apps).unwrap().iter().all(|found| found.len() == 1));
     let failures = store.failures(&crate::store::FailureFilter::default()).unwrap();
     assert_eq!(failures.len() as u64, commits * 3);
-    let expected = commits.checked_sub(1).map(|last| Cursor::Changes {
-        upto: at(i64::try_from(last).unwrap()),
-        within: None,
-    });
+    let expected = commits
+        .checked_sub(1)
+        .map(|last| Cursor::Changes { upto: at(i64::try_from(last).unwrap()), within: None });
     assert_eq!(store.cursor(&deals, 1, Side::Salesforce).unwrap(), expected);
     commits
 }
@@ -206,7 +208,8 @@ fn survived(before: &[u8], changes: &[Change], round: u32, random: &mut u64) -> 
         *random ^= *random << 13;
         *random ^= *random >> 7;
         *random ^= *random << 17;
-        let lost = at >= synced && round > 0 && matches!(change, Change::Write(..)) && *random % 2 == 0;
+        let lost =
+            at >= synced && round > 0 && matches!(change, Change::Write(..)) && random.is_multiple_of(2);
         if !lost {
             apply(&mut bytes, change);
         }

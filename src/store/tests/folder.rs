@@ -14,7 +14,11 @@ fn a_second_one_is_told_who_holds_the_state() {
     let error = Store::open(dir.path(), &StoreKey::File).unwrap_err();
     assert_eq!(
         error.to_string(),
-        format!("the state in {} is in use by another sfsync (process {})", dir.path().display(), std::process::id())
+        format!(
+            "the state in {} is in use by another sfsync (process {})",
+            dir.path().display(),
+            std::process::id()
+        )
     );
     drop(first);
     store(&dir);
@@ -37,7 +41,10 @@ fn a_state_of_a_later_version_is_refused_and_left_alone() {
     set_version(&dir, 7);
     for _ in 0..2 {
         let error = Store::open(dir.path(), &StoreKey::File).unwrap_err();
-        let text = format!("the state in {} has version 7, this sfsync knows versions up to 1", dir.path().display());
+        let text = format!(
+            "the state in {} has version 7, this sfsync knows versions up to 1",
+            dir.path().display()
+        );
         assert_eq!(error.to_string(), text);
     }
     set_version(&dir, 1);
@@ -84,7 +91,9 @@ fn no_secret_and_no_record_value_is_in_the_bytes_of_the_folder() {
             at: at(1),
         };
         store.receive(&inbound).unwrap();
-        assert!(store.failures(&crate::store::FailureFilter::default()).unwrap()[0].detail.starts_with("SECRET"));
+        assert!(
+            store.failures(&crate::store::FailureFilter::default()).unwrap()[0].detail.starts_with("SECRET")
+        );
     }
     for entry in std::fs::read_dir(dir.path()).unwrap() {
         let path = entry.unwrap().path();

@@ -158,6 +158,7 @@ fn number(pipeline: &PipelineName) -> usize {
 }
 
 #[derive(Clone, Debug)]
+#[allow(clippy::large_enum_variant)] // a few steps at a time
 enum Step {
     Commit(usize, Commit),
     /// Somebody reads the queue.
@@ -177,8 +178,14 @@ fn any_commit() -> impl Strategy<Value = Commit> {
     let touch = prop::collection::vec((0_usize..2, key()), 0..2);
     (links, unlinked, failures, settled, (wants, touch, prop::option::of(0_i64..99))).prop_map(
         |(links, unlinked, failures, settled, (wants, touch, cursor))| Commit {
-            cursors: cursor.map(|second| (Side::Salesforce, Cursor::Changes { upto: at(second), within: None })).into_iter().collect(),
-            links: links.into_iter().map(|(n, app, rows, state)| Link { state, ..link(n, app, rows) }).collect(),
+            cursors: cursor
+                .map(|second| (Side::Salesforce, Cursor::Changes { upto: at(second), within: None }))
+                .into_iter()
+                .collect(),
+            links: links
+                .into_iter()
+                .map(|(n, app, rows, state)| Link { state, ..link(n, app, rows) })
+                .collect(),
             unlinked: unlinked.into_iter().map(|(n, key)| (salesforce(n), app(key))).collect(),
             failures: failures.into_iter().map(|n| failure(&name(""), n, FailureKind::Held)).collect(),
             settled: settled.into_iter().map(|n| (Side::Salesforce, salesforce(n))).collect(),
@@ -190,7 +197,10 @@ fn any_commit() -> impl Strategy<Value = Commit> {
                     source: (Side::Salesforce, salesforce(source)),
                 })
                 .collect(),
-            touch: touch.into_iter().map(|(at, n)| (name(NAMES[at]), Side::Salesforce, salesforce(n))).collect(),
+            touch: touch
+                .into_iter()
+                .map(|(at, n)| (name(NAMES[at]), Side::Salesforce, salesforce(n)))
+                .collect(),
             counts: Counts { read: 1, ..Counts::default() },
         },
     )
@@ -223,7 +233,9 @@ fn compare(store: &Store, model: &Model) {
         assert_eq!(store.links_by_salesforce(&pipeline, 1, &keys).unwrap(), expected);
         let apps: Vec<Key> = (0..7).map(app).collect();
         let mut by_app = store.links_by_app(&pipeline, 1, &apps).unwrap();
-        by_app.iter_mut().for_each(|links| links.sort_by(|one, other| one.salesforce.cmp(&other.salesforce)));
+        for links in &mut by_app {
+            links.sort_by(|one, other| one.salesforce.cmp(&other.salesforce));
+        }
         let of_app = |app: &Key| links.iter().filter(|link| link.app == *app).cloned().collect::<Vec<_>>();
         assert_eq!(by_app, apps.iter().map(of_app).collect::<Vec<_>>());
         let filter = FailureFilter { pipeline: Some(pipeline.clone()), ..FailureFilter::default() };
@@ -239,9 +251,9 @@ fn compare(store: &Store, model: &Model) {
         let expected = (links.len(), plain.failures.len(), plain.touched.len(), plain.read);
         assert_eq!(counts, (expected.0 as u64, expected.1 as u64, expected.2 as u64, expected.3));
     }
-    for wanted in 0..2 {
+    for (wanted, pipeline) in NAMES.into_iter().enumerate() {
         let keys: Vec<Key> = (0..7).map(salesforce).collect();
-        let found = store.wants_for(&name(NAMES[wanted]), Side::Salesforce, &keys).unwrap();
+        let found = store.wants_for(&name(pipeline), Side::Salesforce, &keys).unwrap();
         let found: BTreeSet<_> =
             found.into_iter().map(|(who, want)| (wanted, want.key, number(&who), want.source.1)).collect();
         let expected = model.wants.iter().filter(|want| want.0 == wanted).cloned().collect();

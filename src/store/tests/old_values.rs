@@ -26,7 +26,8 @@ fn fill(store: &Store) {
     one_sided.app_baseline = vec![Fingerprint::UNKNOWN; 2].into();
     let mut mixed = link(3, 4, 5);
     (mixed.app, mixed.state) = (Key::app("opp é 7"), LinkState::Gone);
-    mixed.app_baseline = vec![Fingerprint(3_001), Fingerprint(9), Fingerprint(0), Fingerprint(8), Fingerprint(3_005)].into();
+    mixed.app_baseline =
+        vec![Fingerprint(3_001), Fingerprint(9), Fingerprint(0), Fingerprint(8), Fingerprint(3_005)].into();
     mixed.app_version = Some(Version(Timestamp::new(1_700_000_000, 123_456_789).unwrap()));
     let mut due = failure(&deals, 4, FailureKind::Failed);
     due.next_try = Some(at(900));
@@ -35,7 +36,11 @@ fn fill(store: &Store) {
         cursors: vec![(Side::Salesforce, Cursor::Changes { upto: at(5), within: None })],
         links: vec![link(1, 2, 2), one_sided, mixed],
         failures: vec![due, failure(&deals, 5, waiting), failure(&deals, 6, FailureKind::Held)],
-        wants: vec![Want { pipeline: clients.clone(), key: salesforce(71), source: (Side::Salesforce, salesforce(1)) }],
+        wants: vec![Want {
+            pipeline: clients.clone(),
+            key: salesforce(71),
+            source: (Side::Salesforce, salesforce(1)),
+        }],
         touch: vec![(clients.clone(), Side::App, app(8))],
         counts: Counts { read: 7, ..Counts::default() },
         ..Commit::default()
@@ -45,7 +50,9 @@ fn fill(store: &Store) {
     store.commit(&deals, 1, &Commit { settled, ..Commit::default() }).unwrap();
     store.set_paused(&clients, Some("kim"), at(9)).unwrap();
     let (started, cause) = (at(3), "changes".into());
-    store.save_run(&deals, &Run { started, ended: None, cause, counts: Counts::default(), error: None }).unwrap();
+    store
+        .save_run(&deals, &Run { started, ended: None, cause, counts: Counts::default(), error: None })
+        .unwrap();
     store.save_last_good(&[("deals.yaml", LastGood { text: "a: 1".into(), loaded_at: at(4) })]).unwrap();
     store.save_fact(&acme, "currency", &"EUR").unwrap();
     store.save_token(&acme, b"token").unwrap();
@@ -78,14 +85,19 @@ fn seen(store: &Store) -> String {
         &store.api_calls(&acme, at(0)).unwrap(),
         &store.inbox(&acme, &hooks, 9).unwrap(),
     ];
-    parts.iter().for_each(|part| writeln!(text, "{part:?}").unwrap());
+    for part in parts {
+        writeln!(text, "{part:?}").unwrap();
+    }
     text
 }
 
 /// Nothing is a hyphen.
 fn hex(bytes: &[u8]) -> String {
-    let digits: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
-    if digits.is_empty() { "-".to_owned() } else { digits }
+    let mut digits = if bytes.is_empty() { "-".to_owned() } else { String::new() };
+    for byte in bytes {
+        write!(digits, "{byte:02x}").unwrap();
+    }
+    digits
 }
 
 fn unhex(text: &str) -> Vec<u8> {
@@ -189,5 +201,9 @@ fn a_state_of_today_is_still_version_1() {
     let dir = tempfile::tempdir().unwrap();
     fill(&Store::open(dir.path(), &key()).unwrap());
     let today = dump(&dir);
-    assert_eq!(without_sealed(&today), without_sealed(VERSION_1), "raise a version, or keep the layout:\n{today}");
+    assert_eq!(
+        without_sealed(&today),
+        without_sealed(VERSION_1),
+        "raise a version, or keep the layout:\n{today}"
+    );
 }

@@ -11,7 +11,7 @@ use super::vault::{StoreKey, Vault, random};
 use super::wants::Handed;
 use super::{StoreError, folder, migrate, tables};
 
-/// Pages that redb keeps in memory, see docs/decisions/0003-the-state.md.
+/// Pages that redb keeps in memory, see docs/decisions/0020-the-state.md.
 const CACHE_BYTES: usize = 32 << 20;
 const SEED: &str = "seed";
 
