@@ -5,6 +5,7 @@
 mod diagnostics;
 mod harness;
 mod layers;
+mod proof;
 mod quickstart;
 mod salesforce_faults;
 mod salesforce_load;
