@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)] // tests, also outside functions marked as such
 
 mod diagnostics;
+mod example_sets;
 mod harness;
 mod layers;
 mod proof;
