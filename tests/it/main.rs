@@ -6,6 +6,7 @@ mod diagnostics;
 mod example_sets;
 mod harness;
 mod layers;
+mod proof;
 mod quickstart;
 mod salesforce_faults;
 mod salesforce_load;
