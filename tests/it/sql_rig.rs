@@ -122,6 +122,7 @@ impl Database {
             match_columns: Vec::new(),
             updated_at: None,
             deleted_at: None,
+            protected: Vec::new(),
             create: true,
         }
     }

@@ -40,6 +40,14 @@ impl SqlConnection {
         Ok(Self(Database::Postgres(Postgres::open(config).await?)))
     }
 
+    /// `read_only: true` on the connection: nothing is written, whatever a pipeline says.
+    pub fn is_read_only(&self) -> bool {
+        match &self.0 {
+            Database::Sqlite(sqlite) => sqlite.is_read_only(),
+            Database::Postgres(postgres) => postgres.is_read_only(),
+        }
+    }
+
     /// Which database it is.
     pub fn dialect(&self) -> Dialect {
         match &self.0 {
@@ -70,7 +78,8 @@ impl SqlConnection {
         let spec = &self.resolved(spec.clone());
         let table = self.inspect(&spec.table).await?;
         let problems = check(self.dialect(), spec, table.as_ref());
-        let applied = if spec.create { self.additions(spec, &problems) } else { Vec::new() };
+        let applied =
+            if spec.create && !self.is_read_only() { self.additions(spec, &problems) } else { Vec::new() };
         if applied.is_empty() {
             return Ok(Ensured { table, applied, problems });
         }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::connection::{Database, SqlConnection};
 use super::postgres::Straight;
-use super::{TableSpec, check};
+use super::{ColumnSpec, TableSpec, check};
 use crate::connect::{ConnectError, Destination, Found, MatchQuery, WriteMode};
 use crate::model::{Class, Key, Outcome, Row, TableInfo, WriteOp};
 
@@ -24,6 +24,13 @@ impl SqlDestination {
         if let Some(problem) = problems.iter().find(|problem| problem.kind.stops_writing()) {
             let help = problem.ddl.clone().unwrap_or_else(|| "run `sfsync check`".to_owned());
             return Err(ConnectError::new("R108", Class::Pipeline, problem.message.clone()).help(help));
+        }
+        let protected = |column: &&ColumnSpec| {
+            spec.protected.iter().any(|name| *name == column.path() || *name == column.column)
+        };
+        if let Some(column) = spec.columns.iter().find(protected) {
+            let message = format!("`{}` of {} is protected by the connection", column.path(), spec.table);
+            return Err(ConnectError::new("R126", Class::Pipeline, message));
         }
         let spec = Arc::new(connection.resolved(spec).bound(table));
         Ok(Self { connection, spec, straight: Straight::default() })
@@ -58,9 +65,20 @@ impl Destination for SqlDestination {
         }
     }
 
+    async fn keys(&mut self, after: Option<&Key>, limit: usize) -> Result<Vec<Key>, ConnectError> {
+        match &self.connection.0 {
+            Database::Sqlite(sqlite) => sqlite.keys(&self.spec, after, limit).await,
+            Database::Postgres(postgres) => postgres.keys(&self.spec, after, limit).await,
+        }
+    }
+
     async fn write(&mut self, ops: Vec<WriteOp>, mode: WriteMode) -> Result<Vec<Outcome>, ConnectError> {
         if ops.is_empty() {
             return Ok(Vec::new());
+        }
+        if self.connection.is_read_only() {
+            let message = format!("the connection is `read_only`: nothing is written to {}", self.spec.table);
+            return Err(ConnectError::new("R126", Class::Pipeline, message));
         }
         match &self.connection.0 {
             Database::Sqlite(sqlite) => sqlite.write(&self.spec, ops).await,

@@ -52,6 +52,7 @@ struct Worker {
     thread: Option<JoinHandle<()>>,
     /// For messages.
     name: String,
+    read_only: bool,
 }
 
 impl Drop for Worker {
@@ -68,6 +69,7 @@ impl Sqlite {
     /// Opens the file on a new thread. Fails where it cannot be opened or is no database.
     pub(super) async fn open(config: SqliteConfig) -> Result<Self, ConnectError> {
         let name = format!("sqlite {}", config.path.display());
+        let read_only = config.read_only;
         let (jobs, mut queue) = mpsc::channel::<Job>(16);
         let (opened, answer) = oneshot::channel();
         let run = move || match open(&config) {
@@ -84,7 +86,7 @@ impl Sqlite {
             ConnectError::new("R133", Class::TRANSIENT, "no thread could be started for SQLite")
                 .caused_by(error)
         })?;
-        let worker = Self(Arc::new(Worker { jobs: Some(jobs), thread: Some(thread), name }));
+        let worker = Self(Arc::new(Worker { jobs: Some(jobs), thread: Some(thread), name, read_only }));
         answer.await.map_err(|_| worker.gone())??;
         Ok(worker)
     }
@@ -92,6 +94,10 @@ impl Sqlite {
     /// Name of the database for messages.
     pub(super) fn name(&self) -> &str {
         &self.0.name
+    }
+
+    pub(super) fn is_read_only(&self) -> bool {
+        self.0.read_only
     }
 
     /// Runs a job on the thread. The job also runs to its end where the caller stops waiting.
@@ -236,6 +242,16 @@ impl Sqlite {
     ) -> Result<HashSet<Key>, ConnectError> {
         let (spec, keys) = (Arc::clone(spec), keys.to_vec());
         self.call(move |connection| read::presence(connection, &spec, &keys)).await
+    }
+
+    pub(super) async fn keys(
+        &self,
+        spec: &Arc<TableSpec>,
+        after: Option<&Key>,
+        limit: usize,
+    ) -> Result<Vec<Key>, ConnectError> {
+        let (spec, after) = (Arc::clone(spec), after.cloned());
+        self.call(move |connection| read::keys(connection, &spec, after.as_ref(), limit)).await
     }
 
     pub(super) async fn fetch(
