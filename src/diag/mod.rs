@@ -4,6 +4,7 @@
 
 pub mod codes;
 mod diagnostic;
+mod excerpt;
 mod fix;
 mod render;
 mod span;

@@ -5,6 +5,7 @@ use std::ops::Range;
 use annotate_snippets::{AnnotationKind, Level, Origin, Renderer, Snippet};
 use serde::{Deserialize, Serialize};
 
+use super::excerpt::Excerpt;
 use super::{Diagnostic, Label, Severity, SourceMap, Span};
 
 /// At most so many messages per file are printed; the rest is counted.
@@ -124,21 +125,29 @@ fn label_data(label: &Label, map: &SourceMap) -> Option<RenderedLabel> {
     })
 }
 
-/// One diagnostic as text, without a trailing line break.
+/// One diagnostic as text, without a trailing line break. A secret that it speaks of is masked; where several messages
+/// are shown, [`all_to_text`] masks the secrets of all of them in each.
 pub fn to_text(diagnostic: &Diagnostic, map: &SourceMap, color: bool) -> String {
+    one_to_text(diagnostic, map, color, &masks(std::slice::from_ref(diagnostic)))
+}
+
+fn one_to_text(diagnostic: &Diagnostic, map: &SourceMap, color: bool, masks: &[Span]) -> String {
     let level = match diagnostic.severity {
         Severity::Error | Severity::Failed => Level::ERROR,
         Severity::Warning => Level::WARNING,
     };
     let level = level.with_name(diagnostic.severity.name());
-    let texts: Vec<Shown> = shown_sources(diagnostic, map);
+    let texts: Vec<Shown> = shown_sources(diagnostic, map, masks);
     let title = level.primary_title(diagnostic.title.as_str()).id(diagnostic.code.0);
     let mut group = annotate_snippets::Group::with_title(title);
     if texts.is_empty() {
         group = group.elements(Vec::<annotate_snippets::Element<'_>>::new());
     }
     for shown in &texts {
-        let mut snippet = Snippet::source(shown.text.as_str()).path(shown.path.as_str()).fold(true);
+        let mut snippet = Snippet::source(shown.excerpt.text.as_str())
+            .line_start(shown.excerpt.first_line)
+            .path(shown.path.as_str())
+            .fold(true);
         for mark in &shown.marks {
             let kind = if mark.primary { AnnotationKind::Primary } else { AnnotationKind::Context };
             let annotation = kind.span(mark.range.clone());
@@ -160,13 +169,14 @@ pub fn to_text(diagnostic: &Diagnostic, map: &SourceMap, color: bool) -> String 
         group = group.element(Level::HELP.message(help.as_str()));
     }
     let renderer = if color { Renderer::styled() } else { Renderer::plain() };
-    renderer.render(&[group]).clone()
+    let text = renderer.term_width(200).render(&[group]);
+    text.lines().map(str::trim_end).collect::<Vec<_>>().join("\n")
 }
 
-/// A file of a diagnostic as it is shown: tabs are visible arrows.
+/// A file of a diagnostic as it is shown: few lines, tabs as arrows, secrets masked.
 struct Shown {
     path: String,
-    text: String,
+    excerpt: Excerpt,
     marks: Vec<Mark>,
 }
 
@@ -176,26 +186,35 @@ struct Mark {
     primary: bool,
 }
 
-fn shown_sources(diagnostic: &Diagnostic, map: &SourceMap) -> Vec<Shown> {
-    let mut all: Vec<(u32, Shown)> = Vec::new();
-    let labels = diagnostic
-        .primary
-        .iter()
-        .map(|label| (label, true))
-        .chain(diagnostic.labels.iter().map(|label| (label, false)));
-    for (label, primary) in labels {
-        let Some(source) = map.get(label.span.source) else { continue };
-        let id = label.span.source.0;
-        let at = all.iter().position(|(known, _)| *known == id).unwrap_or_else(|| {
-            let (path, text) = (source.path.to_string(), visible(&source.text));
-            all.push((id, Shown { path, text, marks: Vec::new() }));
-            all.len() - 1
-        });
-        let range = range(label.span, &source.text);
-        let range = shifted(&source.text, range.start)..shifted(&source.text, range.end);
-        all[at].1.marks.push(Mark { range, text: label.text.clone(), primary });
+/// The files of a diagnostic, that of the primary place first.
+fn shown_sources(diagnostic: &Diagnostic, map: &SourceMap, masks: &[Span]) -> Vec<Shown> {
+    let primary = diagnostic.primary.iter().map(|label| (label, true));
+    let all: Vec<(&Label, bool)> =
+        primary.chain(diagnostic.labels.iter().map(|label| (label, false))).collect();
+    let mut shown: Vec<(u32, Shown)> = Vec::new();
+    for (label, _) in &all {
+        let id = label.span.source;
+        let Some(source) = map.get(id).filter(|_| !shown.iter().any(|(known, _)| *known == id.0)) else {
+            continue;
+        };
+        let here: Vec<_> = all.iter().filter(|(label, _)| label.span.source == id).collect();
+        let spans: Vec<Span> = here.iter().map(|(label, _)| label.span).collect();
+        let excerpt = Excerpt::new(&source.text, &spans, masks);
+        let mark = |(label, primary): &&(&Label, bool)| Mark {
+            range: excerpt.range(label.span),
+            text: label.text.clone(),
+            primary: *primary,
+        };
+        let marks = here.iter().map(mark).collect();
+        shown.push((id.0, Shown { path: source.path.to_string(), excerpt, marks }));
     }
-    all.into_iter().map(|(_, shown)| shown).collect()
+    shown.into_iter().map(|(_, shown)| shown).collect()
+}
+
+/// The places that hold secrets, of a list of diagnostics (W602): masked wherever their lines are shown.
+fn masks(diagnostics: &[Diagnostic]) -> Vec<Span> {
+    let secrets = diagnostics.iter().filter(|diagnostic| diagnostic.code.0 == "W602");
+    secrets.filter_map(|diagnostic| Some(diagnostic.primary.as_ref()?.span)).collect()
 }
 
 fn range(span: Span, text: &str) -> Range<usize> {
@@ -210,19 +229,9 @@ fn range(span: Span, text: &str) -> Range<usize> {
     start..clip(span.end as usize).max(start)
 }
 
-/// Tabs as arrows, so that the invisible mistake can be seen.
-fn visible(text: &str) -> String {
-    text.replace('\t', "→")
-}
-
-/// A byte of the text, in the text with visible tabs.
-fn shifted(text: &str, at: usize) -> usize {
-    let tabs = text.as_bytes()[..at].iter().filter(|byte| **byte == b'\t').count();
-    at + tabs * ("→".len() - 1)
-}
-
 /// All diagnostics of a load as text: grouped by file in the order given, at most twenty of each.
 pub fn all_to_text(diagnostics: &[Diagnostic], map: &SourceMap, color: bool) -> String {
+    let masks = masks(diagnostics);
     let mut text = String::new();
     let mut counts: Vec<(u32, usize)> = Vec::new();
     for diagnostic in diagnostics {
@@ -233,7 +242,7 @@ pub fn all_to_text(diagnostics: &[Diagnostic], map: &SourceMap, color: bool) -> 
         });
         counts[at].1 += 1;
         if counts[at].1 <= MOST_PER_FILE {
-            text.push_str(&to_text(diagnostic, map, color));
+            text.push_str(&one_to_text(diagnostic, map, color, &masks));
             text.push_str("\n\n");
         }
     }

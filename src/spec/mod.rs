@@ -4,17 +4,24 @@
 //! environment or knows what exists in a system. Whether names refer to anything is the plan's question.
 //! Read [`PipelineFile`] first; every value carries the [`crate::diag::Span`] it was written at.
 
+mod decode;
+pub mod grammar;
 pub mod model;
 mod scalar;
+mod secrets;
 pub mod soql;
 mod spanned;
 pub mod values;
 mod words;
+mod yaml;
 
+pub use decode::{read_connection, read_pipeline, read_settings};
 pub use model::*;
 pub use scalar::{Scalar, Style};
+pub use secrets::{Resolver, SecretError, check_secrets};
 pub use spanned::{Entry, Spanned};
 pub use words::Choice;
+pub use yaml::add_file;
 
 use crate::diag::Diagnostic;
 

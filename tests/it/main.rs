@@ -2,13 +2,16 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used)] // tests, also outside functions marked as such
 
+mod diagnostics;
 mod harness;
 mod layers;
+mod quickstart;
 mod salesforce_faults;
 mod salesforce_load;
 mod salesforce_poll;
 mod salesforce_rig;
 mod salesforce_session;
+mod sets;
 mod sql_rig;
 mod sql_types;
 mod sql_write;

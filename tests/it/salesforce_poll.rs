@@ -335,3 +335,25 @@ async fn after_random_edits_the_copy_equals_the_org() {
         assert!(own(copy.clone()) == own(rig.truth(OPPORTUNITY_SOQL, OPPORTUNITY)), "round {round} differs");
     }
 }
+
+#[tokio::test]
+async fn a_query_too_long_for_an_address_goes_in_a_body() {
+    let rig = Rig::start(sandbox_config()).await;
+    let wanted = rig.insert("Account", json!({ "Name": "Wanted" }));
+    rig.account("Other");
+    let names: Vec<String> = (0..1_000).map(|n| format!("'name number {n}'")).collect();
+    let filter = format!("Name IN ({}, 'Wanted')", names.join(", "));
+    let spec = ReadSpec { deletes: false, filter: Some(filter), ..accounts() };
+    rig.sandbox.reset_calls();
+    let read = poll(&mut rig.source(spec.clone()), &changes("2026-03-11T09:30:00Z")).await;
+    assert_eq!(read.state().into_keys().collect::<Vec<_>>(), [wanted]);
+    assert_eq!((rig.sandbox.calls().total, rig.sandbox.calls().of(ResourceKind::Composite)), (1, 1));
+    let keys: Vec<Key> = read.events.iter().map(|event| event.key.clone()).collect();
+    let fetched = rig.source(spec.clone()).fetch(&keys).await.unwrap();
+    assert!(matches!(fetched[..], [sfsync::model::ChangeEvent { change: Change::Upsert(_), .. }]));
+    let wrong =
+        ReadSpec { filter: spec.filter.map(|filter| format!("{filter} AND Nothing__c = 1")), ..accounts() };
+    let error =
+        rig.source(wrong).read(Some(&changes("2026-03-11T09:30:00Z")), Limit::default()).await.unwrap_err();
+    assert_eq!(error.remote.as_deref(), Some("INVALID_FIELD"));
+}

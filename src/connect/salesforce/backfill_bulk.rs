@@ -21,7 +21,7 @@ use super::source::SalesforceSource;
 use crate::connect::{ConnectError, Limit};
 use crate::model::{Backfill, Class, Cursor, Read};
 
-pub(super) use super::result_pages::{PageEnd, PageFeed};
+pub(super) use super::result_pages::{PageEnd, PageFeed, Wanted};
 
 /// First pause between two looks at a job; each is four times as long, since every look is a call.
 const FIRST_LOOK: Duration = Duration::from_millis(250);
@@ -118,10 +118,11 @@ impl BulkLoad {
         (id, expected): (&str, Option<u64>),
         settled: Settled,
     ) -> Self {
-        let parallel = source.spec.lanes.pages_at_once.max(1);
+        let at_once = source.spec.lanes.pages_at_once;
+        let wanted = Wanted { settled: settled.clone(), all: false, at_once, purpose: source.purpose };
         let rows = settled.iter().map(|(_, rows)| rows).sum();
         Self {
-            feed: PageFeed::start(source, (id, expected), settled.clone(), false, parallel),
+            feed: PageFeed::start(source, (id, expected), wanted),
             anchor,
             job: id.to_owned(),
             buffer: Buffer::default(),
@@ -174,8 +175,8 @@ impl BulkLoad {
     }
 
     fn progress(&mut self) -> Backfill {
-        while let Some((_, end)) = self.arrived.pop_front_if(|(rows, _)| *rows <= self.handed_out) {
-            self.settled.push((end.locator, end.rows));
+        while self.arrived.front().is_some_and(|(rows, _)| *rows <= self.handed_out) {
+            self.settled.extend(self.arrived.pop_front().map(|(_, end)| (end.locator, end.rows)));
         }
         Backfill::Job { id: self.job.clone(), pages: self.settled.clone(), rows: self.handed_out }
     }

@@ -4,10 +4,11 @@ use std::collections::HashSet;
 
 use super::ReadSpec;
 use super::api::columns::{Columns, Record, Role};
-use super::api::query::{Shape, decode_page};
+use super::api::query::Shape;
 use super::api::soql::{self, Select};
+use super::ask::ask;
 use super::budget::Purpose;
-use super::client::{Call, Client};
+use super::client::Client;
 use crate::connect::ConnectError;
 use crate::model::{Change, ChangeEvent, Key, Schema, Version};
 
@@ -47,8 +48,8 @@ pub(super) async fn fetch(
     shapes: &Shapes,
     keys: &[Key],
 ) -> Result<Vec<ChangeEvent>, ConnectError> {
-    let ask = Ask { filter: "", all: spec.has_is_deleted, purpose: Purpose::Push };
-    let records = by_id(client, spec, &shapes.all, keys, ask).await?;
+    let by = Ask { filter: "", all: spec.has_is_deleted, purpose: Purpose::Push };
+    let records = by_id(client, spec, &shapes.all, keys, by).await?;
     judge(client, spec, shapes, records, Purpose::Push).await
 }
 
@@ -90,21 +91,20 @@ async fn by_id(
     spec: &ReadSpec,
     shape: &Shape,
     keys: &[Key],
-    ask: Ask<'_>,
+    by: Ask<'_>,
 ) -> Result<Vec<Record>, ConnectError> {
     let data = client.data_path().await?;
     let columns = shape.columns().select();
     let path = |list: String| {
-        let conditions = vec![list, ask.filter.to_owned()];
+        let conditions = vec![list, by.filter.to_owned()];
         let select = Select { columns: &columns, object: &spec.object, conditions, order: "", limit: None };
-        soql::query_path(data, ask.all, &select.text())
+        soql::query_path(data, by.all, &select.text())
     };
     let mut found = Vec::with_capacity(keys.len());
     for list in soql::id_lists(keys, path(String::new()).len() + 20) {
         let mut next = Some(path(list));
         while let Some(path) = next {
-            let call = Call::get(path, ask.purpose);
-            let page = client.read(&call, |answer| decode_page(&answer.body, shape)).await?;
+            let page = ask(client, path, shape, by.purpose).await?.page;
             found.extend(page.records);
             next = page.next;
         }

@@ -4,6 +4,7 @@
 //! what a record means. Read [`Config`], [`Client`] and [`ReadSpec`] first.
 
 pub mod api;
+mod ask;
 mod backfill_bulk;
 mod backfill_rest;
 mod budget;

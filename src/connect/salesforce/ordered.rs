@@ -5,10 +5,11 @@ use jiff::Timestamp;
 
 use super::api::columns::Record;
 use super::api::error::{Reaction, reaction};
-use super::api::query::{Page, Shape, decode_page};
+use super::api::query::Shape;
 use super::api::soql::{self, Select};
+use super::ask::{Asked, ask};
 use super::budget::Purpose;
-use super::client::{Call, Client};
+use super::client::Client;
 use crate::connect::ConnectError;
 use crate::model::{Class, Key, Keyset};
 
@@ -114,12 +115,8 @@ impl OrderedQuery {
                 Some(next) => next.clone(),
                 None => self.begin(client, shape).await?,
             };
-            let call = Call::get(path, self.question.purpose);
-            let asked = client.read(&call, |answer| {
-                decode_page(&answer.body, shape).map(|page| (page, answer.body.len(), answer.asked_at))
-            });
-            match asked.await {
-                Ok((page, bytes, asked_at)) => return self.take(page, bytes, asked_at).map(Some),
+            match ask(client, path, shape, self.question.purpose).await {
+                Ok(asked) => return self.take(asked).map(Some),
                 Err(error) => self.recover(error)?,
             }
         }
@@ -129,17 +126,7 @@ impl OrderedQuery {
     /// Begins a run after the last record that was read.
     async fn begin(&mut self, client: &Client, shape: &Shape) -> Result<String, ConnectError> {
         self.received = 0;
-        let path = soql::query_path(client.data_path().await?, self.question.all, &self.soql(shape));
-        if path.len() > soql::MAX_URI {
-            let text = format!(
-                "the query of {} is too long for one request ({} bytes)",
-                self.question.object,
-                path.len()
-            );
-            return Err(ConnectError::new("R122", Class::Pipeline, text)
-                .help("map fewer fields or shorten the filter"));
-        }
-        Ok(path)
+        Ok(soql::query_path(client.data_path().await?, self.question.all, &self.soql(shape)))
     }
 
     /// What a failed page leads to: another run, smaller pages, or the error itself.
@@ -156,7 +143,8 @@ impl OrderedQuery {
         Ok(())
     }
 
-    fn take(&mut self, page: Page, bytes: usize, asked_at: Option<Timestamp>) -> Result<Batch, ConnectError> {
+    fn take(&mut self, asked: Asked) -> Result<Batch, ConnectError> {
+        let Asked { page, bytes, sent_at: asked_at } = asked;
         self.received += page.records.len() as u64;
         self.announced = page.total;
         if page.next.is_none() && self.received != page.total {

@@ -15,9 +15,10 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::ReadSpec;
 use super::api::columns::Record;
+use super::api::error::{Reaction, reaction};
 use super::api::query::Shape;
 use super::api::soql;
-use super::backfill_bulk::{self, Ended, PageFeed, Settled};
+use super::backfill_bulk::{self, Ended, PageFeed, Settled, Wanted};
 use super::backfill_rest::Buffer;
 use super::budget::Purpose;
 use super::fetch::judge;
@@ -136,7 +137,7 @@ impl Window {
     }
 
     /// A large rest of the window by one bulk job, in the same order, so that the place stays a place.
-    /// What Bulk refuses goes on page by page.
+    /// What Bulk refuses, or cannot do now, goes on page by page.
     async fn switch_to_bulk(&mut self, source: &SalesforceSource) -> Result<(), ConnectError> {
         let spec = &source.spec;
         if spec.needs_rest() || source.client.is_rest_only(&spec.object) {
@@ -144,12 +145,18 @@ impl Window {
         }
         let soql = self.query.soql(Self::shape(source));
         let all = spec.deletes && spec.has_is_deleted;
-        let Ok(id) = backfill_bulk::create(&source.client, &soql, all, Purpose::Poll).await else {
-            source.client.remember_rest_only(&spec.object);
-            return Ok(());
+        let id = match backfill_bulk::create(&source.client, &soql, all, Purpose::Poll).await {
+            Ok(id) => id,
+            Err(error) => {
+                if reaction(&error) == Reaction::UseRest {
+                    source.client.remember_rest_only(&spec.object);
+                }
+                return Ok(());
+            }
         };
         if let Ended::Complete(rows) = backfill_bulk::wait(&source.client, &id, Purpose::Poll).await? {
-            self.feed = Some(PageFeed::start(source, (&id, rows), Settled::default(), all, 1));
+            let wanted = Wanted { settled: Settled::new(), all, at_once: 1, purpose: Purpose::Poll };
+            self.feed = Some(PageFeed::start(source, (&id, rows), wanted));
         }
         Ok(())
     }

@@ -46,6 +46,18 @@ pub(super) struct PageEnd {
     pub rows: u64,
 }
 
+/// What of a job is downloaded, and how.
+pub(super) struct Wanted {
+    /// Pages that are settled: not downloaded again.
+    pub settled: Settled,
+    /// The job was a queryAll.
+    pub all: bool,
+    /// Pages at once; with 1 the rows come in the order of the result.
+    pub at_once: usize,
+    /// What it is for.
+    pub purpose: Purpose,
+}
+
 /// The pages of a job as they arrive. Dropping it ends the downloads.
 pub(super) struct PageFeed {
     chunks: mpsc::Receiver<Chunk>,
@@ -55,24 +67,23 @@ pub(super) struct PageFeed {
 }
 
 impl PageFeed {
-    /// Begins to download. With `parallel` 1 the rows come in the order of the result.
+    /// Begins to download a complete job that announced so many rows.
     pub(super) fn start(
         source: &SalesforceSource,
         (id, announced): (&str, Option<u64>),
-        settled: Settled,
-        all: bool,
-        parallel: usize,
+        wanted: Wanted,
     ) -> Self {
         let (sender, chunks) = mpsc::channel(WAITING);
-        let received = settled.iter().map(|(_, rows)| rows).sum();
+        let received = wanted.settled.iter().map(|(_, rows)| rows).sum();
+        let parallel = wanted.at_once.max(1);
         let job = Download {
             client: Arc::clone(&source.client),
             shapes: Arc::clone(&source.shapes),
             id: id.to_owned(),
             rows: source.spec.lanes.page,
-            purpose: source.purpose,
-            all,
-            settled: settled.into_iter().map(|(locator, _)| locator).collect(),
+            purpose: wanted.purpose,
+            all: wanted.all,
+            settled: wanted.settled.into_iter().map(|(locator, _)| locator).collect(),
             sender,
         };
         let mut downloads = JoinSet::new();

@@ -9,10 +9,11 @@ use jiff::Timestamp;
 
 use super::api::error::{Reaction, reaction};
 use super::api::soql::{self, Select};
+use super::ask::ask;
 use super::backfill_bulk::{self, BulkLoad, Ended};
 use super::backfill_rest::RestLoad;
 use super::budget::Purpose;
-use super::client::{Call, Client};
+use super::client::Client;
 use super::fetch::{self, Shapes};
 use super::ordered::Question;
 use super::poll::Window;
@@ -220,13 +221,8 @@ impl SalesforceSource {
             limit: None,
         };
         let path = soql::query_path(self.client.data_path().await?, false, &select.text());
-        let call = Call::get(path, self.purpose);
-        let shape = &self.shapes.live;
-        self.client
-            .read(&call, |answer| {
-                Ok((super::api::query::decode_page(&answer.body, shape)?.total, answer.asked_at))
-            })
-            .await
+        let asked = ask(&self.client, path, &self.shapes.live, self.purpose).await?;
+        Ok((asked.page.total, asked.sent_at))
     }
 
     /// The server's time when something was asked, minus the lag: what was committed before has been seen. The org always tells its

@@ -11,6 +11,8 @@ family_pages! {
     "W602", "a secret is written in the file", "Everyone with access to the file can read it. Refer to it instead.", "token: ${env:TOKEN}";
     "E603", "the org is not of the kind the file says", "`environment` is compared with the org after sign-in, so that nobody connects production by mistake.";
     "E604", "secrets belong in connections/", "Pipelines cannot read secrets; put the header or parameter in the connection.";
+    "E605", "neither an environment variable nor a file", "Secrets are written `${env:NAME}` or `${file:/path}`; `$${` is a literal `${`.", "token: ${env:TOKEN}";
+    "E606", "secrets would be sent unencrypted", "Plain `http` is possible only to this machine.", "login_url: https://acme.my.salesforce.com";
     "E901", "this cannot run yet", "The file is understood and checked, but this version of sfsync cannot carry it out. Nothing is silently left undone.";
     "W902", "runs by polling for now", "News at once are not available in this version; the pipeline follows changes by polling.";
 }

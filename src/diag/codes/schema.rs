@@ -19,5 +19,7 @@ family_pages! {
     "E316", "the value does not fit the field", "A constant, a default, a value of a filter or of `values` must be of the kind of its field.";
     "E317", "the field cannot stand in a query", "Salesforce does not filter by long text, by virtual fields and by some others. Use `filter` with an expression.";
     "E318", "`LinkedEntityId` needs a `lookup`", "A note is found through the record it hangs on; the lookup says on which records notes are searched.";
+    "E319", "`where` is not a SOQL condition", "The condition is read before anything runs. SOQL has = != < <= > >= LIKE, IN, NOT IN, INCLUDES, EXCLUDES, joined by AND, OR and NOT; texts are in single quotes.", "where: Status = 'Open'";
     "E320", "the path goes up more than five parents", "Salesforce follows up to five parents in a query.";
+    "E321", "unknown date or date literal", "Such as TODAY, THIS_MONTH, LAST_N_DAYS:30. Dates are written 2026-03-01, times 2026-03-01T10:00:00Z, both without quotes.", "where: CreatedDate = LAST_N_DAYS:30";
 }

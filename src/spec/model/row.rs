@@ -20,7 +20,7 @@ words! {
 words! {
     /// What to do when the record that `lookup` needs is not linked.
     pub enum Missing {
-        Wait = "wait", "keep the record back until the record is linked (default)";
+        Wait = "wait", "keep the record back until the {lookup} is linked (default)";
         Empty = "empty", "write nothing for now, fill it in later";
         Skip = "skip", "leave the whole record out until then";
         Fail = "fail", "report the record as failed";

@@ -1,8 +1,15 @@
 //! SOQL conditions as `where:` holds them: enough to know which fields and values they speak of, and to say what is wrong
 //! with them at the right place. Not an evaluator. SOQL and SOSL Reference, "Condition Expression Syntax (WHERE Clause)".
 
+mod dates;
+mod lexer;
+mod parser;
+mod wire;
+
 use crate::diag::Span;
 use crate::spec::Spanned;
+
+pub(crate) use parser::parse;
 
 /// A literal of a condition.
 #[derive(Clone, Debug, PartialEq)]

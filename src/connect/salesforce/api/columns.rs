@@ -152,6 +152,18 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_merge_loser_names_the_survivor() {
+        let roles = [(Role::Id, "Id"), (Role::Deleted, "IsDeleted"), (Role::Master, "MasterRecordId")];
+        let columns = Columns::new(&Schema::default(), &roles);
+        let mut record = columns.record();
+        columns.place(0, "001000000000001AAA".into(), &mut record);
+        columns.place(1, true.into(), &mut record);
+        columns.place(2, "001000000000002AAA".into(), &mut record);
+        let merged_into = Some(Key::salesforce("001000000000002"));
+        assert_eq!(record.into_event().change, Change::Delete { merged_into });
+    }
+
+    #[test]
     fn every_field_is_selected_once() {
         let schema = Schema::of(&[
             ("Name", Kind::Text),

@@ -97,8 +97,11 @@ pub fn query_path(data: &str, all: bool, soql: &str) -> String {
 /// Lists for `Id IN (…)`, each so long that a query with `base` encoded bytes around it fits a URI. Keys that are no ids are left
 /// out: Salesforce would refuse the whole query for one of them.
 pub fn id_lists(keys: &[Key], base: usize) -> Vec<String> {
-    // Two quotes of three bytes, 18 characters and a comma.
-    let room = (MAX_URI.saturating_sub(base) / 25).clamp(1, MAX_IDS);
+    // Two quotes of three bytes, 18 characters and a comma. A query that leaves little room goes in a body, where length is no matter.
+    let room = match MAX_URI.saturating_sub(base) / 25 {
+        few if few < 50 => MAX_IDS,
+        many => many.min(MAX_IDS),
+    };
     let ids: Vec<String> = keys
         .iter()
         .filter(|key| SalesforceId::parse(key.as_str()).is_some())
@@ -152,6 +155,7 @@ mod tests {
             assert!(query_path("/services/data/v66.0", true, condition).len() + 3000 <= MAX_URI + 100);
         }
         assert!(id_lists(&[Key::app("no id'")], 0).is_empty());
+        assert_eq!(id_lists(&keys, MAX_URI).len(), 2);
     }
 
     #[test]

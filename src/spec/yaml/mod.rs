@@ -1,0 +1,57 @@
+//! YAML as data: text to a tree in which everything has a place. No anchors, aliases, tags, directives or merge keys, one
+//! document, and limits that hold before anything is built, so that a hostile file costs milliseconds.
+//!
+//! Read [`Node`] first. What the keys mean is the grammar's business.
+
+mod anchors;
+mod builder;
+mod limits;
+mod node;
+mod scan;
+mod scan_value;
+mod translate;
+
+use crate::diag::{Diagnostic, SourceId, SourceMap};
+
+pub use limits::add_file;
+pub(crate) use limits::{MAX_DEPTH, MAX_VALUES};
+pub(crate) use node::{Data, Node};
+pub(in crate::spec) use scan_value::in_single_quotes;
+
+/// Reads one file. Without a tree there is at least one error; with a tree there may still be some (duplicate keys).
+pub(crate) fn read(source: SourceId, map: &SourceMap, out: &mut Vec<Diagnostic>) -> Option<Node> {
+    let Some(file) = map.get(source) else { return None };
+    let text = &file.text;
+    if let Err(problem) = limits::check(source, text) {
+        out.push(*problem);
+        return None;
+    }
+    let findings = scan::scan(source, stem(&file.path), text);
+    match builder::build(source, text) {
+        Ok(built) => {
+            let sure: Vec<Diagnostic> = findings
+                .into_iter()
+                .filter(|finding| finding.sure)
+                .map(|finding| finding.diagnostic)
+                .collect();
+            let broken = !sure.is_empty();
+            out.extend(sure);
+            out.extend(built.problems);
+            if broken { None } else { built.root }
+        }
+        Err(problem) => {
+            if findings.is_empty() || problem.code.0 == "E007" {
+                out.push(*problem);
+            } else {
+                out.extend(findings.into_iter().map(|finding| finding.diagnostic));
+            }
+            None
+        }
+    }
+}
+
+/// `projects` of `pipelines/projects.yaml`.
+pub(crate) fn stem(path: &str) -> &str {
+    let file = path.rsplit(['/', '\\']).next().unwrap_or(path);
+    file.strip_suffix(".yaml").or_else(|| file.strip_suffix(".yml")).unwrap_or(file)
+}
