@@ -122,7 +122,6 @@ impl Database {
             match_columns: Vec::new(),
             updated_at: None,
             deleted_at: None,
-            protected: Vec::new(),
             create: true,
         }
     }

@@ -157,7 +157,6 @@ mod tests {
             match_columns: Vec::new(),
             updated_at: None,
             deleted_at: None,
-            protected: Vec::new(),
             create: false,
         }
     }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::connection::{Database, SqlConnection};
 use super::postgres::Straight;
-use super::{ColumnSpec, TableSpec, check};
+use super::{TableSpec, check};
 use crate::connect::{ConnectError, Destination, Found, MatchQuery, WriteMode};
 use crate::model::{Class, Key, Outcome, Row, TableInfo, WriteOp};
 
@@ -25,13 +25,7 @@ impl SqlDestination {
             let help = problem.ddl.clone().unwrap_or_else(|| "run `sfsync check`".to_owned());
             return Err(ConnectError::new("R108", Class::Pipeline, problem.message.clone()).help(help));
         }
-        let protected = |column: &&ColumnSpec| {
-            spec.protected.iter().any(|name| *name == column.path() || *name == column.column)
-        };
-        if let Some(column) = spec.columns.iter().find(protected) {
-            let message = format!("`{}` of {} is protected by the connection", column.path(), spec.table);
-            return Err(ConnectError::new("R126", Class::Pipeline, message));
-        }
+        connection.allows(&spec)?;
         let spec = Arc::new(connection.resolved(spec).bound(table));
         Ok(Self { connection, spec, straight: Straight::default() })
     }
@@ -45,28 +39,28 @@ impl SqlDestination {
 #[async_trait::async_trait]
 impl Destination for SqlDestination {
     async fn fetch(&mut self, keys: &[Key]) -> Result<Vec<(Key, Row)>, ConnectError> {
-        match &self.connection.0 {
+        match &self.connection.database {
             Database::Sqlite(sqlite) => sqlite.fetch(&self.spec, keys).await,
             Database::Postgres(postgres) => postgres.fetch(&self.spec, keys).await,
         }
     }
 
     async fn find(&mut self, query: &MatchQuery) -> Result<Vec<Found>, ConnectError> {
-        match &self.connection.0 {
+        match &self.connection.database {
             Database::Sqlite(sqlite) => sqlite.find(&self.spec, query).await,
             Database::Postgres(postgres) => postgres.find(&self.spec, query).await,
         }
     }
 
     async fn presence(&mut self, keys: &[Key]) -> Result<HashSet<Key>, ConnectError> {
-        match &self.connection.0 {
+        match &self.connection.database {
             Database::Sqlite(sqlite) => sqlite.presence(&self.spec, keys).await,
             Database::Postgres(postgres) => postgres.presence(&self.spec, keys).await,
         }
     }
 
     async fn keys(&mut self, after: Option<&Key>, limit: usize) -> Result<Vec<Key>, ConnectError> {
-        match &self.connection.0 {
+        match &self.connection.database {
             Database::Sqlite(sqlite) => sqlite.keys(&self.spec, after, limit).await,
             Database::Postgres(postgres) => postgres.keys(&self.spec, after, limit).await,
         }
@@ -80,7 +74,7 @@ impl Destination for SqlDestination {
             let message = format!("the connection is `read_only`: nothing is written to {}", self.spec.table);
             return Err(ConnectError::new("R126", Class::Pipeline, message));
         }
-        match &self.connection.0 {
+        match &self.connection.database {
             Database::Sqlite(sqlite) => sqlite.write(&self.spec, ops).await,
             Database::Postgres(postgres) => postgres.write(&self.spec, &ops, mode, &mut self.straight).await,
         }

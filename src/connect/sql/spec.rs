@@ -145,8 +145,6 @@ pub struct TableSpec {
     pub updated_at: Option<String>,
     /// Column that is not empty on deleted records: those are neither fetched nor found.
     pub deleted_at: Option<String>,
-    /// `protect` of the connection for this table: columns or paths that nobody may write.
-    pub protected: Vec<String>,
     /// `create_tables: true` on the connection: [`SqlConnection::ensure`](super::SqlConnection::ensure) may create the
     /// table and add columns.
     pub create: bool,

@@ -43,8 +43,6 @@ pub struct PostgresConfig {
     pub tls: Option<Tls>,
     /// Schema of tables that are named without one; the search path of the user where it is `None`.
     pub schema: Option<String>,
-    /// `read_only: true` on the connection.
-    pub read_only: bool,
     /// Connections at most; 8 where it is 0.
     pub pool: usize,
     /// How long to wait for a connection; 10 seconds where it is zero.
@@ -135,8 +133,7 @@ impl Postgres {
             .wait_timeout(Some(config.timeout() * 6))
             .build()
             .map_err(|error| ConnectError::new("R133", Class::Pipeline, format!("{name}: {error}")))?;
-        let (schema, read_only) = (config.schema.clone(), config.read_only);
-        let opened = Self(Arc::new(Shared { pool, schema, name, read_only }));
+        let opened = Self(Arc::new(Shared { pool, schema: config.schema.clone(), name }));
         drop(opened.client().await?);
         Ok(opened)
     }

@@ -32,17 +32,12 @@ struct Shared {
     schema: Option<String>,
     /// For messages: database and host, never a secret.
     name: String,
-    read_only: bool,
 }
 
 impl Postgres {
     /// Name of the database for messages.
     pub(super) fn name(&self) -> &str {
         &self.0.name
-    }
-
-    pub(super) fn is_read_only(&self) -> bool {
-        self.0.read_only
     }
 
     /// A table name with the schema of the connection.

@@ -52,7 +52,6 @@ struct Worker {
     thread: Option<JoinHandle<()>>,
     /// For messages.
     name: String,
-    read_only: bool,
 }
 
 impl Drop for Worker {
@@ -69,7 +68,6 @@ impl Sqlite {
     /// Opens the file on a new thread. Fails where it cannot be opened or is no database.
     pub(super) async fn open(config: SqliteConfig) -> Result<Self, ConnectError> {
         let name = format!("sqlite {}", config.path.display());
-        let read_only = config.read_only;
         let (jobs, mut queue) = mpsc::channel::<Job>(16);
         let (opened, answer) = oneshot::channel();
         let run = move || match open(&config) {
@@ -86,7 +84,7 @@ impl Sqlite {
             ConnectError::new("R133", Class::TRANSIENT, "no thread could be started for SQLite")
                 .caused_by(error)
         })?;
-        let worker = Self(Arc::new(Worker { jobs: Some(jobs), thread: Some(thread), name, read_only }));
+        let worker = Self(Arc::new(Worker { jobs: Some(jobs), thread: Some(thread), name }));
         answer.await.map_err(|_| worker.gone())??;
         Ok(worker)
     }
@@ -94,10 +92,6 @@ impl Sqlite {
     /// Name of the database for messages.
     pub(super) fn name(&self) -> &str {
         &self.0.name
-    }
-
-    pub(super) fn is_read_only(&self) -> bool {
-        self.0.read_only
     }
 
     /// Runs a job on the thread. The job also runs to its end where the caller stops waiting.
@@ -280,5 +274,49 @@ impl Sqlite {
         let job_spec = Arc::clone(spec);
         let written = self.run(move |connection| write::write(connection, &job_spec, &ops)).await?;
         written.map_err(|refused| refused.into_connect(&format!("{}, table {}", self.name(), spec.table)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::connect::sql::{ColumnSpec, Dialect, KeySpec, Shape};
+    use crate::model::{Kind, Value};
+
+    fn spec() -> Arc<TableSpec> {
+        let column = |name| ColumnSpec::new(Dialect::Sqlite, name, Shape::of(Kind::Text));
+        Arc::new(TableSpec {
+            table: TableName::parse("clients"),
+            columns: vec![column("id"), column("name")],
+            reads: Vec::new(),
+            key: KeySpec::in_row(Dialect::Sqlite, "id"),
+            unique: vec!["id".to_owned()],
+            match_columns: Vec::new(),
+            updated_at: None,
+            deleted_at: None,
+            create: true,
+        })
+    }
+
+    #[tokio::test]
+    async fn a_full_disk_is_said_and_loses_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        let sqlite = Sqlite::open(SqliteConfig::new(folder.path().join("a.db"))).await.unwrap();
+        sqlite.apply(vec!["CREATE TABLE clients (id TEXT PRIMARY KEY, name TEXT)".to_owned()]).await.unwrap();
+        let batch = |count: usize, name: &str| -> Vec<WriteOp> {
+            let row = |at: usize| Row::from(vec![Value::from(at.to_string()), Value::text(name)]);
+            (0..count).map(|at| WriteOp::Upsert { row: row(at) }).collect()
+        };
+        sqlite.write(&spec(), batch(10, "x")).await.unwrap();
+        // SQLite reports a file that may not grow as it reports a full disk.
+        sqlite.call(|connection| connection.pragma_update(None, "max_page_count", 4)).await.unwrap();
+        let error = sqlite.write(&spec(), batch(10_000, &"y".repeat(200))).await.unwrap_err();
+        assert_eq!((error.code, error.class), ("R132", Class::TRANSIENT));
+        assert!(error.help.unwrap().contains("space"));
+        let count = |connection: &mut Connection| {
+            connection.query_row("SELECT count(*) FROM clients", [], |row| row.get(0))
+        };
+        let stored: i64 = sqlite.call(count).await.unwrap();
+        assert_eq!(stored, 10);
     }
 }
