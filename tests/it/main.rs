@@ -4,6 +4,7 @@
 
 mod diagnostics;
 mod harness;
+mod hostile;
 mod layers;
 mod salesforce_faults;
 mod salesforce_load;

@@ -5,7 +5,7 @@ use super::describe::noun;
 use super::shape::{ByWord, Each, Mapping, Shape};
 use super::suggest::{closest, singular};
 use super::values;
-use crate::diag::{Diagnostic, SourceMap, Span};
+use crate::diag::{Diagnostic, Fix, SourceMap, Span};
 use crate::spec::yaml::{Data, Node};
 use crate::spec::{Choice, Scalar};
 
@@ -69,7 +69,7 @@ impl<'a> Checker<'a> {
             .map(|scalar| singular(&scalar.text));
         let present: Vec<String> = entries.iter().map(|(key, _)| key.text.to_string()).collect();
         let mut meant: Vec<&'static str> = Vec::new();
-        let mut spilled = spill(entries, self.map);
+        let mut spilled = spill(entries);
         for at in 0..entries.len() {
             let (key, value) = &mut entries[at];
             if key.text.starts_with("x-") {
@@ -399,7 +399,7 @@ impl Spill {
 }
 
 /// Finds a plain value with an open bracket that is followed by keys without values, one of which closes it.
-fn spill(entries: &[(Scalar, Node)], map: &SourceMap) -> Option<Spill> {
+fn spill(entries: &[(Scalar, Node)]) -> Option<Spill> {
     let open = |text: &str| {
         text.bytes().fold(0_i64, |depth, byte| match byte {
             b'(' => depth + 1,
@@ -424,8 +424,9 @@ fn spill(entries: &[(Scalar, Node)], map: &SourceMap) -> Option<Spill> {
         return None;
     }
     let span = Span { end: entries.get(last)?.0.span.end, ..value.span };
-    let text = &map.get(span.source)?.text;
-    let expression = text.get(span.start as usize..span.end as usize)?.to_owned();
+    let parts = entries[owner + 1..=last].iter().map(|(name, _)| name.text.to_string());
+    let expression =
+        std::iter::once(value.scalar()?.text.to_string()).chain(parts).collect::<Vec<_>>().join(", ");
     Some(Spill {
         owner,
         members: owner + 1..last + 1,
@@ -434,4 +435,10 @@ fn spill(entries: &[(Scalar, Node)], map: &SourceMap) -> Option<Spill> {
         span,
         reported: false,
     })
+}
+
+/// The correction of an expression without quotes whose commas made new keys of its parts.
+pub(in crate::spec) fn spilled_expression(entries: &[(Scalar, Node)]) -> Option<Fix> {
+    let spill = spill(entries)?;
+    Some(Fix { span: spill.span, text: crate::spec::yaml::in_single_quotes(&spill.expression) })
 }

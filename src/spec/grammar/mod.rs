@@ -18,7 +18,7 @@ mod tests_table;
 mod values;
 
 pub(crate) use check::Checker;
-pub(in crate::spec) use check::clip;
+pub(in crate::spec) use check::{clip, spilled_expression};
 pub(crate) use connections::CONNECTION;
 pub use page::{explain_key, reference};
 pub(crate) use pipelines::PIPELINE;
@@ -27,3 +27,8 @@ pub(crate) use settings::SETTINGS;
 pub use shape::{ByWord, Each, Key, Mapping, Shape};
 pub use suggest::closest;
 pub(in crate::spec) use values::is_name;
+
+/// The mapping of a pipeline file.
+pub(in crate::spec) fn pipeline() -> &'static Mapping {
+    &PIPELINE
+}

@@ -11,7 +11,7 @@ mod scan;
 mod scan_value;
 mod translate;
 
-use crate::diag::{Diagnostic, SourceId, SourceMap};
+use crate::diag::{Diagnostic, Fix, SourceId, SourceMap, Span};
 
 pub use limits::add_file;
 pub(crate) use limits::{MAX_DEPTH, MAX_VALUES};
@@ -48,6 +48,27 @@ pub(crate) fn read(source: SourceId, map: &SourceMap, out: &mut Vec<Diagnostic>)
             None
         }
     }
+}
+
+/// Corrections of the raw text that make it YAML again: quotes that are missing. Empty where the text passes or no
+/// correction is sure.
+pub(crate) fn repairs(source: SourceId, text: &str) -> Vec<Fix> {
+    let findings = scan::scan(source, "", text);
+    let quoting = findings
+        .into_iter()
+        .filter(|finding| ["E002", "E005", "E010", "E011"].contains(&finding.diagnostic.code.0));
+    quoting.filter_map(|finding| finding.diagnostic.fix).collect()
+}
+
+/// The places of tabs that indent.
+pub(crate) fn tabs(source: SourceId, text: &str) -> Vec<Span> {
+    scan::tabs(source, text)
+}
+
+/// The tree of a text, if it passes the limits and the parser.
+pub(crate) fn tree(source: SourceId, text: &str) -> Option<Node> {
+    limits::check(source, text).ok()?;
+    builder::build(source, text).ok()?.root
 }
 
 /// `projects` of `pipelines/projects.yaml`.

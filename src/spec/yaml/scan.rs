@@ -39,7 +39,8 @@ pub(super) struct Scan<'t> {
     pub(super) key: &'t str,
     /// Inside a `|` or `>` block whose key has this indentation.
     block: Option<usize>,
-    tabs: Option<(Span, usize)>,
+    /// Tabs before the first word of a line.
+    tabs: Vec<Span>,
     alias: bool,
     anchor: Option<Diagnostic>,
     findings: Vec<Finding>,
@@ -51,6 +52,15 @@ const MAX_FINDINGS: usize = 100;
 
 /// Looks through a text that passed the limits.
 pub(super) fn scan(source: SourceId, name: &str, text: &str) -> Vec<Finding> {
+    read(source, name, text).finish()
+}
+
+/// The places of tabs that indent.
+pub(super) fn tabs(source: SourceId, text: &str) -> Vec<Span> {
+    read(source, "", text).tabs
+}
+
+fn read<'t>(source: SourceId, name: &'t str, text: &'t str) -> Scan<'t> {
     let mut scan = Scan {
         source,
         text,
@@ -61,7 +71,7 @@ pub(super) fn scan(source: SourceId, name: &str, text: &str) -> Vec<Finding> {
         flow: Vec::new(),
         key: "",
         block: None,
-        tabs: None,
+        tabs: Vec::new(),
         alias: false,
         anchor: None,
         findings: Vec::new(),
@@ -70,10 +80,10 @@ pub(super) fn scan(source: SourceId, name: &str, text: &str) -> Vec<Finding> {
     while scan.at < text.len() && !scan.stopped && scan.findings.len() < MAX_FINDINGS {
         scan.line();
     }
-    scan.finish()
+    scan
 }
 
-impl<'t> Scan<'t> {
+impl Scan<'_> {
     pub(super) fn span(&self, start: usize, end: usize) -> Span {
         Span { source: self.source, start: offset(start), end: offset(end) }
     }
@@ -108,7 +118,8 @@ impl<'t> Scan<'t> {
             return;
         }
         if let Some(tab) = self.text[start..start + margin].find('\t') {
-            self.tab(start + tab, start + margin);
+            let span = self.span(start + tab, start + margin);
+            self.tabs.push(span);
         }
         self.at = start + margin;
         if self.flow.is_empty() {
@@ -129,13 +140,6 @@ impl<'t> Scan<'t> {
                 self.block = None;
                 false
             }
-        }
-    }
-
-    fn tab(&mut self, start: usize, end: usize) {
-        match &mut self.tabs {
-            Some((_, more)) => *more += 1,
-            None => self.tabs = Some((self.span(start, end), 0)),
         }
     }
 
@@ -432,8 +436,8 @@ impl<'t> Scan<'t> {
             let diagnostic = say::open_bracket(&self, bracket.byte, bracket.at);
             self.found(false, diagnostic);
         }
-        if let Some((span, more)) = self.tabs.take() {
-            let diagnostic = say::tabs(&self, span, more);
+        if let Some(first) = self.tabs.first() {
+            let diagnostic = say::tabs(&self, *first, self.tabs.len() - 1);
             self.findings.insert(0, Finding { sure: true, diagnostic });
         }
         self.findings
