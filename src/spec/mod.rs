@@ -12,6 +12,8 @@ mod scalar;
 mod secrets;
 pub mod soql;
 mod spanned;
+#[cfg(test)]
+mod tests;
 pub mod values;
 mod words;
 mod yaml;

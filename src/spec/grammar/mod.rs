@@ -13,18 +13,20 @@ mod schema;
 mod settings;
 mod shape;
 mod sides;
+mod spill;
 mod suggest;
 mod tests_table;
 mod values;
 
 pub(crate) use check::Checker;
-pub(in crate::spec) use check::{clip, spilled_expression};
+pub(in crate::spec) use check::clip;
 pub(crate) use connections::CONNECTION;
 pub use page::{explain_key, reference};
 pub(crate) use pipelines::PIPELINE;
 pub use schema::{SCHEMAS, render_schema};
 pub(crate) use settings::SETTINGS;
 pub use shape::{ByWord, Each, Key, Mapping, Shape};
+pub(in crate::spec) use spill::spilled_expression;
 pub use suggest::closest;
 pub(in crate::spec) use values::is_name;
 

@@ -4,6 +4,7 @@ use super::Literal;
 use crate::diag::Span;
 use crate::model::{ConnectionName, ResourceName};
 use crate::spec::soql::SoqlCondition;
+use crate::spec::spanned::says_the_same;
 use crate::spec::values::{Path, Period, TimeWindow, Unit};
 use crate::spec::words::words;
 use crate::spec::{Entry, Scalar, Spanned};
@@ -69,7 +70,7 @@ impl Default for Poll {
 
 /// `field: value` of a filter. A list means any of its values; an empty list is only possible in `exclude`, where it
 /// excludes nothing.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug)]
 pub struct Condition {
     /// The field.
     pub field: Spanned<Path>,
@@ -79,14 +80,18 @@ pub struct Condition {
     pub span: Span,
 }
 
+says_the_same!(Condition { span } { field, values });
+
 /// One mapping of `include` or `exclude`: all of its conditions hold.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug)]
 pub struct Filter {
     /// The whole mapping.
     pub span: Span,
     /// Its conditions.
     pub conditions: Vec<Condition>,
 }
+
+says_the_same!(Filter { span } { conditions });
 
 /// `where`: text that is added to the query.
 #[derive(Clone, Debug, PartialEq)]
@@ -132,7 +137,7 @@ pub struct ResourceRef {
 }
 
 /// `salesforce:`
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug)]
 pub struct SalesforceSide {
     /// The key `salesforce`.
     pub key: Span,
@@ -165,6 +170,8 @@ pub struct SalesforceSide {
     /// `select`: additional fields for expressions that compute a field name
     pub select: Option<Entry<Vec<Spanned<Path>>>>,
 }
+
+says_the_same!(SalesforceSide { key } { object, connection, include, exclude, condition, filter, scope, backfill, push, poll, on_leave, own_records, archive, select });
 
 impl SalesforceSide {
     /// The connection (default: `salesforce`).
@@ -201,7 +208,7 @@ impl SalesforceSide {
 }
 
 /// `app:`
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug)]
 pub struct AppSide {
     /// The key `app`.
     pub key: Span,
@@ -230,6 +237,8 @@ pub struct AppSide {
     /// `archive`: what `archive` sets in the app
     pub archive: Option<Entry<Vec<(Spanned<Path>, Spanned<Literal>)>>>,
 }
+
+says_the_same!(AppSide { key } { resource, include, exclude, condition, filter, scope, backfill, push, poll, on_leave, own_records, archive });
 
 impl AppSide {
     /// `scope` (default: all).
