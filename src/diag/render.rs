@@ -200,12 +200,12 @@ fn shown_sources(diagnostic: &Diagnostic, map: &SourceMap, masks: &[Span]) -> Ve
         let here: Vec<_> = all.iter().filter(|(label, _)| label.span.source == id).collect();
         let spans: Vec<Span> = here.iter().map(|(label, _)| label.span).collect();
         let excerpt = Excerpt::new(&source.text, &spans, masks);
-        let mark = |(label, primary): &&(&Label, bool)| Mark {
+        let to_mark = |(label, primary): &&(&Label, bool)| Mark {
             range: excerpt.range(label.span),
             text: label.text.clone(),
             primary: *primary,
         };
-        let marks = here.iter().map(mark).collect();
+        let marks = here.iter().map(to_mark).collect();
         shown.push((id.0, Shown { path: source.path.to_string(), excerpt, marks }));
     }
     shown.into_iter().map(|(_, shown)| shown).collect()

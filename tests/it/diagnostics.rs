@@ -69,7 +69,7 @@ fn every_mistake_has_its_message() {
             fs::write(&expected, &printed).unwrap();
         }
         if fs::read_to_string(&expected).unwrap_or_default() != printed {
-            wrong += &format!("--- {}\n{printed}\n", folder.display());
+            wrong += &["--- ", &folder.display().to_string(), "\n", &printed, "\n"].concat();
         }
     }
     assert!(

@@ -177,14 +177,13 @@ impl<'a> Checker<'a> {
         }
         match (shape, &mut node.data) {
             (Shape::Literal, _) => {}
-            (Shape::List(item), Data::List(items)) | (Shape::OneOrMore(item), Data::List(items)) => {
+            (Shape::List(item) | Shape::OneOrMore(item), Data::List(items)) => {
                 for each in items {
                     self.value(key, each, item);
                 }
             }
             (Shape::OneOrMore(item), _) => self.value(key, node, item),
-            (Shape::Map(mapping), Data::Map(_)) => self.mapping(node, mapping),
-            (Shape::Either(_, mapping), Data::Map(_)) => self.mapping(node, mapping),
+            (Shape::Map(mapping) | Shape::Either(_, mapping), Data::Map(_)) => self.mapping(node, mapping),
             (Shape::Either(short, _), Data::Scalar(_)) => self.value(key, node, short),
             (Shape::ByWord(by), Data::Map(_)) => self.by_word(node, by),
             (Shape::MapOf(each), Data::Map(_)) => self.each(key, node, each),

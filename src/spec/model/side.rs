@@ -124,8 +124,11 @@ pub enum Backfill {
     /// Nothing; only what changes from now on.
     None,
     /// A part, or everything at certain hours.
-    Window(BackfillWindow),
+    Window(Box<BackfillWindow>),
 }
+
+/// Fields and the values they get, in the order of the file.
+pub type FieldValues = Vec<(Spanned<Path>, Spanned<Literal>)>;
 
 /// `connection.resource`
 #[derive(Clone, Debug, PartialEq)]
@@ -166,7 +169,7 @@ pub struct SalesforceSide {
     /// `own_records`
     pub own_records: Option<Entry<OwnRecords>>,
     /// `archive`: what `archive` sets in Salesforce
-    pub archive: Option<Entry<Vec<(Spanned<Path>, Spanned<Literal>)>>>,
+    pub archive: Option<Entry<FieldValues>>,
     /// `select`: additional fields for expressions that compute a field name
     pub select: Option<Entry<Vec<Spanned<Path>>>>,
 }
@@ -235,7 +238,7 @@ pub struct AppSide {
     /// `own_records`
     pub own_records: Option<Entry<OwnRecords>>,
     /// `archive`: what `archive` sets in the app
-    pub archive: Option<Entry<Vec<(Spanned<Path>, Spanned<Literal>)>>>,
+    pub archive: Option<Entry<FieldValues>>,
 }
 
 says_the_same!(AppSide { key } { resource, include, exclude, condition, filter, scope, backfill, push, poll, on_leave, own_records, archive });

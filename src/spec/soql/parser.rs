@@ -55,7 +55,6 @@ impl Parser<'_> {
     fn unexpected_end_of_condition(&self, lexeme: &Lexeme) -> Stop {
         match &lexeme.token {
             Token::Close => self.wrong("this `)` closes nothing", "").into(),
-            Token::Wrong(_) => self.unexpected("`AND` or `OR`"),
             Token::Word(word)
                 if ["order", "limit", "group"].contains(&word.to_ascii_lowercase().as_str()) =>
             {

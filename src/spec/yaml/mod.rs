@@ -8,6 +8,7 @@ mod builder;
 mod limits;
 mod node;
 mod scan;
+mod scan_flow;
 mod scan_value;
 mod translate;
 
@@ -20,7 +21,7 @@ pub(in crate::spec) use scan_value::in_single_quotes;
 
 /// Reads one file. Without a tree there is at least one error; with a tree there may still be some (duplicate keys).
 pub(crate) fn read(source: SourceId, map: &SourceMap, out: &mut Vec<Diagnostic>) -> Option<Node> {
-    let Some(file) = map.get(source) else { return None };
+    let file = map.get(source)?;
     let text = &file.text;
     if let Err(problem) = limits::check(source, text) {
         out.push(*problem);
