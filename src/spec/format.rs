@@ -74,10 +74,12 @@ fn quote_value(node: &Node, shape: &Shape, edits: &mut Vec<Fix>) {
     match (shape, &node.data) {
         (Shape::Expression | Shape::Flow, Data::Scalar(scalar)) => edits.extend(quoted(scalar, shape)),
         (Shape::Map(mapping) | Shape::Either(_, mapping), Data::Map(_)) => {
-            quote_expressions(node, mapping, edits)
+            quote_expressions(node, mapping, edits);
         }
         (Shape::List(item), Data::List(items)) => {
-            items.iter().for_each(|each| quote_value(each, item, edits))
+            for each in items {
+                quote_value(each, item, edits);
+            }
         }
         _ => {}
     }
@@ -121,7 +123,7 @@ fn trim_lines(text: &str) -> String {
 fn blocks_of(node: &Node, blocks: &mut Vec<Span>) {
     match &node.data {
         Data::Scalar(scalar) if matches!(scalar.style, Style::Literal | Style::Folded) => {
-            blocks.push(scalar.span)
+            blocks.push(scalar.span);
         }
         Data::List(items) => items.iter().for_each(|item| blocks_of(item, blocks)),
         Data::Map(entries) => entries.iter().for_each(|(_, value)| blocks_of(value, blocks)),

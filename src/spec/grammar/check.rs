@@ -71,8 +71,7 @@ impl<'a> Checker<'a> {
         let present: Vec<String> = entries.iter().map(|(key, _)| key.text.to_string()).collect();
         let mut meant: Vec<&'static str> = Vec::new();
         let mut spilled = spill(entries);
-        for at in 0..entries.len() {
-            let (key, value) = &mut entries[at];
+        for (at, (key, value)) in entries.iter_mut().enumerate() {
             if key.text.starts_with("x-") {
                 value.data = Data::Bad;
                 continue;
@@ -86,12 +85,11 @@ impl<'a> Checker<'a> {
                 }
                 continue;
             }
-            match mapping.key(&key.text) {
-                Some(known) => self.value(key, value, &known.shape),
-                None => {
-                    value.data = Data::Bad;
-                    meant.extend(self.unknown_key(key, mapping, &present));
-                }
+            if let Some(known) = mapping.key(&key.text) {
+                self.value(key, value, &known.shape);
+            } else {
+                value.data = Data::Bad;
+                meant.extend(self.unknown_key(key, mapping, &present));
             }
         }
         self.missing_keys(mapping, &present, &meant, entries.first().map_or(span, |(key, _)| key.span));
@@ -114,12 +112,11 @@ impl<'a> Checker<'a> {
         let free =
             mapping.keys.iter().map(|known| known.name).filter(|name| !present.iter().any(|key| key == name));
         let suggestion = if self.out.len() < 50 { closest(&key.text, free) } else { None };
-        let diagnostic = match suggestion {
-            Some(name) => diagnostic.help(format!("did you mean `{name}`?")).fix(key.span, name),
-            None => {
-                let names: Vec<&str> = mapping.keys.iter().map(|known| known.name).collect();
-                diagnostic.help(format!("keys here: {}", names.join(", ")))
-            }
+        let diagnostic = if let Some(name) = suggestion {
+            diagnostic.help(format!("did you mean `{name}`?")).fix(key.span, name)
+        } else {
+            let names: Vec<&str> = mapping.keys.iter().map(|known| known.name).collect();
+            diagnostic.help(format!("keys here: {}", names.join(", ")))
         };
         self.report(diagnostic);
         suggestion
@@ -163,20 +160,11 @@ impl<'a> Checker<'a> {
     fn value(&mut self, key: &Scalar, node: &mut Node, shape: &Shape) {
         let absent_is_value = matches!(shape, Shape::Literal | Shape::Selector);
         if node.is_nothing() && !absent_is_value {
-            self.report(
-                Diagnostic::error(
-                    "E103",
-                    format!("`{}` has no value", key.text),
-                    key.span,
-                    "nothing follows",
-                )
-                .help(format!("write {} after it, or remove the key", noun(shape))),
-            );
-            node.data = Data::Bad;
+            self.no_value(key, node, shape);
             return;
         }
         match (shape, &mut node.data) {
-            (Shape::Literal, _) => {}
+            (Shape::Literal, _) | (_, Data::Bad) | (Shape::Selector, Data::Scalar(_)) => {}
             (Shape::List(item) | Shape::OneOrMore(item), Data::List(items)) => {
                 for each in items {
                     self.value(key, each, item);
@@ -189,9 +177,8 @@ impl<'a> Checker<'a> {
             (Shape::MapOf(each), Data::Map(_)) => self.each(key, node, each),
             (Shape::Filters { empty_list }, _) => self.filters(key, node, *empty_list),
             (Shape::Record | Shape::RecordOrDeleted | Shape::Selector, Data::Map(_)) => {
-                self.record(key, node)
+                self.record(key, node);
             }
-            (Shape::Selector, Data::Scalar(_)) => {}
             (Shape::RecordOrDeleted, Data::Scalar(scalar)) if &*scalar.text == "deleted" => {}
             (Shape::Choice(choices), Data::Scalar(scalar)) => {
                 if !choices.iter().any(|choice| choice.word == &*scalar.text) {
@@ -207,9 +194,18 @@ impl<'a> Checker<'a> {
                     node.data = Data::Bad;
                 }
             }
-            (_, Data::Bad) => {}
             _ => self.wrong_kind(key, node, shape),
         }
+    }
+
+    /// E103: `key:` and nothing.
+    fn no_value(&mut self, key: &Scalar, node: &mut Node, shape: &Shape) {
+        let title = format!("`{}` has no value", clip(&key.text));
+        self.report(
+            Diagnostic::error("E103", title, key.span, "nothing follows")
+                .help(format!("write {} after it, or remove the key", noun(shape))),
+        );
+        node.data = Data::Bad;
     }
 
     /// A mapping with free keys.
@@ -285,11 +281,11 @@ impl<'a> Checker<'a> {
         };
         let title = format!("`{}` is {}, not {given}", clip(&key.text), noun(shape));
         let mut diagnostic = Diagnostic::error("E103", title, first_line(node.span, self.map), "");
-        if let (Shape::List(item), Data::Scalar(scalar)) = (shape, &node.data) {
-            if takes_scalar(item) || matches!(item, Shape::Choice(_)) {
-                let listed = format!("[{}]", self.written(scalar.span));
-                diagnostic = diagnostic.help(format!("{}: {listed}", key.text)).fix(node.span, listed);
-            }
+        if let (Shape::List(item), Data::Scalar(scalar)) = (shape, &node.data)
+            && (takes_scalar(item) || matches!(item, Shape::Choice(_)))
+        {
+            let listed = format!("[{}]", self.written(scalar.span));
+            diagnostic = diagnostic.help(format!("{}: {listed}", key.text)).fix(node.span, listed);
         }
         self.report(diagnostic);
         node.data = Data::Bad;

@@ -196,10 +196,10 @@ impl Scan<'_> {
         if let Some(colon) = value.find(": ").or_else(|| value.ends_with(':').then(|| value.len() - 1)) {
             let diagnostic = say::colon(self, end, colon);
             self.found(false, diagnostic);
-        } else if end < self.text[..self.end].trim_end().len() {
-            if let Some(diagnostic) = say::cut_by_comment(self, end, self.end) {
-                self.found(true, diagnostic);
-            }
+        } else if end < self.text[..self.end].trim_end().len()
+            && let Some(diagnostic) = say::cut_by_comment(self, end, self.end)
+        {
+            self.found(true, diagnostic);
         }
     }
 
