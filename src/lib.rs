@@ -10,6 +10,7 @@ pub mod diag;
 pub mod expr;
 pub mod model;
 pub mod plan;
+pub mod runtime;
 pub mod spec;
 pub mod store;
 pub mod sync;

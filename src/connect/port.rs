@@ -64,7 +64,7 @@ pub enum WriteMode {
 
 /// Writes the records of one side of one pipeline.
 #[async_trait::async_trait]
-pub trait Destination: Send {
+pub trait Destination: Send + Sync {
     /// The records of these keys that exist, in the destination's read schema, in any order.
     async fn fetch(&mut self, keys: &[Key]) -> Result<Vec<(Key, Row)>, ConnectError>;
 

@@ -1,11 +1,29 @@
 //! Putting it together: passes of pipelines, their tasks and supervision, hot reload. The thin shell around the policy of
 //! [`crate::sync`]; nothing in here knows HTTP.
 //!
-//! Read [`pass`] for what one pipeline does, [`supervisor`] for how they live together.
+//! Read [`pass`] for what one pipeline does, [`supervisor`] for how they live together, [`control`] for the door to it.
 
+pub mod backoff;
 pub mod batch;
+pub mod build;
+pub mod catalogs;
+pub mod clock;
+pub mod control;
+pub mod doors;
 pub mod facts;
+pub mod folder;
+pub mod load;
+pub mod metrics;
 pub mod pass;
+pub mod planner;
+pub mod registry;
+pub mod schedule;
 pub mod status;
 pub mod stories;
+pub mod supervisor;
+pub mod tables;
+pub mod task;
 pub mod words;
+pub mod workbench;
+pub mod watch;
+pub mod world;

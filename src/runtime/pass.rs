@@ -69,7 +69,7 @@ pub struct Approval {
 /// Hears how a pass goes on.
 pub trait Observer: Send + Sync {
     /// A batch was committed.
-    fn settled(&self, counts: &Counts, loading: bool, total: Option<u64>);
+    fn settled(&self, pipeline: &PipelineName, counts: &Counts, loading: bool, total: Option<u64>);
 }
 
 /// What a pass works with; owned by the pipeline's task.
@@ -204,7 +204,7 @@ impl Runner {
         let counts = commit.counts;
         self.store.commit(self.name(), self.pipeline.generation, &commit)?;
         pass.counts += counts;
-        self.observer.settled(&counts, loading, total);
+        self.observer.settled(&self.pipeline.name, &counts, loading, total);
         if pass.failed_in_a_row >= self.pipeline.pause_after {
             return Err(PassError::FailuresInARow(pass.failed_in_a_row));
         }
@@ -280,7 +280,7 @@ impl Runner {
             let complete = matches!(next, Cursor::Changes { .. });
             seen.extend(events.iter().map(|event| hash(&event.key)));
             self.compare(&mut pass, &mut pending, events, approved).await?;
-            self.observer.settled(&Counts { read: 0, ..Counts::default() }, true, total);
+            self.observer.settled(&self.pipeline.name, &Counts::default(), true, total);
             cursor = Some(next);
             if complete || !more {
                 break;
@@ -292,6 +292,20 @@ impl Runner {
         self.deletes(&mut pass, &mut commit, approved).await?;
         self.commit(&mut pass, commit, false, None)?;
         Ok(pass.counts)
+    }
+
+    /// Decides about records as they are now and writes nothing: for plans and `why`.
+    pub async fn preview(&mut self, events: Vec<ChangeEvent>, mode: Mode) -> Result<Preview, PassError> {
+        let facts = self.gathered(mode).facts;
+        let lane = self.pipeline.lane;
+        let mut bench = self.bench(&facts, false);
+        match lane {
+            Lane::Linked => Ok(Preview::Linked(bench.prepare(events).await?)),
+            Lane::Mirror => {
+                let batch = bench.mirror(events);
+                Ok(Preview::Mirror(bench.differing(batch).await?))
+            }
+        }
     }
 
     /// Decides about a batch and keeps what would be written.
@@ -405,6 +419,15 @@ impl Runner {
         }
         Ok(())
     }
+}
+
+/// Decisions that nobody carried out.
+#[derive(Debug)]
+pub enum Preview {
+    /// Of a pipeline with links.
+    Linked(Prepared),
+    /// Of a mirror.
+    Mirror(MirrorBatch),
 }
 
 /// What a reconciliation found and has not written.

@@ -8,15 +8,17 @@ use std::time::Duration;
 use jiff::Timestamp;
 use tokio::sync::{Notify, mpsc, watch};
 use tokio_util::sync::CancellationToken;
+use xxhash_rust::xxh3::xxh3_64;
 
+use super::backoff;
 use super::metrics::Metrics;
 use super::pass::{Approval, PassError, Runner};
 use super::registry::Registry;
 use super::schedule;
-use super::status::{Condition, PipelineStatus, Progress, State};
+use super::status::{Condition, PipelineStatus, Progress, State, StatusCounts};
 use crate::model::{Class, Clock, Counts, Cursor, Key, Side};
 use crate::plan::{Pipeline, Scope};
-use crate::store::Store;
+use crate::store::{PipelineCounts, Store};
 
 /// What a task can be told. The answer is the changed status.
 #[derive(Debug)]
@@ -269,7 +271,7 @@ impl Task {
         let mut keys = std::mem::take(&mut self.records);
         let name = &self.parts.pipeline.name;
         keys.extend(self.parts.store.touched(name, Side::Salesforce, 2_000).unwrap_or_default());
-        keys.extend(self.parts.store.due_retries(name, now, 2_000).unwrap_or_default());
+        keys.extend(self.parts.store.due_retries(name, Side::Salesforce, now, 2_000).unwrap_or_default());
         keys.sort();
         keys.dedup();
         keys
@@ -331,12 +333,9 @@ impl Task {
     /// A pass failed as a whole: pause and try again; what needs a person is tried rarely.
     fn failed(&mut self, now: Timestamp, class: Class, message: String) {
         self.hold.errors = self.hold.errors.saturating_add(1);
-        let growing = Duration::from_secs(1 << self.hold.errors.min(9));
-        let (state, pause) = match class {
-            Class::Transient { retry_after } => (State::Degraded, retry_after.unwrap_or(growing)),
-            Class::Quota => (State::Degraded, growing.max(Duration::from_secs(60))),
-            Class::Session | Class::Record | Class::Pipeline => (State::Blocked, growing.max(Duration::from_secs(30))),
-        };
+        let seed = xxh3_64(self.parts.pipeline.name.as_str().as_bytes()) ^ now.as_nanosecond().unsigned_abs() as u64;
+        let pause = backoff::pause(class, self.hold.errors, seed);
+        let state = if class.is_retried() { State::Degraded } else { State::Blocked };
         tracing::warn!(pipeline = %self.parts.pipeline.name, errors = self.hold.errors, %message, "pass failed");
         self.hold.until = Some(now + pause);
         self.look_at = now + pause;
@@ -353,7 +352,7 @@ impl Task {
         self.parts.status.send_modify(|status| {
             status.state = state;
             status.message = message;
-            status.counts = summary;
+            status.counts = counts(&summary);
             status.caught_up = match cursor {
                 Some(Cursor::Changes { upto, .. }) => Some(upto),
                 _ => status.caught_up,
@@ -386,6 +385,15 @@ impl Task {
             return (State::Loading, String::new());
         }
         (State::Running, String::new())
+    }
+}
+
+fn counts(summary: &PipelineCounts) -> StatusCounts {
+    StatusCounts {
+        linked: summary.linked,
+        queued: summary.queued + summary.waiting,
+        held: summary.held,
+        failed: summary.failed,
     }
 }
 
@@ -440,7 +448,7 @@ pub struct TaskObserver {
 }
 
 impl super::pass::Observer for TaskObserver {
-    fn settled(&self, counts: &Counts, loading: bool, total: Option<u64>) {
+    fn settled(&self, _: &crate::model::PipelineName, counts: &Counts, loading: bool, total: Option<u64>) {
         let mut done = self.done.lock().unwrap_or_else(PoisonError::into_inner);
         *done = if loading { *done + counts.read } else { 0 };
         let progress = loading.then_some(Progress { done: *done, total });

@@ -19,6 +19,7 @@ mod link_row;
 mod links;
 mod migrate;
 mod registry;
+mod row_sets;
 mod runs;
 mod store;
 mod tables;

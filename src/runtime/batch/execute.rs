@@ -220,7 +220,7 @@ fn again_ref(item: &Item) -> Option<ChangeEvent> {
 }
 
 /// The name people know the record by, for lists of failures.
-pub(super) fn title(pipeline: &crate::plan::Pipeline, row: Option<&Row>) -> String {
+pub fn title(pipeline: &crate::plan::Pipeline, row: Option<&Row>) -> String {
     let schema = &pipeline.salesforce.schema;
     let named = ["Name", "Subject", "Title", "CaseNumber", "Email"];
     let value = named.iter().find_map(|name| row?.0.get(schema.position(name)?));

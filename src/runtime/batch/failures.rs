@@ -9,6 +9,7 @@ use super::decide::Item;
 use super::execute::{Executed, title};
 use super::{BatchError, Bench};
 use crate::model::{Class, Failure, FailureId, FailureKind, FailureWay, Key, PipelineName, RecordError, Side, Want};
+use crate::runtime::backoff;
 use crate::sync::{Held, Stop};
 
 /// A record that waits longer than this for a lookup is a failure (section 3.7 of the language).
@@ -45,15 +46,6 @@ pub fn failure_id(pipeline: &PipelineName, side: Side, key: &Key) -> FailureId {
     FailureId(format!("{:010x}", hash >> 24))
 }
 
-/// When a failed record is tried again: pauses grow from a minute to eight hours, about a day for eight tries.
-fn next_try(now: jiff::Timestamp, tries: u32, retries: u32) -> Option<jiff::Timestamp> {
-    if tries > retries {
-        return None;
-    }
-    let minutes = 3_u64.saturating_pow(tries.saturating_sub(1)).min(8 * 60);
-    now.checked_add(Duration::from_secs(minutes * 60)).ok()
-}
-
 impl Bench<'_> {
     /// Stores that a record failed.
     pub(super) fn failed(
@@ -70,7 +62,7 @@ impl Bench<'_> {
         failure.place = row.map(|row| format!("{} row {}", self.pipeline.file, row + 1));
         let retried = matches!(error.class, Class::Transient { .. } | Class::Quota);
         failure.next_try =
-            if retried { next_try(self.facts.now, failure.tries, self.pipeline.retries) } else { None };
+            if retried { self.retry_at(&item.key, failure.tries) } else { None };
         executed.commit.failures.push(failure);
         Ok(())
     }
@@ -164,6 +156,11 @@ impl Bench<'_> {
             last: self.facts.now,
             next_try: None,
         })
+    }
+
+    /// When a record that failed so often is tried again; spread by its key.
+    pub(super) fn retry_at(&self, key: &Key, tries: u32) -> Option<jiff::Timestamp> {
+        backoff::retry_at(self.facts.now, tries, self.pipeline.retries, xxh3_64(key.as_str().as_bytes()))
     }
 
     fn row_names(&self, rows: &[usize]) -> String {

@@ -1,6 +1,8 @@
 //! The stream of a mirror: rows keyed by the Salesforce id, no links. Records are mapped and written; a record that was seen before is
 //! the same write again, and the destination changes only rows that differ.
 
+use std::collections::HashMap;
+
 use super::execute::{Executed, title};
 use super::failures::{FailureDetail, failure_id};
 use super::{BatchError, Bench};
@@ -8,7 +10,7 @@ use crate::connect::WriteMode;
 use crate::model::{
     Change, ChangeEvent, Class, Failure, FailureKind, FailureWay, Key, Op, Outcome, RecordError, Row, Side, Value, WriteOp,
 };
-use crate::plan::OnLeave;
+use crate::plan::{OnLeave, WritePolicy};
 use crate::runtime::facts::RunContext;
 use crate::sync::{self, LookupTable, MapInputs, Slot, Stop};
 
@@ -25,6 +27,21 @@ pub struct MirrorBatch {
     pub skipped: u64,
     /// Records that came in.
     pub read: u64,
+    /// Rows that are there, where somebody looked.
+    pub before: HashMap<Key, Row>,
+}
+
+/// Whether a write would change a row that is there.
+fn differs(row: &Row, held: &Row, policies: &[(usize, WritePolicy)]) -> bool {
+    policies.iter().any(|(field, policy)| {
+        let (said, held) = (row.get(*field), held.get(*field));
+        let may = match policy {
+            WritePolicy::OnCreate | WritePolicy::Off => false,
+            WritePolicy::IfEmpty => held.is_blank(),
+            WritePolicy::Always | WritePolicy::UnlessEdited => true,
+        };
+        may && !said.is_absent() && !crate::model::same_value(said, held)
+    })
 }
 
 impl Bench<'_> {
@@ -120,6 +137,23 @@ impl Bench<'_> {
         }
     }
 
+    /// The same batch without the rows that the destination already has, for reconciliation and plans: only what differs is a change.
+    pub async fn differing(&mut self, mut batch: MirrorBatch) -> Result<MirrorBatch, BatchError> {
+        let keys: Vec<Key> = batch.writes.iter().map(|(key, _)| key.clone()).collect();
+        let deleted: Vec<Key> = batch.deletes.iter().map(|(key, _)| key.clone()).collect();
+        let there: HashMap<Key, Row> = self.app.fetch(&[keys, deleted].concat()).await?.into_iter().collect();
+        let policies: Vec<(usize, WritePolicy)> =
+            self.pipeline.rows.iter().filter_map(|row| Some((row.app?, row.write))).collect();
+        batch.writes.retain(|(key, op)| match (op, there.get(key)) {
+            (WriteOp::Upsert { row } | WriteOp::Update { row, .. }, Some(held)) => differs(row, held, &policies),
+            (WriteOp::Update { .. }, None) => false,
+            _ => true,
+        });
+        batch.deletes.retain(|(key, _)| there.contains_key(key));
+        batch.before = there;
+        Ok(batch)
+    }
+
     /// Writes a mapped batch; its deletes are written only if `with_deletes`.
     pub async fn execute_mirror(&mut self, batch: MirrorBatch, mode: WriteMode) -> Result<Executed, BatchError> {
         let mut executed = Executed::default();
@@ -189,6 +223,7 @@ impl Bench<'_> {
         };
         let tries = known.as_ref().map_or(0, |known| known.tries) + 1;
         let retried = matches!(error.class, Class::Transient { .. } | Class::Quota);
+        let next_try = if retried { self.retry_at(&key, tries) } else { None };
         executed.commit.failures.push(Failure {
             id,
             pipeline: self.pipeline.name.clone(),
@@ -203,7 +238,7 @@ impl Bench<'_> {
             tries,
             since: known.as_ref().map_or(self.facts.now, |known| known.since),
             last: self.facts.now,
-            next_try: retried.then(|| super::failures::next_try(self.facts.now, tries, self.pipeline.retries)).flatten(),
+            next_try,
         });
         Ok(())
     }

@@ -12,7 +12,7 @@ mod mirror;
 mod resolve;
 
 pub use decide::{Fate, Item, Prepared};
-pub use execute::Executed;
+pub use execute::{Executed, title};
 pub use failures::{FailureDetail, failure_id};
 pub use mirror::MirrorBatch;
 

@@ -1,3 +1,4 @@
 //! What the tests of several themes share.
 
 pub mod postgres;
+pub mod rig;

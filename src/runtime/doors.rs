@@ -1,0 +1,316 @@
+//! The supervisor behind the [`Control`] door.
+
+use std::sync::Arc;
+
+use crate::model::{Change, FailureId, Key, LinkState, PipelineName, SalesforceId, Side};
+use crate::plan::Pipeline;
+use crate::sync::Mode;
+
+use super::batch::{Fate, FailureDetail, Item};
+use super::control::{
+    ApiUse, Control, ControlError, ControlErrorKind, FailureFilter, FailureView, LinkView, ReloadReport, Why, WhyEntry,
+};
+use super::pass::Preview;
+use super::status::PipelineStatus;
+use super::supervisor::Supervisor;
+use super::task::Command;
+use super::words;
+
+/// The door of a daemon.
+#[derive(Clone, Debug)]
+pub struct Door(pub Arc<Supervisor>);
+
+fn failed(error: impl std::fmt::Display) -> ControlError {
+    ControlError { kind: ControlErrorKind::Failed, message: error.to_string() }
+}
+
+fn no_pipeline(name: &PipelineName) -> ControlError {
+    ControlError { kind: ControlErrorKind::NotFound, message: format!("there is no pipeline {name} that runs") }
+}
+
+impl Door {
+    async fn tell(&self, name: &PipelineName, command: Command) -> Result<(), ControlError> {
+        if self.0.command(name, command).await { Ok(()) } else { Err(no_pipeline(name)) }
+    }
+
+    fn filter(filter: &FailureFilter) -> crate::store::FailureFilter {
+        crate::store::FailureFilter {
+            pipeline: filter.pipeline.clone(),
+            id: filter.id.clone(),
+            code: filter.code.clone(),
+            resolved: false,
+        }
+    }
+
+    async fn generation(&self, name: &PipelineName) -> Result<u32, ControlError> {
+        self.0.plan(name).await.map(|plan| plan.generation).ok_or_else(|| no_pipeline(name))
+    }
+
+    /// The Salesforce ids that an id given by a person may mean: itself, or the records linked to an app key.
+    async fn ids(&self, id: &str) -> Result<Vec<(Arc<Pipeline>, Key)>, ControlError> {
+        let plans = self.0.plans().await;
+        if SalesforceId::parse(id).is_some() {
+            let key = Key::salesforce(id);
+            return Ok(plans.into_iter().filter(|plan| self.may_be(plan, &key)).map(|plan| (plan, key.clone())).collect());
+        }
+        let mut found = Vec::new();
+        for plan in plans {
+            let links = self.0.store.links_by_app(&plan.name, plan.generation, &[Key::app(id)]).map_err(failed)?;
+            found.extend(links.into_iter().flatten().map(|link| (Arc::clone(&plan), link.salesforce)));
+        }
+        Ok(found)
+    }
+
+    /// Whether a record with this id can be of the pipeline's object.
+    fn may_be(&self, plan: &Pipeline, key: &Key) -> bool {
+        let latest = self.0.latest();
+        let object = latest.catalog.org(&plan.salesforce.connection).and_then(|org| {
+            org.objects.iter().find(|object| object.name.eq_ignore_ascii_case(&plan.salesforce.object))
+        });
+        object.and_then(|object| object.key_prefix.as_deref()).is_none_or(|prefix| key.as_str().starts_with(prefix))
+    }
+
+    async fn why_one(&self, plan: &Arc<Pipeline>, key: &Key) -> Result<(String, WhyEntry), ControlError> {
+        let mut entry = WhyEntry {
+            pipeline: plan.name.clone(),
+            verdict: "unknown".to_owned(),
+            reason: String::new(),
+            place: None,
+            linked: None,
+        };
+        let Some(running) = self.0.registry.get(&plan.name) else {
+            entry.verdict = "not running".to_owned();
+            return Ok((String::new(), entry));
+        };
+        let mut runner = running.runner.lock().await;
+        let events = runner.source.fetch(std::slice::from_ref(key)).await.map_err(failed)?;
+        let Some(event) = events.first() else {
+            entry.verdict = "not found".to_owned();
+            entry.reason = "Salesforce has no such record, or the integration user may not see it".to_owned();
+            return Ok((String::new(), entry));
+        };
+        if matches!(event.change, Change::Left(None)) {
+            entry.verdict = "left out".to_owned();
+            entry.reason = format!("it does not pass the filters: {}", plan.salesforce.condition);
+            return Ok((String::new(), entry));
+        }
+        match runner.preview(events, Mode::Repair).await.map_err(failed)? {
+            Preview::Linked(prepared) => {
+                let title = prepared.items.first().map(|item| super::batch::title(plan, item.row.as_ref()));
+                if let Some(item) = prepared.items.first() {
+                    explain(plan, item, &mut entry);
+                }
+                Ok((title.unwrap_or_default(), entry))
+            }
+            Preview::Mirror(batch) => {
+                let verdict = if batch.skipped > 0 { "left out" } else if batch.writes.is_empty() { "in sync" } else { "to be written" };
+                entry.verdict = verdict.to_owned();
+                Ok((String::new(), entry))
+            }
+        }
+    }
+}
+
+/// What is to become of a record, in words.
+fn explain(plan: &Pipeline, item: &Item, entry: &mut WhyEntry) {
+    entry.linked = item.link.as_ref().map(|link| link.app.clone());
+    let row_place = |row: usize| Some(format!("{} row {}", plan.file, row + 1));
+    let (verdict, reason) = match item.fate.as_ref() {
+        Some(Fate::LeftOut(why)) => {
+            let row = item.row.clone().unwrap_or_else(|| crate::model::Row::absent(0));
+            ("left out".to_owned(), words::left_out(plan, Side::Salesforce, why, &row))
+        }
+        Some(Fate::Stopped(stop)) => {
+            use crate::sync::Stop;
+            match stop {
+                Stop::Skip { row, reason, .. } => {
+                    entry.place = row_place(*row);
+                    ("left out".to_owned(), format!("row {}: {reason}", row + 1))
+                }
+                Stop::Wait { row, pipeline, key } => {
+                    entry.place = row_place(*row);
+                    ("waiting".to_owned(), format!("row {}: {key} is not linked in {pipeline} yet", row + 1))
+                }
+                Stop::Fail { row, error } => {
+                    entry.place = row_place(*row);
+                    ("failed".to_owned(), error.message.clone())
+                }
+            }
+        }
+        _ => match super::planner::entry(plan, item) {
+            Some(planned) if planned.fields.iter().all(|field| field.after.is_none()) && planned.reason.is_empty() => {
+                ("in sync".to_owned(), String::new())
+            }
+            Some(planned) => (format!("to be: {}", planned.op), planned.reason),
+            None => ("in sync".to_owned(), String::new()),
+        },
+    };
+    entry.verdict = verdict;
+    entry.reason = reason;
+}
+
+#[async_trait::async_trait]
+impl Control for Door {
+    fn pipelines(&self) -> Vec<PipelineStatus> {
+        self.0.statuses()
+    }
+
+    fn pipeline(&self, name: &PipelineName) -> Option<PipelineStatus> {
+        self.0.statuses().into_iter().find(|status| status.name == *name)
+    }
+
+    async fn changed(&self) {
+        tokio::select! {
+            () = self.0.changed.notified() => {}
+            () = self.0.stop.cancelled() => {}
+        }
+    }
+
+    fn api_use(&self) -> Vec<ApiUse> {
+        let clients = self.0.world.clients().into_iter();
+        clients
+            .map(|(name, client)| {
+                let status = client.budget_status();
+                ApiUse { connection: name.to_string(), used: status.used, budget: status.budget, org: status.org }
+            })
+            .collect()
+    }
+
+    fn is_ready(&self) -> bool {
+        self.0.is_ready()
+    }
+
+    fn metrics(&self) -> String {
+        for usage in self.api_use() {
+            self.0.metrics.api(&usage);
+        }
+        self.0.metrics.text()
+    }
+
+    async fn sync(&self, name: &PipelineName, full: bool, record: Option<Key>) -> Result<(), ControlError> {
+        let command = match record {
+            Some(key) => Command::Records(vec![Key::salesforce(key.as_str())]),
+            None => Command::Sync { full },
+        };
+        self.tell(name, command).await
+    }
+
+    async fn pause(&self, name: &PipelineName, by: &str) -> Result<(), ControlError> {
+        self.tell(name, Command::Pause { by: by.to_owned() }).await
+    }
+
+    async fn resume(&self, name: &PipelineName) -> Result<(), ControlError> {
+        self.tell(name, Command::Resume).await
+    }
+
+    async fn approve(&self, name: &PipelineName) -> Result<(), ControlError> {
+        let waiting = self.pipeline(name).is_some_and(|status| status.state == super::status::State::Approval);
+        if !waiting {
+            let message = format!("nothing of {name} waits for approval");
+            return Err(ControlError { kind: ControlErrorKind::Conflict, message });
+        }
+        self.tell(name, Command::Approve).await
+    }
+
+    async fn failures(&self, filter: FailureFilter) -> Result<Vec<FailureView>, ControlError> {
+        let failures = self.0.store.failures(&Self::filter(&filter)).map_err(failed)?;
+        Ok(failures
+            .into_iter()
+            .map(|failure| FailureView { view: FailureDetail::from_text(&failure.detail), failure })
+            .collect())
+    }
+
+    async fn retry(&self, filter: FailureFilter) -> Result<usize, ControlError> {
+        let now = self.0.clock.now();
+        let failures = self.0.store.failures(&Self::filter(&filter)).map_err(failed)?;
+        let count = self.0.store.retry_failures(&Self::filter(&filter), now).map_err(failed)?;
+        for failure in failures {
+            if let Some(running) = self.0.registry.get(&failure.pipeline) {
+                running.wake.notify_one();
+            }
+        }
+        Ok(count)
+    }
+
+    async fn drop_failure(&self, id: &FailureId) -> Result<(), ControlError> {
+        let filter = crate::store::FailureFilter { id: Some(id.0.clone()), ..Default::default() };
+        match self.0.store.drop_failures(&filter).map_err(failed)? {
+            0 => Err(ControlError { kind: ControlErrorKind::NotFound, message: format!("there is no failure {}", id.0) }),
+            _ => Ok(()),
+        }
+    }
+
+    async fn links(&self, name: &PipelineName, after: Option<Key>, limit: usize) -> Result<Vec<LinkView>, ControlError> {
+        let generation = self.generation(name).await?;
+        let links = self.0.store.links(name, generation, after.as_ref(), limit).map_err(failed)?;
+        Ok(links.iter().map(link_view).collect())
+    }
+
+    async fn link(&self, name: &PipelineName, side: Side, key: &Key) -> Result<Option<LinkView>, ControlError> {
+        let generation = self.generation(name).await?;
+        let keys = std::slice::from_ref(key);
+        let link = match side {
+            Side::Salesforce => self.0.store.links_by_salesforce(name, generation, keys).map_err(failed)?.into_iter().flatten().next(),
+            Side::App => self.0.store.links_by_app(name, generation, keys).map_err(failed)?.into_iter().flatten().next(),
+        };
+        Ok(link.as_ref().map(link_view))
+    }
+
+    async fn unlink(&self, name: &PipelineName, salesforce: &Key) -> Result<(), ControlError> {
+        let generation = self.generation(name).await?;
+        let known = self.0.store.links_by_salesforce(name, generation, std::slice::from_ref(salesforce)).map_err(failed)?;
+        let Some(link) = known.into_iter().flatten().next() else {
+            let message = format!("{salesforce} is not linked in {name}");
+            return Err(ControlError { kind: ControlErrorKind::NotFound, message });
+        };
+        let commit = crate::model::Commit { unlinked: vec![(link.salesforce, link.app)], ..Default::default() };
+        self.0.store.commit(name, generation, &commit).map_err(failed).map(|_| ())
+    }
+
+    async fn why(&self, id: &str) -> Result<Why, ControlError> {
+        let ids = self.ids(id).await?;
+        if ids.is_empty() {
+            let message = format!("no pipeline carries a record {id}");
+            return Err(ControlError { kind: ControlErrorKind::NotFound, message });
+        }
+        let mut why = Why { record: id.to_owned(), entries: Vec::new() };
+        for (plan, key) in ids {
+            let (title, entry) = self.why_one(&plan, &key).await?;
+            if !title.is_empty() {
+                why.record = format!("{} {key} \"{title}\"", plan.salesforce.object);
+            }
+            why.entries.push(entry);
+        }
+        Ok(why)
+    }
+
+    async fn reload(&self) -> Result<ReloadReport, ControlError> {
+        self.0.reload_now(true).await.map_err(failed)
+    }
+
+    async fn check(&self, file: &str, text: &str) -> Result<ReloadReport, ControlError> {
+        Ok(self.0.check_text(file, text))
+    }
+
+    async fn forget(&self, name: &PipelineName) -> Result<(), ControlError> {
+        if self.0.plan(name).await.is_some() {
+            let message = format!("{name} runs; remove its file first");
+            return Err(ControlError { kind: ControlErrorKind::Conflict, message });
+        }
+        self.0.store.forget(name).map_err(failed)
+    }
+}
+
+fn link_view(link: &crate::model::Link) -> LinkView {
+    let state = match link.state {
+        LinkState::Active => "active",
+        LinkState::Stopped => "stopped",
+        LinkState::Gone => "gone",
+    };
+    LinkView {
+        salesforce: link.salesforce.clone(),
+        app: link.app.clone(),
+        state: state.to_owned(),
+        settled: link.salesforce_version.map(|version| version.0),
+    }
+}

@@ -1,0 +1,147 @@
+//! From texts to plans: every file is read, checked, compiled and its inline tests are run, and only then may it be taken over. Pure but
+//! for the expression engine; the same texts and catalog give the same result.
+
+use jiff::Timestamp;
+
+use super::folder::{File, Texts};
+use super::stories::{StoryResult, run_stories};
+use super::tables::Statements;
+use crate::diag::{Diagnostic, Severity, SourceId, SourceMap, Span};
+use crate::expr::Engine;
+use crate::model::{ConnectionName, PipelineName};
+use crate::plan::catalog::Catalog;
+use crate::plan::{Compiled, FileOf, Files, Tools, compile_all};
+use crate::spec::{self, Parsed};
+
+/// What came of loading a set of texts.
+#[derive(Debug)]
+pub struct Loaded {
+    /// The files as they were read.
+    pub files: Files,
+    /// Plans and everything there is to say about them.
+    pub compiled: Compiled,
+    /// Inline tests of each pipeline whose file could be read.
+    pub stories: Vec<(PipelineName, Vec<StoryResult>)>,
+}
+
+/// How to load.
+pub struct Loading<'a> {
+    /// The expression engine of the process.
+    pub engine: &'a Engine,
+    /// What is known of the systems.
+    pub catalog: &'a Catalog,
+    /// Time of the load.
+    pub now: Timestamp,
+    /// Leave out the refusals of what cannot run yet.
+    pub ignore_not_yet: bool,
+}
+
+/// Reads all texts.
+pub fn parse(texts: &Texts, since: impl Fn(&str) -> Option<Timestamp>) -> Files {
+    let mut files = Files::default();
+    let mut map = SourceMap::default();
+    if let Some(file) = &texts.settings {
+        let (source, broken) = add(&mut map, file);
+        files.settings = Some(broken.unwrap_or_else(|| spec::read_settings(source, &map)));
+    }
+    for (name, file) in &texts.connections {
+        let (source, broken) = add(&mut map, file);
+        let parsed = broken.unwrap_or_else(|| spec::read_connection(source, &map, name));
+        let name = ConnectionName::from(name.as_str());
+        files.connections.push(FileOf { name, source, parsed, since: since(&file.path) });
+    }
+    for (name, file) in &texts.pipelines {
+        let (source, broken) = add(&mut map, file);
+        let parsed = broken.unwrap_or_else(|| spec::read_pipeline(source, &map, name));
+        let name = PipelineName::from(name.as_str());
+        files.pipelines.push(FileOf { name, source, parsed, since: since(&file.path) });
+    }
+    files.map = map;
+    files
+}
+
+/// Adds a file; bytes that are no text give a message of their own.
+fn add<T>(map: &mut SourceMap, file: &File) -> (SourceId, Option<Parsed<T>>) {
+    match std::str::from_utf8(&file.bytes) {
+        Ok(text) => (map.add(&file.path, text), None),
+        Err(error) => {
+            let source = map.add(&file.path, &String::from_utf8_lossy(&file.bytes));
+            let start = u32::try_from(error.valid_up_to()).unwrap_or(u32::MAX);
+            let span = Span { source, start, end: start.saturating_add(1) };
+            let message = Diagnostic::error("E007", "the file is not UTF-8 text", span, "this byte is no text")
+                .help("save the file as UTF-8");
+            (source, Some(Parsed { value: None, diagnostics: vec![message] }))
+        }
+    }
+}
+
+/// Compiles files and runs their inline tests.
+pub fn load(files: Files, loading: &Loading<'_>) -> Loaded {
+    let tools = |ignore_not_yet| Tools {
+        engine: loading.engine,
+        now: loading.now,
+        ignore_not_yet,
+        tables: Some(&Statements),
+    };
+    let mut compiled = compile_all(&files, loading.catalog, &tools(loading.ignore_not_yet));
+    let stories = tell_stories(&files, &compiled, loading, tools);
+    for (name, results) in &stories {
+        let failed: Vec<&StoryResult> = results.iter().filter(|result| !result.passed()).collect();
+        if !failed.is_empty() {
+            compiled.diagnostics.extend(failed.into_iter().map(story_error));
+            compiled.pipelines.insert(name.clone(), Err(crate::plan::Broken));
+        }
+    }
+    Loaded { files, compiled, stories }
+}
+
+/// Tests are told by the policy alone, so those of pipelines that cannot run yet are told as well.
+fn tell_stories<'a>(
+    files: &Files,
+    compiled: &Compiled,
+    loading: &Loading<'a>,
+    tools: impl Fn(bool) -> Tools<'a>,
+) -> Vec<(PipelineName, Vec<StoryResult>)> {
+    let has_tests = |file: &&FileOf<PipelineName, spec::PipelineFile>| file.value().is_some_and(|file| !file.tests.is_empty());
+    let refused = files.pipelines.iter().filter(has_tests).any(|file| matches!(compiled.pipelines.get(&file.name), Some(Err(_))));
+    let all = (refused && !loading.ignore_not_yet).then(|| compile_all(files, loading.catalog, &tools(true)));
+    let plans = all.as_ref().unwrap_or(compiled);
+    let told = files.pipelines.iter().filter(has_tests).filter_map(|file| {
+        let plan = plans.pipelines.get(&file.name)?.as_ref().ok()?;
+        Some((file.name.clone(), run_stories(plan, file.value()?, None)))
+    });
+    told.collect()
+}
+
+fn story_error(result: &StoryResult) -> Diagnostic {
+    let title = format!("test failed: {}", result.name);
+    let span = result.mismatches.iter().find_map(|mismatch| mismatch.span).unwrap_or(result.span);
+    let mut error = Diagnostic::error("E505", title, span, "");
+    for mismatch in &result.mismatches {
+        error = error.note(format!("expected  {}", mismatch.expected)).note(format!("got       {}", mismatch.got));
+        if let Some(because) = &mismatch.because {
+            error = error.note(format!("because   {because}"));
+        }
+    }
+    error
+}
+
+impl Loaded {
+    /// Errors and warnings of one file.
+    pub fn counts(&self, source: SourceId) -> (usize, usize) {
+        let of = |severity: Severity| {
+            let here = |diagnostic: &&Diagnostic| {
+                diagnostic.severity == severity && diagnostic.primary.as_ref().is_some_and(|label| label.span.source == source)
+            };
+            self.compiled.diagnostics.iter().filter(here).count()
+        };
+        (of(Severity::Error), of(Severity::Warning))
+    }
+
+    /// Inline tests of a pipeline that passed and failed.
+    pub fn tests(&self, name: &PipelineName) -> (usize, usize) {
+        let results = self.stories.iter().find(|(of, _)| of == name).map_or(&[][..], |(_, results)| results);
+        let passed = results.iter().filter(|result| result.passed()).count();
+        (passed, results.len() - passed)
+    }
+}

@@ -1,0 +1,197 @@
+//! The counters and gauges of section 7.3 of the language. Labels are names of pipelines, files and connections; never a value of a record.
+
+use std::fmt::Write as _;
+use std::sync::atomic::AtomicU64;
+
+use jiff::Timestamp;
+use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::encoding::text::encode;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::registry::Registry;
+
+use super::control::ApiUse;
+use super::status::{PipelineStatus, State};
+use crate::model::{Counts, PipelineName};
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct OfPipeline {
+    pipeline: String,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct InState {
+    pipeline: String,
+    state: &'static str,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct OfOp {
+    pipeline: String,
+    direction: &'static str,
+    op: &'static str,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct OfFile {
+    file: String,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct OfConnection {
+    connection: String,
+}
+
+const STATES: [State; 8] = [
+    State::Running,
+    State::Loading,
+    State::Degraded,
+    State::Blocked,
+    State::Approval,
+    State::Paused,
+    State::Disabled,
+    State::Invalid,
+];
+
+/// The registry of one daemon.
+#[derive(Debug)]
+pub struct Metrics {
+    registry: Registry,
+    reload_ok: Family<OfFile, Gauge>,
+    reload_at: Family<OfFile, Gauge>,
+    state: Family<InState, Gauge>,
+    records: Family<OfOp, Counter>,
+    failures: Family<OfPipeline, Gauge>,
+    held: Family<OfPipeline, Gauge>,
+    queue: Family<OfPipeline, Gauge>,
+    lag: Family<OfPipeline, Gauge<f64, AtomicU64>>,
+    push_up: Family<OfPipeline, Gauge>,
+    api_calls: Family<OfConnection, Gauge>,
+    api_left: Family<OfConnection, Gauge>,
+    differences: Family<OfPipeline, Counter>,
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Metrics {
+    /// All metrics, at zero.
+    pub fn new() -> Self {
+        let mut metrics = Self {
+            registry: Registry::with_prefix("sfsync"),
+            reload_ok: Family::default(),
+            reload_at: Family::default(),
+            state: Family::default(),
+            records: Family::default(),
+            failures: Family::default(),
+            held: Family::default(),
+            queue: Family::default(),
+            lag: Family::default(),
+            push_up: Family::default(),
+            api_calls: Family::default(),
+            api_left: Family::default(),
+            differences: Family::default(),
+        };
+        metrics.register();
+        metrics
+    }
+
+    fn register(&mut self) {
+        let registry = &mut self.registry;
+        registry.register("config_last_reload_successful", "1 if the file on disk runs", self.reload_ok.clone());
+        registry.register(
+            "config_last_reload_success_timestamp_seconds",
+            "When the running version was taken over",
+            self.reload_at.clone(),
+        );
+        registry.register("pipeline_state", "1 for the state the pipeline is in", self.state.clone());
+        registry.register("records", "Records by what was done with them", self.records.clone());
+        registry.register("failures", "Failed records that wait", self.failures.clone());
+        registry.register("held", "Records held for a person", self.held.clone());
+        registry.register("queue", "Records known to need work", self.queue.clone());
+        registry.register("lag_seconds", "Age of the newest moment up to which everything was read", self.lag.clone());
+        registry.register("push_up", "1 if news arrive at once", self.push_up.clone());
+        registry.register("salesforce_api_calls", "API calls of this daemon in the last 24 hours", self.api_calls.clone());
+        registry.register("salesforce_api_budget_remaining", "API calls left of the budget", self.api_left.clone());
+        registry.register(
+            "reconcile_differences",
+            "Repairs of a reconciliation that push and poll had missed",
+            self.differences.clone(),
+        );
+    }
+
+    /// A batch was committed.
+    pub fn settled(&self, pipeline: &PipelineName, counts: &Counts) {
+        let ops = [
+            ("create", counts.created),
+            ("update", counts.updated),
+            ("delete", counts.deleted),
+            ("link", counts.linked),
+            ("none", counts.unchanged),
+            ("skip", counts.skipped),
+            ("wait", counts.waiting),
+            ("hold", counts.held),
+            ("fail", counts.failed),
+        ];
+        for (op, count) in ops.into_iter().filter(|(_, count)| *count > 0) {
+            let labels = OfOp { pipeline: pipeline.to_string(), direction: "to_app", op };
+            self.records.get_or_create(&labels).inc_by(count);
+        }
+    }
+
+    /// A reconciliation repaired so many differences.
+    pub fn repaired(&self, pipeline: &PipelineName, count: u64) {
+        self.differences.get_or_create(&OfPipeline { pipeline: pipeline.to_string() }).inc_by(count);
+    }
+
+    /// A status changed.
+    pub fn pipeline(&self, status: &PipelineStatus) {
+        let pipeline = status.name.to_string();
+        for state in STATES {
+            let labels = InState { pipeline: pipeline.clone(), state: state.name() };
+            self.state.get_or_create(&labels).set(i64::from(state == status.state));
+        }
+        let labels = OfPipeline { pipeline };
+        let gauge = |value: u64| i64::try_from(value).unwrap_or(i64::MAX);
+        self.failures.get_or_create(&labels).set(gauge(status.counts.failed));
+        self.held.get_or_create(&labels).set(gauge(status.counts.held));
+        self.queue.get_or_create(&labels).set(gauge(status.counts.queued));
+        self.push_up.get_or_create(&labels).set(0);
+        if let Some(upto) = status.caught_up {
+            let lag = Timestamp::now().duration_since(upto).as_secs_f64().max(0.0);
+            self.lag.get_or_create(&labels).set(lag);
+        }
+    }
+
+    /// A file was loaded.
+    pub fn reloaded(&self, file: &str, good: bool, now: Timestamp) {
+        let labels = OfFile { file: file.to_owned() };
+        self.reload_ok.get_or_create(&labels).set(i64::from(good));
+        if good {
+            self.reload_at.get_or_create(&labels).set(now.as_second());
+        }
+    }
+
+    /// Use of an org's API.
+    pub fn api(&self, usage: &ApiUse) {
+        let labels = OfConnection { connection: usage.connection.clone() };
+        let gauge = |value: u64| i64::try_from(value).unwrap_or(i64::MAX);
+        self.api_calls.get_or_create(&labels).set(gauge(usage.used));
+        if let Some(budget) = usage.budget {
+            self.api_left.get_or_create(&labels).set(gauge(budget.saturating_sub(usage.used)));
+        }
+    }
+
+    /// The text format of Prometheus.
+    pub fn text(&self) -> String {
+        let mut text = String::new();
+        if encode(&mut text, &self.registry).is_err() {
+            let _ = writeln!(text, "# the metrics could not be written");
+        }
+        text
+    }
+}

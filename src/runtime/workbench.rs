@@ -1,0 +1,375 @@
+//! Work on a folder without a daemon: check, inline tests, plans, one pass and exit. The same loading, the same runners, the same policy.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use tokio::sync::{Mutex, Notify, watch};
+
+use super::build::{self, Workshop};
+use super::catalogs::{self, Looked};
+use super::folder::{self, Texts};
+use super::load::{self, Loaded, Loading};
+use super::pass::{Observer, PassError};
+use super::planner::{self, PlanReport};
+use super::registry::{Registry, Running};
+use super::stories::StoryResult;
+use super::supervisor::new_status;
+use super::world::{Secrets, System, World};
+use crate::connect::{ConnectError, Limit};
+use crate::diag::{Diagnostic, Rendered, Severity};
+use crate::expr::Engine;
+use crate::model::{Clock, Counts, Key, ObjectInfo, PipelineName, Side, TableInfo};
+use crate::plan::Pipeline;
+use crate::plan::catalog::Catalog;
+use crate::spec::{ConnectionFile, ConnectionKind};
+use crate::store::{Store, StoreError};
+
+/// Work that could not be begun or carried through.
+#[derive(Debug, thiserror::Error)]
+pub enum WorkError {
+    /// The folder cannot be read.
+    #[error("the configuration folder {0} cannot be read")]
+    Folder(String, #[source] std::io::Error),
+    /// The state failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// A system failed.
+    #[error(transparent)]
+    Connect(#[from] ConnectError),
+    /// A pass ended early.
+    #[error(transparent)]
+    Pass(#[from] PassError),
+    /// There is no such thing in the folder.
+    #[error("{0}")]
+    Unknown(String),
+    /// The files have errors; `check` shows them.
+    #[error("{0} has errors: sfsync check {0}")]
+    Broken(PipelineName),
+}
+
+/// A folder on the bench.
+pub struct Workbench {
+    folder: PathBuf,
+    texts: Texts,
+    engine: Engine,
+    world: Arc<World>,
+    store: Option<Arc<Store>>,
+    clock: Arc<dyn Clock>,
+    looked: Looked,
+    loaded: Loaded,
+}
+
+impl std::fmt::Debug for Workbench {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Workbench").field("folder", &self.folder).finish_non_exhaustive()
+    }
+}
+
+/// How one file stands after a check.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+pub struct FileCheck {
+    /// Printed path.
+    pub file: String,
+    /// Errors.
+    pub errors: usize,
+    /// Warnings.
+    pub warnings: usize,
+    /// Inline tests that passed.
+    pub passed: usize,
+    /// Inline tests that failed.
+    pub failed: usize,
+    /// For connections that were reached: the org, the server.
+    pub facts: String,
+}
+
+/// The outcome of a check.
+#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize)]
+pub struct CheckReport {
+    /// All files that were asked for.
+    pub files: Vec<FileCheck>,
+    /// Their messages as data.
+    pub diagnostics: Vec<Rendered>,
+    /// The same as text.
+    #[serde(skip)]
+    pub text: String,
+    /// What was not checked, and why.
+    pub notes: Vec<String>,
+    /// Any error in them.
+    pub errors: usize,
+    /// Any warning in them.
+    pub warnings: usize,
+}
+
+/// What a run did with one pipeline.
+#[derive(Debug)]
+pub struct RunReport {
+    /// The pipeline.
+    pub pipeline: PipelineName,
+    /// What was done.
+    pub counts: Counts,
+    /// Why it ended early, if it did.
+    pub error: Option<PassError>,
+}
+
+impl Workbench {
+    /// Reads and checks a folder with what is known; talks to nobody. Without a state, links and schemas of earlier runs are not known.
+    pub fn open(
+        folder: &Path,
+        store: Option<Arc<Store>>,
+        secrets: Arc<dyn Secrets>,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Self, WorkError> {
+        let texts = folder::read(folder).map_err(|error| WorkError::Folder(folder.display().to_string(), error))?;
+        let world = Arc::new(World::new(Arc::clone(&clock), secrets, store.clone()));
+        let engine = Engine::new();
+        let files = load::parse(&texts, |_| None);
+        let catalog = catalogs::stored(&files, &world, store.as_deref());
+        let loading = Loading { engine: &engine, catalog: &catalog, now: clock.now(), ignore_not_yet: false };
+        let loaded = load::load(files, &loading);
+        let looked = Looked { catalog, ..Looked::default() };
+        Ok(Self { folder: folder.to_owned(), texts, engine, world, store, clock, looked, loaded })
+    }
+
+    /// Names of the pipelines in the folder.
+    pub fn names(&self) -> Vec<PipelineName> {
+        self.loaded.files.pipelines.iter().map(|file| file.name.clone()).collect()
+    }
+
+    /// Looks at the systems and checks again with what they say.
+    pub async fn look(&mut self, again: bool) {
+        let now = self.clock.now();
+        let files = load::parse(&self.texts, |_| None);
+        self.looked = catalogs::look(&files, &self.world, self.store.as_deref(), now, again).await;
+        let loading = Loading { engine: &self.engine, catalog: &self.looked.catalog, now, ignore_not_yet: false };
+        self.loaded = load::load(files, &loading);
+    }
+
+    /// Everything there is to say about the files that are asked for (all, without names).
+    pub fn check(&self, names: &[String], color: bool) -> CheckReport {
+        let mut report = CheckReport { notes: self.loaded.compiled.notes.clone(), ..CheckReport::default() };
+        let wanted = |name: &str| names.is_empty() || names.iter().any(|wanted| wanted == name);
+        let mut sources = Vec::new();
+        for file in self.loaded.files.connections.iter().filter(|file| wanted(file.name.as_str())) {
+            sources.push(file.source);
+            let facts = self.facts(file.value());
+            report.files.push(self.file_check(file.source, (0, 0), facts));
+        }
+        for file in self.loaded.files.pipelines.iter().filter(|file| wanted(file.name.as_str())) {
+            sources.push(file.source);
+            report.files.push(self.file_check(file.source, self.loaded.tests(&file.name), String::new()));
+        }
+        let of_these = |message: &&Diagnostic| {
+            names.is_empty() || message.primary.as_ref().is_none_or(|label| sources.contains(&label.span.source))
+        };
+        let messages: Vec<Diagnostic> = self.loaded.compiled.diagnostics.iter().filter(of_these).cloned().collect();
+        let count = |severity| messages.iter().filter(|message| message.severity == severity).count();
+        (report.errors, report.warnings) = (count(Severity::Error), count(Severity::Warning));
+        let map = &self.loaded.files.map;
+        report.diagnostics = messages.iter().map(|message| crate::diag::to_data(message, map)).collect();
+        report.text = crate::diag::all_to_text(&messages, map, color);
+        for (name, error) in &self.looked.unreachable {
+            report.errors += 1;
+            let help = error.help.as_deref().map(|help| format!("\n  = help: {help}")).unwrap_or_default();
+            report.text.push_str(&format!("error[{}]: connection {name}: {}{help}\n\n", error.code, error.message));
+        }
+        report
+    }
+
+    fn file_check(&self, source: crate::diag::SourceId, (passed, failed): (usize, usize), facts: String) -> FileCheck {
+        let (errors, warnings) = self.loaded.counts(source);
+        let file = self.loaded.files.map.get(source).map(|source| source.path.to_string()).unwrap_or_default();
+        FileCheck { file, errors, warnings, passed, failed, facts }
+    }
+
+    fn facts(&self, file: Option<&ConnectionFile>) -> String {
+        let Some(file) = file else { return String::new() };
+        if self.looked.unreachable.contains_key(&file.name) {
+            return "cannot be reached".to_owned();
+        }
+        let org = self.looked.catalog.org(&file.name).and_then(|org| org.facts.as_ref());
+        let org = org.map(|org| {
+            let kind = if org.is_sandbox { "sandbox" } else { "production" };
+            format!("{} ({}, {kind}, {})", org.name, org.id, org.edition)
+        });
+        let reached = self.looked.reached.contains(&file.name);
+        org.or_else(|| reached.then(|| "reached".to_owned())).unwrap_or_default()
+    }
+
+    /// The sure corrections of a file's messages, applied to its text: the path, the new text, how many.
+    pub fn fixes(&self) -> Vec<(String, String, usize)> {
+        let sources = self.loaded.files.pipelines.iter().map(|file| file.source);
+        let sources = sources.chain(self.loaded.files.connections.iter().map(|file| file.source));
+        let fix = |source| {
+            let text = self.loaded.files.map.get(source)?;
+            let (fixed, count) = crate::diag::apply_fixes(&text.text, source, &self.loaded.compiled.diagnostics);
+            (count > 0).then(|| (text.path.to_string(), fixed, count))
+        };
+        sources.filter_map(fix).collect()
+    }
+
+    /// Runs the inline tests of the pipelines that are asked for, those whose name contains `wanted`.
+    pub fn stories(&self, names: &[String], wanted: Option<&str>) -> Vec<(PipelineName, Vec<StoryResult>)> {
+        let chosen = self.loaded.stories.iter().filter(|(name, _)| names.is_empty() || names.iter().any(|n| n == name.as_str()));
+        let fits = |result: &&StoryResult| wanted.is_none_or(|text| result.name.contains(text));
+        chosen.map(|(name, results)| (name.clone(), results.iter().filter(fits).cloned().collect())).collect()
+    }
+
+    /// Line of a place in a file, for test reports.
+    pub fn place(&self, span: crate::diag::Span) -> String {
+        self.loaded.files.map.place(span).map(|place| format!("{}:{}", place.path, place.line)).unwrap_or_default()
+    }
+
+    fn plans(&self, names: &[String]) -> Result<Vec<Arc<Pipeline>>, WorkError> {
+        for name in names {
+            let name = PipelineName::from(name.as_str());
+            match self.loaded.compiled.pipelines.get(&name) {
+                None => return Err(WorkError::Unknown(format!("there is no pipeline {name} in {}", self.folder.display()))),
+                Some(Err(_)) => return Err(WorkError::Broken(name)),
+                Some(Ok(_)) => {}
+            }
+        }
+        let plans = self.loaded.compiled.plans().into_iter();
+        Ok(plans.filter(|plan| names.is_empty() || names.iter().any(|name| name == plan.name.as_str())).collect())
+    }
+
+    /// All runners of the folder, in the order in which they begin.
+    async fn runners(&self, observer: &Arc<dyn Observer>) -> Result<Arc<Registry>, WorkError> {
+        let Some(store) = &self.store else { return Err(WorkError::Unknown("this needs a state folder".to_owned())) };
+        let shop = Workshop {
+            world: Arc::clone(&self.world),
+            store: Arc::clone(store),
+            clock: Arc::clone(&self.clock),
+            limit: Limit::default(),
+        };
+        let registry = Arc::new(Registry::default());
+        for (place, plan) in self.loaded.compiled.plans().iter().enumerate().filter(|(_, plan)| plan.enabled) {
+            let references: Arc<dyn super::batch::References> = Arc::clone(&registry) as _;
+            let known = (&self.loaded.files, &self.looked.catalog);
+            let runner = build::runner(&shop, plan, known, references, Arc::clone(observer)).await?;
+            let running = Running {
+                runner: Arc::new(Mutex::new(runner)),
+                place,
+                scope: plan.salesforce.scope,
+                looks_up: plan.looks_up.clone(),
+                wake: Arc::new(Notify::new()),
+                status: watch::Sender::new(new_status(&plan.name)).subscribe(),
+            };
+            registry.insert(plan.name.clone(), running);
+        }
+        Ok(registry)
+    }
+
+    /// What a sync would do. Tables that `create_tables` would make are made by a run, not by a plan.
+    pub async fn plan(&mut self, names: &[String], record: Option<&Key>, limit: usize) -> Result<Vec<PlanReport>, WorkError> {
+        self.look(false).await;
+        let plans = self.plans(names)?;
+        let registry = self.runners(&quiet()).await?;
+        let mut reports = Vec::new();
+        for plan in plans {
+            let Some(running) = registry.get(&plan.name) else { continue };
+            let mut runner = running.runner.lock().await;
+            reports.push(planner::plan(&mut runner, record, limit).await?);
+        }
+        Ok(reports)
+    }
+
+    /// One pass of each pipeline, then exit. Records that wait for each other are looked at again until nothing moves.
+    pub async fn run(&mut self, names: &[String], full: bool, observer: Arc<dyn Observer>) -> Result<Vec<RunReport>, WorkError> {
+        self.look(false).await;
+        let plans = self.plans(names)?;
+        let registry = self.runners(&observer).await?;
+        let mut reports = BTreeMap::new();
+        for plan in &plans {
+            let Some(running) = registry.get(&plan.name) else { continue };
+            let mut runner = running.runner.lock().await;
+            let first = runner.changes(false).await;
+            let result = match (first, full) {
+                (Ok(counts), true) => runner.everything(false).await.map(|more| {
+                    let mut all = counts;
+                    all += more;
+                    all
+                }),
+                (first, _) => first,
+            };
+            let (counts, error) = match result {
+                Ok(counts) => (counts, None),
+                Err(error) => (Counts::default(), Some(error)),
+            };
+            reports.insert(plan.name.clone(), RunReport { pipeline: plan.name.clone(), counts, error });
+        }
+        self.settle_queues(&plans, &registry, &mut reports).await?;
+        Ok(plans.iter().filter_map(|plan| reports.remove(&plan.name)).collect())
+    }
+
+    async fn settle_queues(
+        &self,
+        plans: &[Arc<Pipeline>],
+        registry: &Registry,
+        reports: &mut BTreeMap<PipelineName, RunReport>,
+    ) -> Result<(), WorkError> {
+        let Some(store) = &self.store else { return Ok(()) };
+        for _ in 0..10 {
+            let mut moved = false;
+            for plan in plans {
+                let keys = store.touched(&plan.name, Side::Salesforce, 10_000)?;
+                let Some(running) = registry.get(&plan.name).filter(|_| !keys.is_empty()) else { continue };
+                moved = true;
+                let result = running.runner.lock().await.records(&keys, true).await;
+                let Some(report) = reports.get_mut(&plan.name) else { continue };
+                match result {
+                    Ok(counts) => report.counts += counts,
+                    Err(error) => report.error = Some(error),
+                }
+            }
+            if !moved {
+                return Ok(());
+            }
+        }
+        Ok(())
+    }
+
+    fn connection(&self, name: &str) -> Option<&ConnectionFile> {
+        self.loaded.files.connections.iter().find(|file| file.name.as_str() == name).and_then(|file| file.value())
+    }
+
+    /// An object of Salesforce, by its API name, from the first Salesforce connection or the named one.
+    pub async fn object(&self, connection: Option<&str>, name: &str) -> Result<ObjectInfo, WorkError> {
+        let salesforce = |file: &&ConnectionFile| matches!(file.kind, ConnectionKind::Salesforce(_));
+        let file = match connection {
+            Some(name) => self.connection(name),
+            None => self.loaded.files.connections.iter().filter_map(|file| file.value()).find(salesforce),
+        };
+        let file = file.ok_or_else(|| WorkError::Unknown("there is no Salesforce connection in the folder".to_owned()))?;
+        let System::Salesforce(client) = self.world.open(file).await? else {
+            return Err(WorkError::Unknown(format!("{} is no Salesforce connection", file.name)));
+        };
+        let object = catalogs::described(&client, name).await?;
+        object.ok_or_else(|| WorkError::Unknown(format!("the org has no object {name}, or the user may not see it")))
+    }
+
+    /// A table of a database connection.
+    pub async fn table(&self, connection: &str, resource: &str) -> Result<TableInfo, WorkError> {
+        let file = self.connection(connection).ok_or_else(|| WorkError::Unknown(format!("there is no connection {connection}")))?;
+        let System::Sql(database) = self.world.open(file).await? else {
+            return Err(WorkError::Unknown(format!("{connection} is no database")));
+        };
+        let table = crate::connect::sql::TableName::parse(&catalogs::table_of(file, resource));
+        let info = database.inspect(&table).await?;
+        info.ok_or_else(|| WorkError::Unknown(format!("{connection} has no table {table}")))
+    }
+
+    /// What is known of the systems.
+    pub fn catalog(&self) -> &Catalog {
+        &self.looked.catalog
+    }
+}
+
+/// Nobody listens.
+fn quiet() -> Arc<dyn Observer> {
+    struct Quiet;
+    impl Observer for Quiet {
+        fn settled(&self, _: &PipelineName, _: &Counts, _: bool, _: Option<u64>) {}
+    }
+    Arc::new(Quiet)
+}
