@@ -7,6 +7,7 @@ mod example_sets;
 mod harness;
 mod hostile;
 mod layers;
+mod proof;
 mod quickstart;
 mod salesforce_faults;
 mod salesforce_load;
