@@ -13,14 +13,23 @@ use xxhash_rust::xxh3::xxh3_64;
 use crate::connect::ConnectError;
 use crate::connect::salesforce::{
     self, ApiBudget, Auth, Client, Environment, Services, StoredToken, TokenStore, TokenStoreError,
+<<<<<<< HEAD
     UsageStore,
 };
 use crate::connect::sql::{PostgresConfig, SqlConnection, SqliteConfig, Tls};
+=======
+};
+use crate::connect::sql::{Guard, PostgresConfig, SqlConnection, SqliteConfig, Tls};
+>>>>>>> main
 use crate::model::{Class, Clock, ConnectionName};
 use crate::spec::values::Share;
 use crate::spec::{
     self, ConnectionFile, ConnectionKind, Entry, PostgresConnection, SalesforceAuth, SalesforceConnection,
+<<<<<<< HEAD
     SecretRef, SqliteConnection, Template, TlsMode,
+=======
+    SecretRef, SqlResource, SqliteConnection, Template, TlsMode,
+>>>>>>> main
 };
 use crate::store::Store;
 
@@ -117,7 +126,10 @@ impl World {
 
     /// Changes when the file or the value of a secret changes. A hash only: secrets stay where they are.
     pub fn identity(&self, file: &ConnectionFile) -> u64 {
-        let mut text = format!("{:?}", file.kind);
+        let mut text = format!("{:?} {}", file.kind, file.read_only());
+        for protected in &file.protect {
+            text.push_str(&format!(" {}.{}", protected.object, protected.field));
+        }
         for secret in &file.secrets {
             text.push_str(&self.secrets.get(&secret.source).unwrap_or_default());
             text.push('\n');
@@ -128,8 +140,14 @@ impl World {
     async fn connect(&self, file: &ConnectionFile) -> Result<System, ConnectError> {
         match &file.kind {
             ConnectionKind::Salesforce(org) => self.org(file, org).map(System::Salesforce),
-            ConnectionKind::Sqlite(database) => self.sqlite(file, database).await.map(System::Sql),
-            ConnectionKind::Postgres(database) => self.postgres(database).await.map(System::Sql),
+            ConnectionKind::Sqlite(database) => {
+                let opened = self.sqlite(file, database).await?;
+                Ok(System::Sql(opened.guarded(guard(file, &database.resources))))
+            }
+            ConnectionKind::Postgres(database) => {
+                let opened = self.postgres(database).await?;
+                Ok(System::Sql(opened.guarded(guard(file, &database.resources))))
+            }
             other => {
                 let message =
                     format!("connection {} ({}) cannot be opened by this version", file.name, other.word());
@@ -278,6 +296,7 @@ impl TokenStore for StoredTokens {
     }
 }
 
+<<<<<<< HEAD
 /// Own API calls by hour, in the state, so that the budget holds over restarts.
 struct StoredUsage {
     store: Arc<Store>,
@@ -299,4 +318,15 @@ impl UsageStore for StoredUsage {
             tracing::warn!(connection = %self.connection, %error, "API calls could not be counted");
         }
     }
+=======
+/// What a connection file forbids, with the tables that its resources stand for.
+fn guard(file: &ConnectionFile, resources: &[SqlResource]) -> Guard {
+    let table = |name: &str| {
+        let resource = resources.iter().find(|resource| resource.name.value == name);
+        let table = resource.and_then(|resource| resource.table.as_ref());
+        table.map_or_else(|| name.to_owned(), |table| table.value.clone())
+    };
+    let protect = file.protect.iter().map(|field| (table(&field.object), field.field.to_string()));
+    Guard { read_only: file.read_only(), protect: protect.collect() }
+>>>>>>> main
 }
