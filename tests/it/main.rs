@@ -4,8 +4,11 @@
 
 mod carry;
 mod diagnostics;
+mod example_sets;
 mod harness;
+mod hostile;
 mod layers;
+mod proof;
 mod quickstart;
 mod salesforce_faults;
 mod salesforce_load;
@@ -13,6 +16,10 @@ mod salesforce_poll;
 mod salesforce_rig;
 mod salesforce_session;
 mod sets;
+mod sql_faults;
+mod sql_laws;
 mod sql_rig;
+mod sql_schema;
 mod sql_types;
 mod sql_write;
+mod stories;
