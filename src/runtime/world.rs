@@ -13,23 +13,14 @@ use xxhash_rust::xxh3::xxh3_64;
 use crate::connect::ConnectError;
 use crate::connect::salesforce::{
     self, ApiBudget, Auth, Client, Environment, Services, StoredToken, TokenStore, TokenStoreError,
-<<<<<<< HEAD
     UsageStore,
 };
-use crate::connect::sql::{PostgresConfig, SqlConnection, SqliteConfig, Tls};
-=======
-};
 use crate::connect::sql::{Guard, PostgresConfig, SqlConnection, SqliteConfig, Tls};
->>>>>>> main
 use crate::model::{Class, Clock, ConnectionName};
 use crate::spec::values::Share;
 use crate::spec::{
     self, ConnectionFile, ConnectionKind, Entry, PostgresConnection, SalesforceAuth, SalesforceConnection,
-<<<<<<< HEAD
-    SecretRef, SqliteConnection, Template, TlsMode,
-=======
     SecretRef, SqlResource, SqliteConnection, Template, TlsMode,
->>>>>>> main
 };
 use crate::store::Store;
 
@@ -296,7 +287,6 @@ impl TokenStore for StoredTokens {
     }
 }
 
-<<<<<<< HEAD
 /// Own API calls by hour, in the state, so that the budget holds over restarts.
 struct StoredUsage {
     store: Arc<Store>,
@@ -318,7 +308,8 @@ impl UsageStore for StoredUsage {
             tracing::warn!(connection = %self.connection, %error, "API calls could not be counted");
         }
     }
-=======
+}
+
 /// What a connection file forbids, with the tables that its resources stand for.
 fn guard(file: &ConnectionFile, resources: &[SqlResource]) -> Guard {
     let table = |name: &str| {
@@ -328,5 +319,4 @@ fn guard(file: &ConnectionFile, resources: &[SqlResource]) -> Guard {
     };
     let protect = file.protect.iter().map(|field| (table(&field.object), field.field.to_string()));
     Guard { read_only: file.read_only(), protect: protect.collect() }
->>>>>>> main
 }
