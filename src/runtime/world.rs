@@ -7,12 +7,14 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use jiff::{SignedDuration, Timestamp};
 use secrecy::{ExposeSecret as _, SecretString};
 use xxhash_rust::xxh3::xxh3_64;
 
 use crate::connect::ConnectError;
 use crate::connect::salesforce::{
     self, ApiBudget, Auth, Client, Environment, Services, StoredToken, TokenStore, TokenStoreError,
+    UsageStore,
 };
 use crate::connect::sql::{Guard, PostgresConfig, SqlConnection, SqliteConfig, Tls};
 use crate::model::{Class, Clock, ConnectionName};
@@ -168,7 +170,14 @@ impl World {
             Some(store) => Arc::new(StoredTokens { store: Arc::clone(store), connection: file.name.clone() }),
             None => Arc::new(salesforce::MemoryTokens::default()),
         };
-        Client::new(config, Services { clock: Arc::clone(&self.clock), tokens, usage: None })
+        let usage = self.store.as_ref().map(|store| -> Arc<dyn UsageStore> {
+            Arc::new(StoredUsage {
+                store: Arc::clone(store),
+                connection: file.name.clone(),
+                clock: Arc::clone(&self.clock),
+            })
+        });
+        Client::new(config, Services { clock: Arc::clone(&self.clock), tokens, usage })
     }
 
     fn auth(&self, auth: &SalesforceAuth) -> Result<Auth, ConnectError> {
@@ -276,6 +285,29 @@ impl TokenStore for StoredTokens {
     fn save(&self, token: &StoredToken) -> Result<(), TokenStoreError> {
         let bytes = token.to_bytes()?;
         self.store.save_token(&self.connection, &bytes).map_err(|error| TokenStoreError(error.to_string()))
+    }
+}
+
+/// Own API calls by hour, in the state, so that the budget holds over restarts.
+struct StoredUsage {
+    store: Arc<Store>,
+    connection: ConnectionName,
+    clock: Arc<dyn Clock>,
+}
+
+impl UsageStore for StoredUsage {
+    fn load(&self) -> Vec<(i64, u64)> {
+        let since = self.clock.now() - SignedDuration::from_hours(25);
+        let hours = self.store.api_calls(&self.connection, since).unwrap_or_default();
+        hours.into_iter().map(|(hour, calls)| (hour.as_second() / 3600, calls)).collect()
+    }
+
+    fn save(&self, hour: i64, calls: u64) {
+        let Ok(at) = Timestamp::from_second(hour * 3600) else { return };
+        let known = self.load().into_iter().find(|(known, _)| *known == hour).map_or(0, |(_, calls)| calls);
+        if let Err(error) = self.store.add_api_calls(&self.connection, at, calls.saturating_sub(known)) {
+            tracing::warn!(connection = %self.connection, %error, "API calls could not be counted");
+        }
     }
 }
 

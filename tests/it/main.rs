@@ -21,3 +21,4 @@ mod sql_rig;
 mod sql_schema;
 mod sql_types;
 mod sql_write;
+mod stories;
