@@ -75,23 +75,22 @@ impl Binding {
         scratch: &mut String,
     ) -> Result<(), BindError> {
         use std::fmt::Write as _;
-        if self.affinity != Affinity::Text {
-            if let Some(whole) = convert::whole(value) {
-                return statement.raw_bind_parameter(parameter, whole).map_err(BindError::Sqlite);
-            }
+        if self.affinity != Affinity::Text
+            && let Some(whole) = convert::whole(value)
+        {
+            return statement.raw_bind_parameter(parameter, whole).map_err(BindError::Sqlite);
         }
         if let (Affinity::Numeric | Affinity::None, Some(float)) = (self.affinity, exact_float(value)) {
             return statement.raw_bind_parameter(parameter, float).map_err(BindError::Sqlite);
         }
         _ = write!(scratch, "{value}");
         let bound = match self.affinity {
-            Affinity::Text => statement.raw_bind_parameter(parameter, scratch.as_str()),
             Affinity::Numeric | Affinity::None if digits(value) <= FLOAT_DIGITS => {
                 let float: f64 = scratch.parse().map_err(|_| BindError::Misfit(Misfit::Digits))?;
                 statement.raw_bind_parameter(parameter, float)
             }
             Affinity::Numeric => return Err(BindError::Misfit(Misfit::Digits)),
-            Affinity::None => statement.raw_bind_parameter(parameter, scratch.as_str()),
+            Affinity::Text | Affinity::None => statement.raw_bind_parameter(parameter, scratch.as_str()),
         };
         bound.map_err(BindError::Sqlite)
     }
