@@ -106,8 +106,8 @@ fn why_names_the_reason_and_the_place() {
     let why = Why { record: "Opportunity 006A2 \"Early renewal\"".to_owned(), entries };
     insta::assert_snapshot!(super::why::render(&why, PLAIN), @r#"
     Opportunity 006A2 "Early renewal"
-      projects   left out   StageName is Proposal; the file includes Quote Sent        projects.yaml:7
-      budgets    left out   row 1: it has no link in projects (missing: skip)          budgets.yaml:9
+      projects   left out   StageName is Proposal; the file includes Quote Sent  projects.yaml:7
+      budgets    left out   row 1: it has no link in projects (missing: skip)    budgets.yaml:9
     "#);
 }
 
