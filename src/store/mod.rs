@@ -18,6 +18,7 @@ mod inbox;
 mod link_row;
 mod links;
 mod migrate;
+mod pipeline_facts;
 mod registry;
 mod row_sets;
 mod runs;
