@@ -11,6 +11,10 @@ mod kinds;
 mod pipeline;
 pub mod rename;
 pub mod required;
+#[cfg(test)]
+mod testing;
+#[cfg(test)]
+mod tests;
 mod words;
 
 pub use catalog::{Catalog, DatabaseCatalog, Knowledge, MissingSecret, OrgCatalog, OrgFacts};

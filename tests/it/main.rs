@@ -3,8 +3,10 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)] // tests, also outside functions marked as such
 
 mod diagnostics;
+mod example_sets;
 mod harness;
 mod layers;
+mod proof;
 mod quickstart;
 mod salesforce_faults;
 mod salesforce_load;

@@ -13,6 +13,5 @@ family_pages! {
     "E211", "two files have the same name", "`clients.yaml` and `clients.yml` are one pipeline to sfsync. Keep one of them.";
     "E212", "the lookup finds ids of another system", "A lookup gives the linked id of another pipeline; that pipeline must have the same app connection and the same org, or its ids mean nothing here.";
     "W212", "the field never refers to such records", "The field refers to other objects than the one that the looked-up pipeline links, so it can never be linked. Name the pipeline of the right object.";
-    "E213", "unknown parent resource", "`parent:` names another resource of the same connection.";
     "W210", "a file looks like it was renamed", "A file disappeared and another one with the same two sides appeared. Say `renamed_from:` to keep links and cursors, or `generation: 1` to begin anew.";
 }

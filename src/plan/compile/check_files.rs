@@ -1,4 +1,4 @@
-//! E211, E213, E601: the files of the folder, and the secrets of connections.
+//! E211, E601: the files of the folder, and the secrets of connections.
 
 use std::collections::BTreeMap;
 
@@ -6,7 +6,7 @@ use super::unit::World;
 use crate::diag::Diagnostic;
 use crate::model::{ConnectionName, PipelineName};
 use crate::plan::Files;
-use crate::spec::{ConnectionFile, ConnectionKind, SecretRef, SecretSource};
+use crate::spec::{ConnectionFile, SecretError, SecretSource};
 
 /// Two files of one name: `clients.yaml` and `clients.yml`.
 pub(super) fn check_names(files: &Files) -> Vec<Diagnostic> {
@@ -26,60 +26,15 @@ pub(super) fn check_names(files: &Files) -> Vec<Diagnostic> {
     found
 }
 
-/// `parent` of a resource names another resource of the same connection.
-pub(super) fn check_parents(connection: &ConnectionFile) -> Vec<Diagnostic> {
-    let ConnectionKind::Http(http) = &connection.kind else { return Vec::new() };
-    let unknown = http.resources.iter().filter_map(|resource| resource.parent.as_ref());
-    let unknown = unknown.filter(|parent| http.resource(&parent.value).is_none());
-    unknown
-        .map(|parent| {
-            let title = format!("`{}` has no resource `{}`", connection.name, parent.value);
-            let error =
-                Diagnostic::error("E213", title, parent.span, "not among the `resources` of this file");
-            let names = http.resources.iter().map(|resource| resource.name.value.as_str());
-            match super::suggest::nearest(&parent.value, names) {
-                Some(near) => error.help(format!("did you mean `{near}`?")),
-                None => error,
-            }
-        })
-        .collect()
-}
-
-/// Secrets that are not set, once per place.
+/// E601 for secrets that are known to be missing, with the pipelines that wait for them.
 pub(super) fn check_secrets(
     world: &World<'_>,
     connection: &ConnectionFile,
     waiting: &BTreeMap<ConnectionName, Vec<PipelineName>>,
 ) -> Vec<Diagnostic> {
-    let missing = connection.secrets.iter().filter(|secret| world.catalog.lacks(&secret.source));
+    let resolver = |source: &SecretSource| {
+        if world.catalog.lacks(source) { Err(SecretError::NotSet(source.clone())) } else { Ok("".into()) }
+    };
     let waiting = waiting.get(&connection.name).map_or(&[][..], Vec::as_slice);
-    missing.map(|secret| not_set(secret, waiting)).collect()
-}
-
-fn not_set(secret: &SecretRef, waiting: &[PipelineName]) -> Diagnostic {
-    let (title, label, help) = match &secret.source {
-        SecretSource::Env(name) => (
-            format!("secret {name} is not set"),
-            "no such environment variable in the daemon",
-            format!(
-                "set it for the service (systemd: EnvironmentFile=), then: sfsync reload.  Or use ${{file:/run/secrets/{}}}",
-                name.to_lowercase()
-            ),
-        ),
-        SecretSource::File(path) => (
-            format!("secret file {path} cannot be read"),
-            "not there, or not readable for the daemon",
-            "make it, readable for the user of the daemon, then: sfsync reload".to_owned(),
-        ),
-    };
-    let error = Diagnostic::error("E601", title, secret.span, label);
-    let error = match waiting {
-        [] => error,
-        [one] => error.note(format!("pipeline {one} waits for it")),
-        several => {
-            let names: Vec<&str> = several.iter().map(PipelineName::as_str).collect();
-            error.note(format!("pipelines {} wait for it", names.join(", ")))
-        }
-    };
-    error.help(help)
+    crate::spec::check_secrets(&connection.secrets, &resolver, waiting)
 }

@@ -5,7 +5,7 @@ use super::salesforce::SalesforceField;
 use super::suggest::nearest;
 use super::unit::{Out, RowView, Unit};
 use crate::diag::{Diagnostic, Span};
-use crate::model::{PipelineName, Side};
+use crate::model::{ConnectionName, PipelineName, Side};
 use crate::spec::PipelineFile;
 
 pub(super) fn check_lookups(checked: &Checked<'_>, out: &mut Out) {
@@ -14,8 +14,9 @@ pub(super) fn check_lookups(checked: &Checked<'_>, out: &mut Out) {
         for name in row.spec.lookup.iter().flat_map(|entry| &entry.value) {
             match unit.world.files.pipeline(&name.value) {
                 None => out.push(unknown(unit, &name.value, name.span)),
+                // What is wrong with the other file is said there.
                 Some(file) => {
-                    if let Some(target) = file.value() {
+                    if let Some(target) = file.value().filter(|_| !file.parsed.has_errors()) {
                         check_sides(unit, target, name.span, out);
                         check_reference(unit, row, target, name.span, out);
                     }
@@ -47,14 +48,15 @@ fn unknown(unit: &Unit<'_>, name: &PipelineName, span: Span) -> Diagnostic {
 
 /// A linked id only means something where it comes from.
 fn check_sides(unit: &Unit<'_>, target: &PipelineFile, span: Span, out: &mut Out) {
+    let is_there = |name: &ConnectionName| unit.world.files.connection(name).is_some();
     let (here, there) = (&unit.file.app.resource.connection.value, &target.app.resource.connection.value);
-    if here != there {
+    if here != there && is_there(here) && is_there(there) {
         let title = format!("`{}` links records of {there}, not of {here}", target.name);
         let error = Diagnostic::error("E212", title, span, format!("its ids mean nothing in {here}"));
         out.push(error.help(format!("look up a pipeline whose `app` is in {here}")));
     }
     let (here, there) = (unit.file.salesforce.connection_name(), target.salesforce.connection_name());
-    if here != there {
+    if here != there && is_there(&here) && is_there(&there) {
         let title = format!("`{}` links records of the org {there}, not of {here}", target.name);
         let error = Diagnostic::error("E212", title, span, format!("its ids mean nothing in {here}"));
         out.push(error.help(format!("look up a pipeline whose `salesforce.connection` is {here}")));

@@ -110,7 +110,11 @@ fn check_value(
     if field.picklist.is_empty() || (use_ == Use::Write && !field.restricted) {
         return;
     }
-    // Of several record types, any may have it.
+    // Of several record types, any may have it. What an unknown one has, nobody knows; that it is unknown was said.
+    let known = |name: &String| object.record_types.iter().any(|kind| kind.developer_name == *name);
+    if !record_types.iter().all(known) {
+        return;
+    }
     let offered =
         |name: &str| field.picklist.iter().any(|choice| choice.value == name && offers(choice, record_types));
     if record_types.is_empty() || !field.picklist.iter().any(|choice| !choice.record_types.is_empty()) {
@@ -144,7 +148,9 @@ fn unknown(
 }
 
 fn record_type(object: &ObjectInfo, (text, span): (&str, Span)) -> Option<Diagnostic> {
-    let names: Vec<&str> = object.record_types.iter().map(|kind| kind.developer_name.as_str()).collect();
+    let names = object.record_types.iter().map(|kind| kind.developer_name.as_str());
+    // The master record type is what records without one have; nobody sets it.
+    let names: Vec<&str> = names.filter(|name| *name != "Master").collect();
     if names.is_empty() || names.iter().any(|name| name.eq_ignore_ascii_case(text)) {
         return None;
     }

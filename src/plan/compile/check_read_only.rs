@@ -61,6 +61,10 @@ fn by_name(path: &str) -> Option<Why> {
 
 fn by_describe(unit: &Unit<'_>, row: &RowView<'_>, path: &str) -> Option<Why> {
     let SalesforceField::Field(field, _) = unit.salesforce.field(path) else { return None };
+    // Where the whole object may not be written, E313 said so.
+    if unit.salesforce.info().is_some_and(|object| !object.createable && !object.updateable) {
+        return None;
+    }
     let (create, update) = (field.createable, field.updateable);
     let ops = unit.file.ops_to(Side::Salesforce);
     match (create, update) {

@@ -4,7 +4,7 @@ use super::Checked;
 use super::unit::{Out, Unit};
 use crate::diag::{Diagnostic, Span};
 use crate::model::{Op, Side};
-use crate::spec::{ConnectionFile, Entry};
+use crate::spec::{ConnectionFile, Entry, OpList};
 
 pub(super) fn check_safety(checked: &Checked<'_>, out: &mut Out) {
     for side in [Side::Salesforce, Side::App] {
@@ -25,10 +25,18 @@ fn check_read_only(unit: &Unit<'_>, side: Side, connection: &ConnectionFile, out
     let name = &connection.name;
     let title = format!("this pipeline writes to {}, but the connection is read-only", unit.side_name(side));
     out.push(
-        Diagnostic::error("E502", title, ops.span, "")
+        Diagnostic::error("E502", title, listed(ops), "")
             .also(whole(read_only), "set here")
             .help(format!("remove `to_{side}`, or ask the owner of connections/{name}.yaml")),
     );
+}
+
+/// The operations, without the brackets around them.
+fn listed(ops: &Entry<OpList>) -> Span {
+    match (ops.value.items.first(), ops.value.items.last()) {
+        (Some(first), Some(last)) => Span { end: last.span.end, ..first.span },
+        _ => ops.span,
+    }
 }
 
 /// Key and value.

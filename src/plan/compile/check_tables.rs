@@ -67,6 +67,8 @@ fn columns(
             missing.push((&mention.path, mention.span));
         }
     }
+    // One statement repairs them all; it stands beside the first.
+    let mut statements = Some(statements);
     for (path, span) in missing {
         let made = wanted.columns.iter().any(|column| &*column.path == path && column.policy.is_some());
         if made && unit.app.create_tables {
@@ -76,7 +78,8 @@ fn columns(
                 wanted.table
             ));
         } else {
-            out.push(no_column(unit, wanted, (path, span), made.then(&statements).flatten()));
+            let all = if made { statements.take().and_then(|write| write()) } else { None };
+            out.push(no_column(unit, wanted, (path, span), all));
         }
     }
 }

@@ -208,7 +208,6 @@ fn finish(files: &Files, world: &World<'_>, compiled: &mut Compiled) {
     for file in &files.connections {
         let mut out = Vec::new();
         if let Some(connection) = file.value() {
-            out.extend(check_files::check_parents(connection));
             out.extend(check_files::check_secrets(world, connection, &waiting));
             let facts = world.catalog.org(&connection.name).and_then(|org| org.facts.as_ref());
             out.extend(facts.and_then(|facts| check_org(connection, facts)));

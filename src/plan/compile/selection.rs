@@ -87,9 +87,8 @@ fn place(side: Side, choice: &Choice<'_>, layout: &Layout) -> Option<(usize, Vec
 
 /// `include`, `exclude` and `where` of the Salesforce side as one SOQL condition.
 pub(super) fn salesforce_condition(unit: &Unit<'_>, choices: &Choices<'_>) -> String {
-    let condition = soql::filters(unit, choices);
     let written = unit.file.salesforce.condition.as_ref().and_then(|entry| entry.value.soql.as_ref());
-    soql::all([condition, written.map(|soql| soql.text.clone())].into_iter().flatten())
+    soql::all(soql::filters(unit, choices).into_iter().chain(written.map(|soql| soql.text.clone())))
 }
 
 /// The same for the app side of a database.

@@ -5,19 +5,16 @@ use super::selection::{Choice, Choices};
 use super::unit::Unit;
 use crate::model::{Kind, Side, Value};
 
-/// Both lists as one condition; `None` for all records.
-pub(super) fn filters(unit: &Unit<'_>, choices: &Choices<'_>) -> Option<String> {
-    let include: Vec<String> = choices
-        .include
-        .iter()
-        .map(|map| all(map.iter().map(|choice| comparison(unit, choice, Sense::Is))))
-        .collect();
-    let exclude = choices
-        .exclude
-        .iter()
-        .map(|map| any(map.iter().map(|choice| comparison(unit, choice, Sense::IsNot))));
-    let text = all(Some(any(include)).filter(|text| !text.is_empty()).into_iter().chain(exclude));
-    (!text.is_empty()).then_some(text)
+/// Both lists as conditions of which all hold; none for all records.
+pub(super) fn filters(unit: &Unit<'_>, choices: &Choices<'_>) -> Vec<String> {
+    let is = |map: &Vec<Choice<'_>>| all(map.iter().map(|choice| comparison(unit, choice, Sense::Is)));
+    let is_not = |map: &Vec<Choice<'_>>| any(map.iter().map(|choice| comparison(unit, choice, Sense::IsNot)));
+    let include = match choices.include.as_slice() {
+        // The conditions of a single map stand beside the others without parentheses.
+        [only] => only.iter().map(|choice| comparison(unit, choice, Sense::Is)).collect(),
+        several => vec![any(several.iter().map(is))],
+    };
+    include.into_iter().chain(choices.exclude.iter().map(is_not)).filter(|text| !text.is_empty()).collect()
 }
 
 /// Conditions of which all hold.

@@ -55,6 +55,7 @@ fn salesforce(fields: &Fields<'_>, templates: &mut Templates<'_>) -> Option<Sale
     let auth = fields.entry("auth", |node| auth(&Fields::of(node)?, templates))?;
     if domain.is_none()
         && !fields.has("domain")
+        && !fields.has("login_url")
         && matches!(auth.value, SalesforceAuth::ClientCredentials { .. })
     {
         let title = "`domain` is missing";

@@ -81,6 +81,17 @@ impl Rig {
         std::fs::write(self.folder().join(name), text).expect("a written file");
     }
 
+    /// Replaces texts of a file; each of them must be there.
+    pub fn edit_file(&self, name: &str, changes: &[(&str, &str)]) {
+        let path = self.folder().join(name);
+        let mut text = std::fs::read_to_string(&path).expect("the file is there");
+        for (from, to) in changes {
+            assert!(text.contains(from), "{name} has no {from:?}");
+            text = text.replace(from, to);
+        }
+        std::fs::write(path, text).expect("a written file");
+    }
+
     /// Opens the state.
     pub fn store(&self) -> Arc<Store> {
         Arc::new(Store::open(&self.dir.path().join("state"), &StoreKey::File).expect("the state opens"))

@@ -1,0 +1,5 @@
+mod any_file;
+mod conditions;
+mod lanes;
+mod layouts;
+mod reloads;

@@ -1,0 +1,84 @@
+//! The complete example configurations of the repository compile, offline and with the schema of the simulated org.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+
+use sfsync::diag::{Diagnostic, all_to_text};
+use sfsync::expr::Engine;
+use sfsync::model::ConnectionName;
+use sfsync::plan::{Catalog, Compiled, Files, compile_all};
+
+use crate::diagnostics::catalog::{offer, simulated_org};
+use crate::diagnostics::{read_folder, tools};
+
+const SETS: [&str; 6] = ["quickstart", "operating", "smvue", "worksights", "startdeliver", "conversion"];
+
+fn set(name: &str) -> Files {
+    read_folder(&Path::new(env!("CARGO_MANIFEST_DIR")).join("pipelines").join(name))
+}
+
+fn online() -> Catalog {
+    let customizations: Vec<String> = ["operating", "smvue", "startdeliver"]
+        .iter()
+        .map(|name| {
+            let path = format!("{}/sandbox/orgs/{name}.yaml", env!("CARGO_MANIFEST_DIR"));
+            fs::read_to_string(path).unwrap()
+        })
+        .collect();
+    let texts: Vec<&str> = customizations.iter().map(String::as_str).collect();
+    let mut catalog = Catalog::default();
+    let mut org = simulated_org(&texts);
+    let stages = |kind: &str, values: &[&str]| {
+        (kind.to_owned(), values.iter().map(|value| (*value).to_owned()).collect())
+    };
+    let new_business = stages("New_Business", &["Proposal", "Negotiation", "Closed Won"]);
+    let renewal = stages("Renewal", &["Quote Sent", "Closed Won"]);
+    offer(&mut org, "Opportunity.StageName", &BTreeMap::from([new_business, renewal]));
+    offer(
+        &mut org,
+        "Account.Type",
+        &BTreeMap::from([stages("Company", &["Customer", "Customer - Channel"])]),
+    );
+    catalog.orgs.insert(ConnectionName::from("salesforce"), org);
+    catalog
+}
+
+fn assert_compiles(name: &str, catalog: &Catalog, engine: &Engine) -> Compiled {
+    let files = set(name);
+    let compiled = compile_all(&files, catalog, &tools(engine, true));
+    let errors: Vec<Diagnostic> =
+        compiled.diagnostics.iter().filter(|error| error.is_error()).cloned().collect();
+    assert!(errors.is_empty(), "{name}:\n{}", all_to_text(&errors, &files.map, false));
+    assert_eq!(compiled.plans().len(), files.pipelines.len(), "{name}");
+    compiled
+}
+
+#[test]
+fn every_set_compiles_without_any_system() {
+    let engine = Engine::new();
+    for name in SETS {
+        let compiled = assert_compiles(name, &Catalog::default(), &engine);
+        assert!(
+            compiled
+                .notes
+                .contains(&"checked without the schema of salesforce: run with --online".to_owned())
+        );
+    }
+}
+
+#[test]
+fn every_set_compiles_against_the_simulated_org() {
+    let (engine, catalog) = (Engine::new(), online());
+    for name in SETS {
+        let compiled = assert_compiles(name, &catalog, &engine);
+        assert!(!compiled.notes.iter().any(|note| note.contains("schema of salesforce")), "{name}");
+    }
+}
+
+#[test]
+fn what_is_looked_up_begins_first() {
+    let compiled = assert_compiles("operating", &Catalog::default(), &Engine::new());
+    let names: Vec<String> = compiled.plans().iter().map(|plan| plan.name.to_string()).collect();
+    assert_eq!(names, ["clients", "people", "projects", "budgets", "deals"]);
+}
