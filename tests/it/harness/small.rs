@@ -3,22 +3,23 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use serde_json::{Map, Value as Json};
 use sfsync::model::{Counts, PipelineName};
 use sfsync::runtime::control::ReloadReport;
 use sfsync::runtime::status::{PipelineStatus, State};
 use sfsync::runtime::supervisor::Supervisor;
 use sfsync::runtime::watch::Timing;
 use sfsync_sandbox::{Population, SandboxConfig};
-use serde_json::{Map, Value as Json};
 
 use super::rig::{PATIENCE, Rig, caught_up, until};
 
 /// Accounts that opportunities look up.
 pub const ACCOUNTS: &str = "\
-salesforce: { object: Account, poll: 1 second, reconcile: off }
+salesforce: { object: Account, poll: 1 second }
 app: warehouse.clients
 to_app: [create, update]
 match: [salesforce_id]
+reconcile: off
 fields:
   - { salesforce: Id,   app: salesforce_id }
   - { salesforce: Name, app: name }
@@ -26,10 +27,11 @@ fields:
 
 /// Opportunities with the account they belong to.
 pub const DEALS: &str = "\
-salesforce: { object: Opportunity, poll: 1 second, reconcile: off }
+salesforce: { object: Opportunity, poll: 1 second }
 app: warehouse.deals
 to_app: [create, update]
 match: [salesforce_id]
+reconcile: off
 fields:
   - { salesforce: Id,        app: salesforce_id }
   - { salesforce: Name,      app: name }
@@ -164,7 +166,9 @@ impl Small {
     /// Compares everything.
     pub async fn full(&self, name: &str) {
         let before = self.status(name).passes;
-        self.daemon.command(&PipelineName::from(name), sfsync::runtime::task::Command::Sync { full: true }).await;
+        self.daemon
+            .command(&PipelineName::from(name), sfsync::runtime::task::Command::Sync { full: true })
+            .await;
         until(&self.daemon, name, |status| status.passes > before).await;
     }
 }
@@ -185,7 +189,12 @@ fn map(json: Json) -> Map<String, Json> {
 /// The state of a file in a report.
 pub fn file_state<'a>(report: &'a ReloadReport, name: &str) -> &'a str {
     let end = format!("/{name}");
-    &report.files.iter().find(|file| file.file.ends_with(&end)).unwrap_or_else(|| panic!("{name} is not in {report:?}")).state
+    &report
+        .files
+        .iter()
+        .find(|file| file.file.ends_with(&end))
+        .unwrap_or_else(|| panic!("{name} is not in {report:?}"))
+        .state
 }
 
 /// The codes of a report's messages.
