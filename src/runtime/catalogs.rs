@@ -52,7 +52,10 @@ pub struct Look {
 fn wanted(files: &Files, of: impl Fn(&PipelineName) -> bool) -> BTreeMap<ConnectionName, BTreeSet<String>> {
     let mut wanted: BTreeMap<ConnectionName, BTreeSet<String>> = BTreeMap::new();
     for file in files.pipelines.iter().filter(|file| of(&file.name)).filter_map(|file| file.value()) {
-        wanted.entry(file.salesforce.connection_name()).or_default().insert(file.salesforce.object.value.clone());
+        wanted
+            .entry(file.salesforce.connection_name())
+            .or_default()
+            .insert(file.salesforce.object.value.clone());
         let app = &file.app.resource;
         wanted.entry(app.connection.value.clone()).or_default().insert(app.resource.value.to_string());
     }
@@ -69,7 +72,9 @@ pub fn stored(files: &Files, world: &World, store: Option<&Store>) -> Catalog {
                 catalog.orgs.extend(load(store, &file.name).map(|org| (file.name.clone(), org)));
             }
             ConnectionKind::Postgres(_) | ConnectionKind::Sqlite(_) => {
-                catalog.databases.extend(load(store, &file.name).map(|database| (file.name.clone(), database)));
+                catalog
+                    .databases
+                    .extend(load(store, &file.name).map(|database| (file.name.clone(), database)));
             }
             _ => {}
         }
@@ -96,7 +101,13 @@ fn save<T: Serialize>(store: Option<&Store>, name: &ConnectionName, value: &T) {
 }
 
 /// Looks at the systems: what is missing or old is read, `again` reads everything. A system that cannot be reached leaves what is stored.
-pub async fn look(files: &Files, world: &World, store: Option<&Store>, now: Timestamp, again: bool) -> Looked {
+pub async fn look(
+    files: &Files,
+    world: &World,
+    store: Option<&Store>,
+    now: Timestamp,
+    again: bool,
+) -> Looked {
     let look = Look { everything: true, again, ..Look::default() };
     refresh(files, (world, store), stored(files, world, store), (&look, now)).await
 }
@@ -110,7 +121,8 @@ pub async fn refresh(
 ) -> Looked {
     let mut looked = Looked { catalog: before, ..Looked::default() };
     looked.catalog.missing_secrets.clear();
-    let (wanted_by_all, asked) = (wanted(files, |_| true), wanted(files, |name| look.pipelines.contains(name)));
+    let (wanted_by_all, asked) =
+        (wanted(files, |_| true), wanted(files, |name| look.pipelines.contains(name)));
     for file in files.connections.iter().filter_map(|file| file.value()) {
         note_missing_secrets(&mut looked.catalog, file, world);
         let Some(names) = wanted_by_all.get(&file.name) else { continue };
@@ -140,7 +152,9 @@ impl Known {
         let (org, database) = (catalog.orgs.remove(&file.name), catalog.databases.remove(&file.name));
         match &file.kind {
             ConnectionKind::Salesforce(_) => Some(Self::Org(org.unwrap_or_default())),
-            ConnectionKind::Postgres(_) | ConnectionKind::Sqlite(_) => Some(Self::Database(database.unwrap_or_default())),
+            ConnectionKind::Postgres(_) | ConnectionKind::Sqlite(_) => {
+                Some(Self::Database(database.unwrap_or_default()))
+            }
             _ => None,
         }
     }
@@ -173,12 +187,15 @@ async fn ask(
     (look, now): (&Look, Timestamp),
 ) -> (Known, Result<bool, ConnectError>) {
     let moved = look.moved.contains(&file.name);
-    let is_asked = |name: &&String| look.everything || moved || asked.is_some_and(|asked| asked.contains(*name));
+    let is_asked =
+        |name: &&String| look.everything || moved || asked.is_some_and(|asked| asked.contains(*name));
     match &known {
         Known::Org(org) => {
-            let (mut next, again) = (if moved { OrgCatalog::default() } else { org.clone() }, look.everything || moved);
+            let (mut next, again) =
+                (if moved { OrgCatalog::default() } else { org.clone() }, look.everything || moved);
             let is_old = |name: &&String| {
-                object_at(&next, name).is_none_or(|at| is_asked(name) && (look.again || !is_fresh(&next.objects[at], now)))
+                object_at(&next, name)
+                    .is_none_or(|at| is_asked(name) && (look.again || !is_fresh(&next.objects[at], now)))
             };
             let names: Vec<&String> = names.iter().filter(is_old).collect();
             if names.is_empty() && org.facts.is_some() && !again {
@@ -211,7 +228,11 @@ async fn ask(
     }
 }
 
-fn settled(before: Known, next: Known, result: Result<(), ConnectError>) -> (Known, Result<bool, ConnectError>) {
+fn settled(
+    before: Known,
+    next: Known,
+    result: Result<(), ConnectError>,
+) -> (Known, Result<bool, ConnectError>) {
     match result {
         Ok(()) => (next, Ok(true)),
         Err(error) => (before, Err(error)),
@@ -318,6 +339,7 @@ pub fn table_of(file: &ConnectionFile, resource: &str) -> String {
         ConnectionKind::Sqlite(database) => &database.resources,
         _ => return resource.to_owned(),
     };
-    let named = resources.iter().find(|spec| spec.name.value == resource).and_then(|spec| spec.table.as_ref());
+    let named =
+        resources.iter().find(|spec| spec.name.value == resource).and_then(|spec| spec.table.as_ref());
     named.map_or_else(|| resource.to_owned(), |table| table.value.clone())
 }

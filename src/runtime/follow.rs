@@ -103,7 +103,8 @@ impl Supervisor {
     pub fn clean_up(&self) {
         let latest = self.latest();
         let settings = latest.files.settings.as_ref().and_then(|parsed| parsed.value.as_ref());
-        let keep = settings.map_or_else(|| Settings::empty(crate::diag::SourceId(0)).retention(), Settings::retention);
+        let keep = settings
+            .map_or_else(|| Settings::empty(crate::diag::SourceId(0)).retention(), Settings::retention);
         if let Err(error) = self.store.clean_up(self.clock.now(), keep.about()) {
             tracing::error!(%error, "the state could not be cleared of what is old");
         }

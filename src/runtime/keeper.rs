@@ -139,7 +139,11 @@ mod tests {
         fn keeper(&self) -> Keeper<impl Fn(News<'_>) + use<>> {
             let told = Arc::clone(&self.told);
             let clock: Arc<dyn Clock> = Arc::<ManualClock>::clone(&self.clock);
-            Keeper { clock, stop: self.stop.clone(), tell: move |news: News<'_>| told.lock().unwrap().push(format!("{news:?}")) }
+            Keeper {
+                clock,
+                stop: self.stop.clone(),
+                tell: move |news: News<'_>| told.lock().unwrap().push(format!("{news:?}")),
+            }
         }
 
         /// Advances the clock by steps until the condition holds.
@@ -162,7 +166,10 @@ mod tests {
         }));
         bench.advance_until(Duration::from_secs(1), |_| kept.is_finished()).await;
         assert_eq!(bench.made.load(Ordering::SeqCst), 5);
-        assert_eq!(bench.told.lock().unwrap().join(" "), "Panicked(1) Panicked(2) Panicked(3) Panicked(4) GivenUp");
+        assert_eq!(
+            bench.told.lock().unwrap().join(" "),
+            "Panicked(1) Panicked(2) Panicked(3) Panicked(4) GivenUp"
+        );
         let waited = bench.clock.now().duration_since(Timestamp::UNIX_EPOCH);
         assert!(waited.as_secs() >= 2 + 4 + 8 + 16, "the pauses grow: {waited:?}");
     }
@@ -212,7 +219,9 @@ mod tests {
     async fn stopping_ends_it_even_while_it_begins() {
         let bench = Bench::new();
         let (_commands, receiver) = mpsc::channel(1);
-        let kept = tokio::spawn(bench.keeper().keep(receiver, |_| std::future::pending::<Result<std::future::Ready<()>, _>>()));
+        let kept = tokio::spawn(
+            bench.keeper().keep(receiver, |_| std::future::pending::<Result<std::future::Ready<()>, _>>()),
+        );
         bench.stop.cancel();
         kept.await.unwrap();
     }

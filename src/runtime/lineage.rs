@@ -86,13 +86,16 @@ impl Lineage {
     ) -> Result<Option<Diagnostic>, StoreError> {
         let generation = next.identity.generation;
         let line = self.line(store, state)?;
-        let Some(made) = line.get(&generation).filter(|made| !made.means_the_same(next)) else { return Ok(None) };
+        let Some(made) = line.get(&generation).filter(|made| !made.means_the_same(next)) else {
+            return Ok(None);
+        };
         let links = records(store, state, made)?;
         if links == 0 {
             return Ok(None);
         }
         let running = Running { identity: &made.identity, links, loaded };
-        Ok(check_generation(running, file).or_else(|| made.is_other_org(next).then(|| other_org(file, made, next, links))))
+        Ok(check_generation(running, file)
+            .or_else(|| made.is_other_org(next).then(|| other_org(file, made, next, links))))
     }
 
     /// Begins or goes on with a generation. State of it that means something else has no links (or [`Lineage::check`] would have
@@ -143,7 +146,11 @@ impl Lineage {
 /// How many records stand behind a generation: its links; of a pipeline without links the rows it made.
 fn records(store: &Store, name: &PipelineName, made: &Made) -> Result<u64, StoreError> {
     let counts = store.summary(name, made.identity.generation)?;
-    Ok(if made.linked { counts.linked } else { counts.totals.created + counts.totals.updated + counts.totals.unchanged })
+    Ok(if made.linked {
+        counts.linked
+    } else {
+        counts.totals.created + counts.totals.updated + counts.totals.unchanged
+    })
 }
 
 fn other_org(file: &PipelineFile, made: &Made, next: &Made, links: u64) -> Diagnostic {
@@ -151,7 +158,14 @@ fn other_org(file: &PipelineFile, made: &Made, next: &Made, links: u64) -> Diagn
     let title = format!("the connection `{name}` leads to another org");
     let (old, new) = (made.org.as_deref().unwrap_or("?"), next.org.as_deref().unwrap_or("?"));
     let generation = next.identity.generation.saturating_add(1);
-    Diagnostic::error("E504", title, file.salesforce.object.span, format!("{links} records were linked in the org {old}, now it is {new}"))
-        .help(format!("point connections/{name}.yaml to the org {old} again"))
-        .help(format!("or `generation: {generation}`  starts over with the records of the other org; nothing is deleted"))
+    Diagnostic::error(
+        "E504",
+        title,
+        file.salesforce.object.span,
+        format!("{links} records were linked in the org {old}, now it is {new}"),
+    )
+    .help(format!("point connections/{name}.yaml to the org {old} again"))
+    .help(format!(
+        "or `generation: {generation}`  starts over with the records of the other org; nothing is deleted"
+    ))
 }

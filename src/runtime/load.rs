@@ -55,10 +55,12 @@ pub fn parse_after(texts: &Texts, before: &Files, since: impl Fn(&str) -> Option
     for (name, file) in &texts.connections {
         let name = ConnectionName::from(name.as_str());
         let known = before.connection(&name).map(|known| (known.source, &known.parsed));
-        let (source, parsed) = read(map, file, known, |source, map| spec::read_connection(source, map, name.as_str()));
+        let (source, parsed) =
+            read(map, file, known, |source, map| spec::read_connection(source, map, name.as_str()));
         files.connections.push(FileOf { name, source, parsed, since: since(&file.path) });
     }
-    let known: HashMap<&str, _> = before.pipelines.iter().map(|file| (file.name.as_str(), (file.source, &file.parsed))).collect();
+    let known: HashMap<&str, _> =
+        before.pipelines.iter().map(|file| (file.name.as_str(), (file.source, &file.parsed))).collect();
     for (name, file) in &texts.pipelines {
         let known = known.get(name.as_str()).copied();
         let (source, parsed) = read(map, file, known, |source, map| spec::read_pipeline(source, map, name));

@@ -56,7 +56,10 @@ impl Registry {
     /// The pipelines that files look up and that do not run, with the reason: lookups go on with their remembered links. Wakes those
     /// that look them up, now or before.
     pub fn set_absent(&self, absent: BTreeMap<PipelineName, String>) {
-        let before = std::mem::replace(&mut *self.absent.write().unwrap_or_else(PoisonError::into_inner), absent.clone());
+        let before = std::mem::replace(
+            &mut *self.absent.write().unwrap_or_else(PoisonError::into_inner),
+            absent.clone(),
+        );
         if before != absent {
             before.keys().chain(absent.keys()).for_each(|name| self.wake_users_of(name));
         }

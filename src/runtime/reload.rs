@@ -47,14 +47,24 @@ impl Judged {
 
 impl Supervisor {
     /// Takes over a folder. The files are looked at together, so they may have been saved in any order.
-    pub(super) async fn take_over(self: &Arc<Self>, texts: &Texts, asked: bool) -> Result<ReloadReport, StartError> {
+    pub(super) async fn take_over(
+        self: &Arc<Self>,
+        texts: &Texts,
+        asked: bool,
+    ) -> Result<ReloadReport, StartError> {
         let (now, before) = (self.clock.now(), self.latest());
         let files = load::parse_after(texts, &before.desired, |path| self.since(path));
         let changed = changed(&files, &before.desired);
-        let connections: BTreeMap<ConnectionName, u64> =
-            files.connections.iter().filter_map(|file| Some((file.name.clone(), self.world.identity(file.value()?)))).collect();
-        let moved = connections.iter().filter(|(name, identity)| before.connections.get(*name).is_some_and(|known| known != *identity));
-        let mut moved: BTreeSet<ConnectionName> = moved.map(|(name, _)| name.clone()).chain(before.moved.iter().cloned()).collect();
+        let connections: BTreeMap<ConnectionName, u64> = files
+            .connections
+            .iter()
+            .filter_map(|file| Some((file.name.clone(), self.world.identity(file.value()?))))
+            .collect();
+        let moved = connections
+            .iter()
+            .filter(|(name, identity)| before.connections.get(*name).is_some_and(|known| known != *identity));
+        let mut moved: BTreeSet<ConnectionName> =
+            moved.map(|(name, _)| name.clone()).chain(before.moved.iter().cloned()).collect();
         let (desired, looked) = self.desired(files, (&changed, &moved), &before, (asked, now)).await;
         moved.retain(|name| !looked.reached.contains(name) && connections.contains_key(name));
         let catalog = Arc::new(looked.catalog);
@@ -87,20 +97,35 @@ impl Supervisor {
         (asked, now): (bool, Timestamp),
     ) -> (Loaded, Looked) {
         let first = !self.is_ready();
-        let known = if first { catalogs::stored(&files, &self.world, Some(&self.store)) } else { (*before.catalog).clone() };
+        let known = if first {
+            catalogs::stored(&files, &self.world, Some(&self.store))
+        } else {
+            (*before.catalog).clone()
+        };
         let named = |path: &str| changed.contains(path);
-        let pipelines = files.pipelines.iter().filter(|file| named(files.path(file.source))).map(|file| file.name.clone());
-        let look = Look { everything: first, moved: moved.clone(), pipelines: pipelines.collect(), again: false };
+        let pipelines = files
+            .pipelines
+            .iter()
+            .filter(|file| named(files.path(file.source)))
+            .map(|file| file.name.clone());
+        let look =
+            Look { everything: first, moved: moved.clone(), pipelines: pipelines.collect(), again: false };
         let looked = catalogs::refresh(&files, (&self.world, Some(&self.store)), known, (&look, now)).await;
         warn_unreachable(&looked);
         let loaded = self.load(files.clone(), &looked.catalog, now);
-        let broken = loaded.compiled.pipelines.iter().filter(|(name, plan)| plan.is_err() && (asked || look.pipelines.contains(*name)));
-        let broken: BTreeSet<PipelineName> = broken.map(|(name, _)| name.clone()).filter(|name| misfits(&loaded, name)).collect();
+        let broken = loaded
+            .compiled
+            .pipelines
+            .iter()
+            .filter(|(name, plan)| plan.is_err() && (asked || look.pipelines.contains(*name)));
+        let broken: BTreeSet<PipelineName> =
+            broken.map(|(name, _)| name.clone()).filter(|name| misfits(&loaded, name)).collect();
         if broken.is_empty() || first {
             return (loaded, looked);
         }
         let look = Look { pipelines: broken, again: true, ..Look::default() };
-        let mut again = catalogs::refresh(&files, (&self.world, Some(&self.store)), looked.catalog, (&look, now)).await;
+        let mut again =
+            catalogs::refresh(&files, (&self.world, Some(&self.store)), looked.catalog, (&look, now)).await;
         again.reached.extend(looked.reached);
         (self.load(files, &again.catalog, now), again)
     }
@@ -123,7 +148,8 @@ impl Supervisor {
         let broken = desired.compiled.pipelines.values().any(Result::is_err)
             || desired.compiled.connections.values().any(Result::is_err)
             || desired.files.settings.as_ref().is_some_and(crate::spec::Parsed::has_errors);
-        let mut judged = Judged { desired, instead: None, old: BTreeMap::new(), absent: BTreeMap::new(), changed };
+        let mut judged =
+            Judged { desired, instead: None, old: BTreeMap::new(), absent: BTreeMap::new(), changed };
         if broken {
             let replaced = self.replaced(texts, &removed, &mut judged);
             let mut files = load::parse_after(&replaced, &judged.desired.files, |path| self.since(path));
@@ -139,7 +165,12 @@ impl Supervisor {
     }
 
     /// The texts with those of broken files in their last good version, and those of removed pipelines that others still name.
-    fn replaced(&self, texts: &Texts, removed: &BTreeMap<PipelineName, String>, judged: &mut Judged) -> Texts {
+    fn replaced(
+        &self,
+        texts: &Texts,
+        removed: &BTreeMap<PipelineName, String>,
+        judged: &mut Judged,
+    ) -> Texts {
         let mut replaced = texts.clone();
         let (compiled, old) = (&judged.desired.compiled, &mut judged.old);
         let mut instead = |file: &File| {
@@ -216,17 +247,24 @@ impl Supervisor {
     fn check_renamed(&self, desired: &mut Loaded) -> Result<(), StoreError> {
         let known = self.store.pipelines();
         let files = &desired.files;
-        let claimed: BTreeSet<&PipelineName> =
-            files.pipelines.iter().filter_map(|file| Some(&file.value()?.renamed_from.as_ref()?.value)).collect();
+        let claimed: BTreeSet<&PipelineName> = files
+            .pipelines
+            .iter()
+            .filter_map(|file| Some(&file.value()?.renamed_from.as_ref()?.value))
+            .collect();
         let is_gone = |name: &PipelineName| {
-            files.pipeline(name).is_none() && !claimed.contains(name) && self.store.flags(name).removed.is_none()
+            files.pipeline(name).is_none()
+                && !claimed.contains(name)
+                && self.store.flags(name).removed.is_none()
         };
-        let gone: Vec<(PipelineName, u32)> = known.iter().filter(|(name, _)| is_gone(name)).cloned().collect();
+        let gone: Vec<(PipelineName, u32)> =
+            known.iter().filter(|(name, _)| is_gone(name)).cloned().collect();
         if gone.is_empty() {
             return Ok(());
         }
         let is_new = |file: &&PipelineFile| known.iter().all(|(name, _)| *name != file.name);
-        let came: Vec<&PipelineFile> = files.pipelines.iter().filter_map(|file| file.value()).filter(is_new).collect();
+        let came: Vec<&PipelineFile> =
+            files.pipelines.iter().filter_map(|file| file.value()).filter(is_new).collect();
         for (name, warning) in self.lineage.suspicions(&self.store, &gone, &came)? {
             desired.compiled.diagnostics.push(warning);
             desired.compiled.pipelines.insert(name, Err(Broken));
@@ -237,8 +275,11 @@ impl Supervisor {
     /// Pipelines without a file whose links are still looked up, with the path that their file had.
     fn removed_but_named(&self, texts: &Texts, files: &Files) -> BTreeMap<PipelineName, String> {
         let rows = files.pipelines.iter().filter_map(|file| file.value()).flat_map(|file| &file.fields);
-        let named: BTreeSet<&PipelineName> =
-            rows.filter_map(|row| row.lookup.as_ref()).flat_map(|entry| &entry.value).map(|name| &name.value).collect();
+        let named: BTreeSet<&PipelineName> = rows
+            .filter_map(|row| row.lookup.as_ref())
+            .flat_map(|entry| &entry.value)
+            .map(|name| &name.value)
+            .collect();
         let good = self.good.read().unwrap_or_else(PoisonError::into_inner);
         let missing = named.into_iter().filter(|name| !texts.pipelines.contains_key(name.as_str()));
         let path_of = |name: &PipelineName| {
@@ -249,11 +290,17 @@ impl Supervisor {
     }
 
     /// Starts what is new, swaps what changed, ends what is gone.
-    async fn apply(self: &Arc<Self>, judged: &Judged, before: &Latest, catalog: &Arc<Catalog>) -> Result<(), StoreError> {
+    async fn apply(
+        self: &Arc<Self>,
+        judged: &Judged,
+        before: &Latest,
+        catalog: &Arc<Catalog>,
+    ) -> Result<(), StoreError> {
         let loaded = judged.running();
         let files = Arc::new(loaded.files.clone());
         let is_there = |name: &PipelineName| judged.desired.files.pipeline(name).is_some();
-        let plans: Vec<Arc<Pipeline>> = loaded.compiled.plans().into_iter().filter(|plan| is_there(&plan.name)).collect();
+        let plans: Vec<Arc<Pipeline>> =
+            loaded.compiled.plans().into_iter().filter(|plan| is_there(&plan.name)).collect();
         let (mut ending, mut beginning) = (Vec::new(), Vec::new());
         {
             let live = self.live.lock().await;
@@ -279,7 +326,8 @@ impl Supervisor {
             }
             log_changes(&before.files, file);
             let made = Made::of(file, &plan, catalog);
-            self.begin(Seed { plan, made, made_of, files: Arc::clone(&files), catalog: Arc::clone(catalog) }).await;
+            self.begin(Seed { plan, made, made_of, files: Arc::clone(&files), catalog: Arc::clone(catalog) })
+                .await;
         }
         self.registry.set_absent(judged.absent.clone());
         Ok(())
@@ -298,7 +346,11 @@ impl Supervisor {
     }
 
     /// Notes since when files are gone, unless another file may be the same under a new name.
-    fn forget_gone<'a>(&self, desired: &Loaded, ended: impl Iterator<Item = &'a PipelineName>) -> Result<(), StoreError> {
+    fn forget_gone<'a>(
+        &self,
+        desired: &Loaded,
+        ended: impl Iterator<Item = &'a PipelineName>,
+    ) -> Result<(), StoreError> {
         for name in ended {
             self.drop_status(name);
             tracing::info!(pipeline = %name, "pipeline removed; its state is kept");
@@ -306,7 +358,11 @@ impl Supervisor {
         let files = &desired.files;
         let suspects = desired.compiled.diagnostics.iter().any(|message| message.code.to_string() == "W210");
         let claimed = |name: &PipelineName| {
-            files.pipelines.iter().filter_map(|file| file.value()?.renamed_from.as_ref()).any(|from| from.value == *name)
+            files
+                .pipelines
+                .iter()
+                .filter_map(|file| file.value()?.renamed_from.as_ref())
+                .any(|from| from.value == *name)
         };
         for (name, _) in self.store.pipelines() {
             if files.pipeline(&name).is_none() && !suspects && !claimed(&name) {
@@ -331,7 +387,8 @@ impl Supervisor {
     /// Stores the texts that were taken over, so that they survive a restart with a broken file on disk.
     fn remember(&self, texts: &Texts, judged: &Judged, now: Timestamp) -> Result<(), StoreError> {
         let compiled = &judged.desired.compiled;
-        let pipelines = texts.pipelines.iter().filter(|(name, _)| judged.is_current(&PipelineName::from(name.as_str())));
+        let pipelines =
+            texts.pipelines.iter().filter(|(name, _)| judged.is_current(&PipelineName::from(name.as_str())));
         let connections = texts.connections.iter().filter(|(name, _)| {
             compiled.connections.get(&ConnectionName::from(name.as_str())).is_some_and(Result::is_ok)
         });
@@ -360,7 +417,8 @@ impl Supervisor {
         for file in &judged.desired.files.pipelines {
             let (errors, _) = judged.desired.counts(file.source);
             let current = judged.is_current(&file.name);
-            let path = texts.pipelines.get(file.name.as_str()).map(|file| file.path.clone()).unwrap_or_default();
+            let path =
+                texts.pipelines.get(file.name.as_str()).map(|file| file.path.clone()).unwrap_or_default();
             let old = judged.old.get(&path).copied();
             let loaded_at = if current { self.since(&path).or(Some(now)) } else { old };
             let running = judged.running().files.pipeline(&file.name).and_then(|file| file.value());
@@ -402,11 +460,13 @@ impl Supervisor {
             };
             report.files.push(FileReport { file: path.to_owned(), errors, warnings, tests, state });
         };
-        let taken = |path: &str| if judged.changed.contains(path) { "taken over" } else { "unchanged" }.to_owned();
+        let taken =
+            |path: &str| if judged.changed.contains(path) { "taken over" } else { "unchanged" }.to_owned();
         if let (Some(file), Some(parsed)) = (&texts.settings, &desired.files.settings) {
             let source = parsed.value.as_ref().map(|settings| settings.source);
             let source = source.or_else(|| Some(parsed.diagnostics.first()?.primary.as_ref()?.span.source));
-            let state = (!parsed.has_errors()).then(|| cold(before, parsed.value.as_ref()).unwrap_or_else(|| taken(&file.path)));
+            let state = (!parsed.has_errors())
+                .then(|| cold(before, parsed.value.as_ref()).unwrap_or_else(|| taken(&file.path)));
             add(&file.path, source.unwrap_or(crate::diag::SourceId(u32::MAX)), (0, 0), state);
         }
         for file in &desired.files.connections {
@@ -419,18 +479,25 @@ impl Supervisor {
             let state = judged.is_current(&file.name).then(|| taken(path));
             add(path, file.source, desired.tests(&file.name), state);
         }
-        let gone = before.desired.pipelines.iter().filter(|file| !texts.pipelines.contains_key(file.name.as_str()));
+        let gone =
+            before.desired.pipelines.iter().filter(|file| !texts.pipelines.contains_key(file.name.as_str()));
         let gone = gone.map(|file| before.desired.path(file.source).to_owned());
-        report.files.extend(gone.map(|file| FileReport { file, state: "removed".to_owned(), ..FileReport::default() }));
+        report.files.extend(gone.map(|file| FileReport {
+            file,
+            state: "removed".to_owned(),
+            ..FileReport::default()
+        }));
         let map = &desired.files.map;
-        report.diagnostics = desired.compiled.diagnostics.iter().map(|message| crate::diag::to_data(message, map)).collect();
+        report.diagnostics =
+            desired.compiled.diagnostics.iter().map(|message| crate::diag::to_data(message, map)).collect();
         report
     }
 }
 
 /// Printed paths of the files whose texts differ from those of the last load.
 fn changed(files: &Files, before: &Files) -> BTreeSet<String> {
-    let known: BTreeSet<(&str, &str)> = before.map.sources().map(|source| (&*source.path, &*source.text)).collect();
+    let known: BTreeSet<(&str, &str)> =
+        before.map.sources().map(|source| (&*source.path, &*source.text)).collect();
     let sources = files.map.sources().filter(|source| !known.contains(&(&*source.path, &*source.text)));
     sources.map(|source| source.path.to_string()).collect()
 }
@@ -438,8 +505,15 @@ fn changed(files: &Files, before: &Files) -> BTreeSet<String> {
 /// Whether a file has errors that a look at the systems can take away.
 fn misfits(loaded: &Loaded, name: &PipelineName) -> bool {
     let Some(file) = loaded.files.pipeline(name) else { return false };
-    let here = |message: &&Diagnostic| message.primary.as_ref().is_some_and(|label| label.span.source == file.source);
-    loaded.compiled.diagnostics.iter().filter(here).any(|message| message.is_error() && message.code.to_string().starts_with("E3"))
+    let here = |message: &&Diagnostic| {
+        message.primary.as_ref().is_some_and(|label| label.span.source == file.source)
+    };
+    loaded
+        .compiled
+        .diagnostics
+        .iter()
+        .filter(here)
+        .any(|message| message.is_error() && message.code.to_string().starts_with("E3"))
 }
 
 fn warn_unreachable(looked: &Looked) {
@@ -500,8 +574,10 @@ fn stem(path: &str) -> &str {
 
 /// Whether two plans of the same text are the same: what is known of the systems may have changed in between.
 fn same_plan(one: &Arc<Pipeline>, other: &Arc<Pipeline>) -> bool {
-    let fields = |plan: &Pipeline| (plan.salesforce.schema.fields().to_vec(), plan.app.schema.fields().to_vec());
-    Arc::ptr_eq(one, other) || (one.lane == other.lane && one.row_set == other.row_set && fields(one) == fields(other))
+    let fields =
+        |plan: &Pipeline| (plan.salesforce.schema.fields().to_vec(), plan.app.schema.fields().to_vec());
+    Arc::ptr_eq(one, other)
+        || (one.lane == other.lane && one.row_set == other.row_set && fields(one) == fields(other))
 }
 
 fn log_changes(before: &Files, file: &PipelineFile) {
@@ -516,7 +592,8 @@ fn log_changes(before: &Files, file: &PipelineFile) {
 
 /// The first thing that keeps a file from running.
 fn why_invalid(desired: &Loaded, source: crate::diag::SourceId, path: &str) -> String {
-    let here = |message: &&Diagnostic| message.primary.as_ref().is_some_and(|label| label.span.source == source);
+    let here =
+        |message: &&Diagnostic| message.primary.as_ref().is_some_and(|label| label.span.source == source);
     let mut messages: Vec<&Diagnostic> = desired.compiled.diagnostics.iter().filter(here).collect();
     messages.sort_by_key(|message| !message.is_error());
     match messages.first() {
@@ -531,11 +608,20 @@ fn cold(before: &Latest, now: Option<&Settings>) -> Option<String> {
     let now = now?;
     let texts = |settings: &Settings| {
         let text = |entry: &Option<Entry<Template>>| entry.as_ref().map(|entry| entry.value.clone());
-        [text(&settings.listen), text(&settings.public_url), text(&settings.admin_token), text(&settings.state)]
+        [
+            text(&settings.listen),
+            text(&settings.public_url),
+            text(&settings.admin_token),
+            text(&settings.state),
+        ]
     };
     let names = ["listen", "public_url", "admin_token", "state"];
-    let changed: Vec<&str> =
-        names.into_iter().zip(texts(old).into_iter().zip(texts(now))).filter(|(_, (old, now))| old != now).map(|(name, _)| name).collect();
+    let changed: Vec<&str> = names
+        .into_iter()
+        .zip(texts(old).into_iter().zip(texts(now)))
+        .filter(|(_, (old, now))| old != now)
+        .map(|(name, _)| name)
+        .collect();
     (!changed.is_empty()).then(|| format!("taken over; {} from the next start", changed.join(", ")))
 }
 

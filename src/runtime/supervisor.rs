@@ -145,7 +145,8 @@ impl Supervisor {
     /// Loads the folder and starts its pipelines. Files are followed once [`Supervisor::follow`] is called.
     pub async fn start(options: Options) -> Result<Arc<Self>, StartError> {
         let store = options.store;
-        let world = Arc::new(World::new(Arc::clone(&options.clock), options.secrets, Some(Arc::clone(&store))));
+        let world =
+            Arc::new(World::new(Arc::clone(&options.clock), options.secrets, Some(Arc::clone(&store))));
         let good = store.last_good_files()?.into_iter().collect();
         let supervisor = Arc::new(Self {
             folder: options.folder,
@@ -283,7 +284,8 @@ impl Supervisor {
             }
             News::GivenUp => status.send_modify(|status| {
                 status.state = State::Blocked;
-                status.message = "it panicked five times in ten minutes; this is a bug, see the log".to_owned();
+                status.message =
+                    "it panicked five times in ten minutes; this is a bug, see the log".to_owned();
             }),
         }
         self.changed.notify_waiters();
@@ -371,7 +373,13 @@ impl Supervisor {
     /// Checks the text of one file among the files that are there; nothing is taken over.
     pub fn check_text(&self, path: &str, text: &str) -> ReloadReport {
         let mut texts = folder::read(&self.folder).unwrap_or_default();
-        let name = path.rsplit('/').next().unwrap_or(path).trim_end_matches(".yaml").trim_end_matches(".yml").to_owned();
+        let name = path
+            .rsplit('/')
+            .next()
+            .unwrap_or(path)
+            .trim_end_matches(".yaml")
+            .trim_end_matches(".yml")
+            .to_owned();
         let file = folder::File { path: path.to_owned(), bytes: text.as_bytes().to_vec() };
         if path.contains("connections/") {
             texts.connections.insert(name, file);
@@ -382,13 +390,23 @@ impl Supervisor {
         }
         let files = load::parse(&texts, |path| self.since(path));
         let latest = self.latest();
-        let loading = Loading { engine: &self.engine, catalog: &latest.catalog, now: self.clock.now(), ignore_not_yet: false };
+        let loading = Loading {
+            engine: &self.engine,
+            catalog: &latest.catalog,
+            now: self.clock.now(),
+            ignore_not_yet: false,
+        };
         let loaded = load::load(files, &loading);
         let map = &loaded.files.map;
         let here = |message: &&crate::diag::Diagnostic| {
-            message.primary.as_ref().and_then(|label| map.get(label.span.source)).is_some_and(|source| &*source.path == path)
+            message
+                .primary
+                .as_ref()
+                .and_then(|label| map.get(label.span.source))
+                .is_some_and(|source| &*source.path == path)
         };
-        let diagnostics = loaded.compiled.diagnostics.iter().filter(here).map(|message| crate::diag::to_data(message, map));
+        let diagnostics =
+            loaded.compiled.diagnostics.iter().filter(here).map(|message| crate::diag::to_data(message, map));
         ReloadReport { files: Vec::new(), diagnostics: diagnostics.collect() }
     }
 

@@ -11,7 +11,11 @@ use crate::model::{ConnectionName, PipelineName};
 
 impl Store {
     /// A fact of a pipeline, as its owner writes it.
-    pub fn pipeline_fact<T: DeserializeOwned>(&self, pipeline: &PipelineName, name: &str) -> Result<Option<T>, StoreError> {
+    pub fn pipeline_fact<T: DeserializeOwned>(
+        &self,
+        pipeline: &PipelineName,
+        name: &str,
+    ) -> Result<Option<T>, StoreError> {
         self.fact(&owner(pipeline), name)
     }
 
@@ -32,7 +36,11 @@ pub(super) fn owner(pipeline: &PipelineName) -> ConnectionName {
 }
 
 /// Gives the facts of a pipeline to another name.
-pub(super) fn rename(txn: &WriteTransaction, from: &PipelineName, to: &PipelineName) -> Result<(), StoreError> {
+pub(super) fn rename(
+    txn: &WriteTransaction,
+    from: &PipelineName,
+    to: &PipelineName,
+) -> Result<(), StoreError> {
     let (from, to) = (owner(from), owner(to));
     let mut table = txn.open_table(CATALOG)?;
     let mut moved: Vec<(String, String, Vec<u8>)> = Vec::new();
