@@ -14,7 +14,6 @@ async fn what_links_mean_needs_a_new_generation() {
         ACCOUNTS.replace("object: Account", "object: Contact"),
         ACCOUNTS.replace("match: [salesforce_id]", "match: [name]"),
         ACCOUNTS.replace("app: warehouse.clients", "app: warehouse.others"),
-        ACCOUNTS.replace("match: [salesforce_id]", "match: [salesforce_id]\nlinks: many_to_one"),
     ] {
         let report = small.reload("accounts.yaml", &other).await;
         assert!(codes(&report).contains(&"E504"), "{other}\n{report:?}");
