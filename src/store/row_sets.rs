@@ -2,6 +2,9 @@
 
 use std::collections::HashMap;
 
+use redb::WriteTransaction;
+
+use super::tables::CATALOG;
 use super::{Store, StoreError};
 use crate::model::{ConnectionName, PipelineName};
 
@@ -23,6 +26,23 @@ impl Store {
         sets.insert(id, rows.to_vec());
         self.save_fact(&owner(pipeline), FACT, &sets)
     }
+}
+
+/// Moves the row sets to a new name, or drops them.
+pub(super) fn rename(
+    txn: &WriteTransaction,
+    from: &PipelineName,
+    to: Option<&PipelineName>,
+) -> Result<(), StoreError> {
+    let mut table = txn.open_table(CATALOG)?;
+    let key = (owner(from), to.map(owner));
+    let Some(sets) = table.remove((key.0.as_str(), "fact", FACT))?.map(|sets| sets.value().to_vec()) else {
+        return Ok(());
+    };
+    if let Some(to) = &key.1 {
+        table.insert((to.as_str(), "fact", FACT), sets.as_slice())?;
+    }
+    Ok(())
 }
 
 /// Facts are kept by connection; no connection has a slash in its name.

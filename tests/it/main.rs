@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used)] // tests, also outside functions marked as such
 
+mod carry;
 mod diagnostics;
 mod example_sets;
 mod harness;
