@@ -113,7 +113,8 @@ impl Task {
         let now = parts.clock.now();
         let pipeline = &parts.pipeline;
         let cursor = parts.store.cursor(&pipeline.name, pipeline.generation, Side::Salesforce).ok().flatten();
-        let loaded = matches!(cursor, Some(Cursor::Changes { .. })) || pipeline.salesforce.scope == Scope::Referenced;
+        let loaded =
+            matches!(cursor, Some(Cursor::Changes { .. })) || pipeline.salesforce.scope == Scope::Referenced;
         let paused = parts.store.paused(&pipeline.name).ok().flatten().map(|flag| flag.by);
         let reconcile_at = schedule::next(&pipeline.reconcile, now, &parts.zone, pipeline.name.as_str());
         let hold = Hold { paused, ..Hold::default() };
@@ -252,10 +253,14 @@ impl Task {
             self.look_at = self.parts.pipeline.salesforce.poll.map_or(Timestamp::MAX, |poll| now + poll);
         } else {
             let pipeline = &self.parts.pipeline;
-            self.reconcile_at = schedule::next(&pipeline.reconcile, now, &self.parts.zone, pipeline.name.as_str());
+            self.reconcile_at =
+                schedule::next(&pipeline.reconcile, now, &self.parts.zone, pipeline.name.as_str());
         }
         self.show();
         let result = self.interruptible(job).await;
+        if approved && matches!(result, Err(PassError::Interrupted)) {
+            self.hold.approved = Some(work);
+        }
         Some((work, result))
     }
 
@@ -319,6 +324,7 @@ impl Task {
                     status.comparisons += u64::from(everything);
                 });
             }
+            Err(PassError::Interrupted) if work == Work::Everything => self.reconcile_at = Some(now),
             Err(PassError::Interrupted) => self.look_at = self.look_at.min(now),
             Err(PassError::Approval(approval)) => self.hold.approval = Some((work, approval)),
             Err(PassError::FailuresInARow(count)) => {
@@ -326,7 +332,11 @@ impl Task {
                 self.hold.paused = Some(by.clone());
                 self.remember_pause(Some(by));
             }
-            Err(PassError::Store(error)) => self.failed(now, Class::Pipeline, error.to_string()),
+            Err(PassError::Store(error)) => {
+                let error = super::build::state_failed(error);
+                let help = error.help.as_deref().map(|help| format!(" ({help})")).unwrap_or_default();
+                self.failed(now, error.class, format!("{}{help}", error.message));
+            }
             Err(PassError::Connect(error)) => {
                 let help = error.help.as_deref().map(|help| format!(" ({help})")).unwrap_or_default();
                 self.failed(now, error.class, format!("{}{help}", error.message));
@@ -337,7 +347,8 @@ impl Task {
     /// A pass failed as a whole: pause and try again; what needs a person is tried rarely.
     fn failed(&mut self, now: Timestamp, class: Class, message: String) {
         self.hold.errors = self.hold.errors.saturating_add(1);
-        let seed = xxh3_64(self.parts.pipeline.name.as_str().as_bytes()) ^ now.as_nanosecond().unsigned_abs() as u64;
+        let seed =
+            xxh3_64(self.parts.pipeline.name.as_str().as_bytes()) ^ now.as_nanosecond().unsigned_abs() as u64;
         let pause = backoff::pause(class, self.hold.errors, seed);
         let state = if class.is_retried() { State::Degraded } else { State::Blocked };
         tracing::warn!(pipeline = %self.parts.pipeline.name, errors = self.hold.errors, %message, "pass failed");
@@ -350,7 +361,8 @@ impl Task {
     fn show(&self) {
         let pipeline = &self.parts.pipeline;
         let summary = self.parts.store.summary(&pipeline.name, pipeline.generation).unwrap_or_default();
-        let cursor = self.parts.store.cursor(&pipeline.name, pipeline.generation, Side::Salesforce).ok().flatten();
+        let cursor =
+            self.parts.store.cursor(&pipeline.name, pipeline.generation, Side::Salesforce).ok().flatten();
         let (state, message) = self.state();
         let next_look = Some(self.next_due()).filter(|due| *due != Timestamp::MAX);
         self.parts.status.send_modify(|status| {
@@ -387,6 +399,9 @@ impl Task {
         }
         if !self.loaded {
             return (State::Loading, String::new());
+        }
+        if let Some(reason) = self.parts.registry.absent(&self.parts.pipeline.looks_up) {
+            return (State::Degraded, reason);
         }
         (State::Running, String::new())
     }
@@ -428,7 +443,8 @@ enum Job {
 impl Job {
     async fn run(self, runner: &mut Runner) -> Result<Counts, PassError> {
         match self {
-            Self::Records(keys) => runner.records(&keys, false).await,
+            // Whatever is in the queue was asked for by somebody, so it takes part in `scope: referenced` too.
+            Self::Records(keys) => runner.records(&keys, true).await,
             Self::Changes(approved) => runner.changes(approved).await,
             Self::Everything(approved) => runner.everything(approved).await,
         }

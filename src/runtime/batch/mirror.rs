@@ -8,11 +8,12 @@ use super::failures::{FailureDetail, failure_id};
 use super::{BatchError, Bench};
 use crate::connect::WriteMode;
 use crate::model::{
-    Change, ChangeEvent, Class, Failure, FailureKind, FailureWay, Key, Op, Outcome, RecordError, Row, Side, Value, WriteOp,
+    Change, ChangeEvent, Class, Failure, FailureKind, FailureWay, Key, Op, Outcome, RecordError, Row, Side,
+    Value, WriteOp,
 };
 use crate::plan::{OnLeave, WritePolicy};
 use crate::runtime::facts::RunContext;
-use crate::sync::{self, LookupTable, MapInputs, Slot, Stop};
+use crate::sync::{self, Carrier, LookupTable, MapInputs, Stop};
 
 /// A batch of a mirror, mapped and not yet written. `plan` and reconciliation look at it before anything happens.
 #[derive(Debug, Default)]
@@ -44,6 +45,12 @@ fn differs(row: &Row, held: &Row, policies: &[(usize, WritePolicy)]) -> bool {
     })
 }
 
+/// How the records of a batch are mapped.
+struct Way<'a> {
+    carrier: Carrier<'a>,
+    inputs: &'a MapInputs<'a>,
+}
+
 impl Bench<'_> {
     /// Maps a batch of changes.
     pub fn mirror(&self, events: Vec<ChangeEvent>) -> MirrorBatch {
@@ -59,22 +66,23 @@ impl Bench<'_> {
             lookups: &table,
             context: &context,
         };
+        let way = Way { carrier: Carrier::new(self.pipeline), inputs: &inputs };
         for event in events {
-            self.mirror_one(&mut batch, event, &inputs);
+            self.mirror_one(&mut batch, event, &way);
         }
         batch
     }
 
-    fn mirror_one(&self, batch: &mut MirrorBatch, event: ChangeEvent, inputs: &MapInputs<'_>) {
+    fn mirror_one(&self, batch: &mut MirrorBatch, event: ChangeEvent, way: &Way<'_>) {
         let key = event.key;
         match (event.change, self.pipeline.salesforce.on_leave) {
-            (Change::Upsert(row), on_leave) => match (self.mirror_passes(&row, inputs), on_leave) {
-                (true, _) => self.mirror_row(batch, key, row, inputs, true),
-                (false, OnLeave::Keep) => self.mirror_row(batch, key, row, inputs, false),
+            (Change::Upsert(row), on_leave) => match (self.mirror_passes(&row, way.inputs), on_leave) {
+                (true, _) => self.mirror_row(batch, key, row, way, true),
+                (false, OnLeave::Keep) => self.mirror_row(batch, key, row, way, false),
                 (false, OnLeave::Delete) => self.mirror_gone(batch, key),
                 (false, OnLeave::Stop) => batch.skipped += 1,
             },
-            (Change::Left(Some(row)), OnLeave::Keep) => self.mirror_row(batch, key, row, inputs, false),
+            (Change::Left(Some(row)), OnLeave::Keep) => self.mirror_row(batch, key, row, way, false),
             (Change::Delete { .. }, _) | (Change::Left(_), OnLeave::Delete) => self.mirror_gone(batch, key),
             _ => batch.skipped += 1,
         }
@@ -100,26 +108,18 @@ impl Bench<'_> {
     }
 
     /// `insert`: the record takes part; otherwise it is only kept up to date if it is there already.
-    fn mirror_row(&self, batch: &mut MirrorBatch, key: Key, row: Row, inputs: &MapInputs<'_>, insert: bool) {
-        match sync::map(self.pipeline, &row, Side::App, inputs) {
-            Ok(mapped) => {
-                let row = self.target_row(mapped.slots);
-                let op = if insert { WriteOp::Upsert { row } } else { WriteOp::Update { key: key.clone(), row } };
+    fn mirror_row(&self, batch: &mut MirrorBatch, key: Key, row: Row, way: &Way<'_>, insert: bool) {
+        match way.carrier.carry(row, way.inputs) {
+            Ok(row) => {
+                let op =
+                    if insert { WriteOp::Upsert { row } } else { WriteOp::Update { key: key.clone(), row } };
                 batch.writes.push((key, op));
             }
-            Err(Stop::Fail { error, .. }) => batch.failed.push((key, Some(row), error)),
-            Err(_) => batch.skipped += 1,
+            Err(stopped) => match *stopped {
+                (row, Stop::Fail { error, .. }) => batch.failed.push((key, Some(row), error)),
+                _ => batch.skipped += 1,
+            },
         }
-    }
-
-    fn target_row(&self, slots: Box<[Slot]>) -> Row {
-        let mut target = Row::absent(self.pipeline.app.schema.len());
-        for (mapping, slot) in self.pipeline.rows.iter().zip(slots) {
-            if let (Some(field), Slot::Value(value)) = (mapping.app, slot) {
-                target.set(field, value);
-            }
-        }
-        target
     }
 
     fn mirror_gone(&self, batch: &mut MirrorBatch, key: Key) {
@@ -145,7 +145,9 @@ impl Bench<'_> {
         let policies: Vec<(usize, WritePolicy)> =
             self.pipeline.rows.iter().filter_map(|row| Some((row.app?, row.write))).collect();
         batch.writes.retain(|(key, op)| match (op, there.get(key)) {
-            (WriteOp::Upsert { row } | WriteOp::Update { row, .. }, Some(held)) => differs(row, held, &policies),
+            (WriteOp::Upsert { row } | WriteOp::Update { row, .. }, Some(held)) => {
+                differs(row, held, &policies)
+            }
             (WriteOp::Update { .. }, None) => false,
             _ => true,
         });
@@ -155,7 +157,11 @@ impl Bench<'_> {
     }
 
     /// Writes a mapped batch; its deletes are written only if `with_deletes`.
-    pub async fn execute_mirror(&mut self, batch: MirrorBatch, mode: WriteMode) -> Result<Executed, BatchError> {
+    pub async fn execute_mirror(
+        &mut self,
+        batch: MirrorBatch,
+        mode: WriteMode,
+    ) -> Result<Executed, BatchError> {
         let mut executed = Executed::default();
         executed.commit.counts.read = batch.read;
         executed.commit.counts.skipped = batch.skipped;
@@ -167,7 +173,10 @@ impl Bench<'_> {
     }
 
     /// Executes deletes that the run has allowed.
-    pub async fn execute_mirror_deletes(&mut self, deletes: Vec<(Key, WriteOp)>) -> Result<Executed, BatchError> {
+    pub async fn execute_mirror_deletes(
+        &mut self,
+        deletes: Vec<(Key, WriteOp)>,
+    ) -> Result<Executed, BatchError> {
         let mut executed = Executed::default();
         self.write_mirror(&mut executed, deletes, WriteMode::Changes).await?;
         Ok(executed)
@@ -194,7 +203,9 @@ impl Bench<'_> {
                 Outcome::Written { .. } if load => executed.commit.counts.created += 1,
                 Outcome::Written { .. } => executed.commit.counts.updated += 1,
                 Outcome::Unchanged { .. } => executed.commit.counts.unchanged += 1,
-                Outcome::Stale => executed.commit.touch.push((self.pipeline.name.clone(), Side::Salesforce, key)),
+                Outcome::Stale => {
+                    executed.commit.touch.push((self.pipeline.name.clone(), Side::Salesforce, key))
+                }
                 Outcome::Rejected(error) | Outcome::Unknown(error) => {
                     self.mirror_failed(executed, key, None, &error)?;
                     continue;
