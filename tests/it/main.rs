@@ -2,8 +2,8 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used)] // tests, also outside functions marked as such
 
-mod cli;
 mod carry;
+mod cli;
 mod diagnostics;
 mod example_sets;
 mod harness;
