@@ -33,7 +33,10 @@ impl Bench<'_> {
         for item in items.iter().filter(|item| item.fate.is_none()) {
             let Some(row) = &item.row else { continue };
             for needed in sync::needed(self.pipeline, row, Side::App) {
-                let Some(lookup) = self.pipeline.rows.get(needed.row).and_then(|row| row.lookup.as_ref()) else { continue };
+                let Some(lookup) = self.pipeline.rows.get(needed.row).and_then(|row| row.lookup.as_ref())
+                else {
+                    continue;
+                };
                 for pipeline in &lookup.pipelines {
                     questions.entry(pipeline.clone()).or_default().insert(needed.key.clone());
                 }
@@ -43,7 +46,11 @@ impl Bench<'_> {
     }
 
     /// Looks the ids up; asks pipelines that bring records in on demand for those they lack. Returns what was asked for later.
-    async fn answer(&self, questions: Questions, table: &mut LookupTable) -> Result<Vec<(PipelineName, Key)>, BatchError> {
+    async fn answer(
+        &self,
+        questions: Questions,
+        table: &mut LookupTable,
+    ) -> Result<Vec<(PipelineName, Key)>, BatchError> {
         let mut later = Vec::new();
         for (pipeline, keys) in questions {
             let keys: Vec<Key> = keys.into_iter().collect();
@@ -64,7 +71,12 @@ impl Bench<'_> {
     }
 
     /// Fills the table and returns the keys that are not linked.
-    fn look_up(&self, pipeline: &PipelineName, keys: Vec<Key>, table: &mut LookupTable) -> Result<Vec<Key>, BatchError> {
+    fn look_up(
+        &self,
+        pipeline: &PipelineName,
+        keys: Vec<Key>,
+        table: &mut LookupTable,
+    ) -> Result<Vec<Key>, BatchError> {
         let linked = self.store.linked(pipeline, Side::Salesforce, &keys)?;
         let mut missing = Vec::new();
         for (key, app) in keys.into_iter().zip(linked) {
@@ -79,7 +91,9 @@ impl Bench<'_> {
     /// Maps; returns the ids that were named meanwhile and are not in the table. Their records are mapped again in the next round.
     fn map_all(&self, items: &mut [Item], table: &LookupTable) -> Questions {
         let mut questions = Questions::new();
-        for item in items.iter_mut().filter(|item| item.fate.is_none() || matches!(item.fate, Some(Fate::Stopped(_)))) {
+        for item in
+            items.iter_mut().filter(|item| item.fate.is_none() || matches!(item.fate, Some(Fate::Stopped(_))))
+        {
             let Some(row) = &item.row else { continue };
             let context = RunContext::new(self.org, self.facts, table, Side::Salesforce);
             let inputs = MapInputs {
