@@ -1,7 +1,7 @@
 //! The pipelines that run, as they see each other: who brings records in on demand, who waits for whose first load, who has to look
 //! again when somebody else has linked a record.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use tokio::sync::{Mutex, Notify, watch};
@@ -18,8 +18,6 @@ use crate::plan::Scope;
 pub struct Running {
     /// What its passes work with; locked for the length of a pass.
     pub runner: Arc<Mutex<Runner>>,
-    /// Its place among all: looked-up pipelines come first. Only earlier ones are waited for, so there is no circle.
-    pub place: usize,
     /// Whether its records come in on demand.
     pub scope: Scope,
     /// Pipelines it looks up.
@@ -34,6 +32,8 @@ pub struct Running {
 #[derive(Default)]
 pub struct Registry {
     running: RwLock<HashMap<PipelineName, Running>>,
+    order: RwLock<HashMap<PipelineName, usize>>,
+    absent: RwLock<BTreeMap<PipelineName, String>>,
 }
 
 impl std::fmt::Debug for Registry {
@@ -45,6 +45,35 @@ impl std::fmt::Debug for Registry {
 impl Registry {
     fn read(&self) -> std::sync::RwLockReadGuard<'_, HashMap<PipelineName, Running>> {
         self.running.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Looked-up pipelines come first. Only earlier ones are waited for, so there is no circle. Set whenever the files were loaded.
+    pub fn set_order(&self, names: impl IntoIterator<Item = PipelineName>) {
+        let order = names.into_iter().enumerate().map(|(place, name)| (name, place)).collect();
+        *self.order.write().unwrap_or_else(PoisonError::into_inner) = order;
+    }
+
+    /// The pipelines that files look up and that do not run, with the reason: lookups go on with their remembered links. Wakes those
+    /// that look them up, now or before.
+    pub fn set_absent(&self, absent: BTreeMap<PipelineName, String>) {
+        let before = std::mem::replace(
+            &mut *self.absent.write().unwrap_or_else(PoisonError::into_inner),
+            absent.clone(),
+        );
+        if before != absent {
+            before.keys().chain(absent.keys()).for_each(|name| self.wake_users_of(name));
+        }
+    }
+
+    /// Why the first of these does not run, if one does not.
+    pub fn absent(&self, names: &[PipelineName]) -> Option<String> {
+        let absent = self.absent.read().unwrap_or_else(PoisonError::into_inner);
+        names.iter().find_map(|name| absent.get(name).cloned())
+    }
+
+    fn is_before(&self, one: &PipelineName, other: &PipelineName) -> bool {
+        let order = self.order.read().unwrap_or_else(PoisonError::into_inner);
+        matches!((order.get(one), order.get(other)), (Some(one), Some(other)) if one < other)
     }
 
     /// Adds or replaces a pipeline.
@@ -86,10 +115,10 @@ impl Registry {
 impl References for Registry {
     fn on_demand(&self, asking: &PipelineName, pipeline: &PipelineName) -> Demand {
         let all = self.read();
-        let (Some(asking), Some(asked)) = (all.get(asking), all.get(pipeline)) else { return Demand::No };
+        let Some(asked) = all.get(pipeline) else { return Demand::No };
         match asked.scope {
             Scope::All => Demand::No,
-            Scope::Referenced if asked.place < asking.place => Demand::Now,
+            Scope::Referenced if self.is_before(pipeline, asking) => Demand::Now,
             Scope::Referenced => Demand::Later,
         }
     }

@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used)] // tests, also outside functions marked as such
 
+mod carry;
 mod diagnostics;
 mod example_sets;
 mod harness;
@@ -9,12 +10,19 @@ mod hostile;
 mod layers;
 mod proof;
 mod quickstart;
+mod reload_changes;
+mod reload_files;
+mod reload_identity;
 mod salesforce_faults;
 mod salesforce_load;
 mod salesforce_poll;
 mod salesforce_rig;
 mod salesforce_session;
 mod sets;
+mod sql_faults;
+mod sql_laws;
 mod sql_rig;
+mod sql_schema;
 mod sql_types;
 mod sql_write;
+mod stories;

@@ -93,7 +93,11 @@ impl Bench {
     /// Random edits, spread over seconds of the org's clock.
     pub fn edit(&self, seed: u64, count: usize) {
         for part in 0..count.div_ceil(100) {
-            self.rig.sandbox.org().random_edits(seed + part as u64, 100.min(count - part * 100), &EditMix::default());
+            self.rig.sandbox.org().random_edits(
+                seed + part as u64,
+                100.min(count - part * 100),
+                &EditMix::default(),
+            );
             self.rig.sandbox.org().clock().advance(SignedDuration::from_secs(2));
         }
     }
@@ -103,7 +107,10 @@ impl Bench {
         drive::look(&self.supervisor, &PIPELINES).await;
         self.expected.look(self.rig.sandbox.org(), &Actual::read(&self.rig.database()));
         let (rig, expected) = (&self.rig, &self.expected);
-        let found = drive::eventually(&self.supervisor, async || expected.differences(&Actual::read(&rig.database()))).await;
+        let found = drive::eventually(&self.supervisor, async || {
+            expected.differences(&Actual::read(&rig.database()))
+        })
+        .await;
         assert!(found.is_empty(), "{when}: {}\n{:#?}", listed(&found), self.supervisor.statuses());
         self.unexplained(when).await;
     }
@@ -112,7 +119,10 @@ impl Bench {
         for view in drive::failures(&self.supervisor).await {
             let failure = &view.failure;
             let (pipeline, id) = (failure.pipeline.as_str(), failure.source.1.as_str());
-            assert!(self.expected.explains(pipeline, &failure.code, id), "{when}: a failure without a reason: {view:?}");
+            assert!(
+                self.expected.explains(pipeline, &failure.code, id),
+                "{when}: a failure without a reason: {view:?}"
+            );
         }
     }
 
