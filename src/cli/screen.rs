@@ -8,7 +8,7 @@ use serde::Serialize;
 
 /// When colours are used.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
-pub enum Color {
+pub(super) enum Color {
     /// On terminals, unless NO_COLOR is set.
     #[default]
     Auto,
@@ -39,6 +39,7 @@ impl Screen {
     }
 
     /// Text as it is, with a line break at its end.
+    #[allow(clippy::unused_self)] // a screen is what is written to
     pub(super) fn say(self, text: &str) {
         let end = if text.ends_with('\n') { "" } else { "\n" };
         let _ = write!(std::io::stdout().lock(), "{text}{end}");

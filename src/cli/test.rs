@@ -1,5 +1,7 @@
 //! `sfsync test`: the inline tests of pipelines.
 
+use std::fmt::Write as _;
+
 use serde::Serialize;
 
 use super::bench;
@@ -96,7 +98,10 @@ fn untold(
         let one = [name.to_string()];
         workbench.check(&one, false).errors > 0 && workbench.stories(&one, None).is_empty()
     });
-    broken.map(|name| format!("{name}  has errors, its tests cannot be run: sfsync check {name}\n")).collect()
+    broken.fold(String::new(), |mut text, name| {
+        let _ = writeln!(text, "{name}  has errors, its tests cannot be run: sfsync check {name}");
+        text
+    })
 }
 
 /// A line for each pipeline, three lines for each difference.
@@ -116,19 +121,17 @@ pub(super) fn render(tested: &[Tested], screen: Screen) -> String {
                 screen.paint(&format!("{} failed", one.failed.len()), "failed")
             )
         };
-        text.push_str(&format!("{:<width$}   {sum}\n", one.pipeline));
+        let _ = writeln!(text, "{:<width$}   {sum}", one.pipeline);
         let rows: Vec<Vec<String>> =
             one.failed.iter().map(|test| vec![test.name.clone(), test.place.clone()]).collect();
         let names = table::render(&[table::text("", 74), table::text("", 0)], &rows, table::plain);
         for (test, name) in one.failed.iter().zip(names.lines()) {
-            text.push_str(&format!("  {name}\n"));
+            let _ = writeln!(text, "  {name}");
             for difference in &test.mismatches {
-                text.push_str(&format!(
-                    "    expected  {}\n    got       {}\n",
-                    difference.expected, difference.got
-                ));
+                let _ =
+                    writeln!(text, "    expected  {}\n    got       {}", difference.expected, difference.got);
                 if let Some(because) = &difference.because {
-                    text.push_str(&format!("    because   {because}\n"));
+                    let _ = writeln!(text, "    because   {because}");
                 }
             }
         }
