@@ -135,7 +135,7 @@ impl Service {
             store,
             clock: Arc::clone(&clock),
             secrets: start.secrets,
-            limit: Default::default(),
+            limit: crate::runtime::supervisor::Limit::default(),
         };
         let supervisor = Supervisor::start(options).await.map_err(|error| not_started(&error))?;
         let (stop, reloaded) = (CancellationToken::new(), Arc::from(start.reloaded));
