@@ -467,6 +467,7 @@ pub(super) fn new_status(name: &PipelineName) -> PipelineStatus {
         progress: None,
         totals: Counts::default(),
         passes: 0,
+        comparisons: 0,
         next_look: None,
     }
 }

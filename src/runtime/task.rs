@@ -318,7 +318,11 @@ impl Task {
                 self.loaded = true;
                 self.hold.errors = 0;
                 self.hold.blocked = None;
-                self.parts.status.send_modify(|status| status.passes += 1);
+                let everything = matches!(work, Work::Everything);
+                self.parts.status.send_modify(|status| {
+                    status.passes += 1;
+                    status.comparisons += u64::from(everything);
+                });
             }
             Err(PassError::Interrupted) if work == Work::Everything => self.reconcile_at = Some(now),
             Err(PassError::Interrupted) => self.look_at = self.look_at.min(now),

@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, unreachable_pub)]
 
 mod carry;
+mod cli;
 mod diagnostics;
 mod example_sets;
 mod harness;
