@@ -137,7 +137,7 @@ impl Service {
             store,
             clock: Arc::clone(&clock),
             secrets: start.secrets,
-            limit: Default::default(),
+            limit: crate::runtime::supervisor::Limit::default(),
         };
         let (stop, reloaded) = (CancellationToken::new(), Arc::from(start.reloaded));
         let (address, socket) = (listening.address(), listening.socket().to_owned());

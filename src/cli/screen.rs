@@ -8,7 +8,7 @@ use serde::Serialize;
 
 /// When colours are used.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
-pub(super) enum Color {
+pub(crate) enum Color {
     /// On terminals, unless NO_COLOR is set.
     #[default]
     Auto,
@@ -20,7 +20,7 @@ pub(super) enum Color {
 
 /// The output of this process.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Screen {
+pub(crate) struct Screen {
     pub(super) json: bool,
     pub(super) color: bool,
     pub(super) terminal: bool,
@@ -39,7 +39,6 @@ impl Screen {
     }
 
     /// Text as it is, with a line break at its end.
-    #[allow(clippy::unused_self)] // a screen is what is written to
     pub(super) fn say(self, text: &str) {
         let end = if text.ends_with('\n') { "" } else { "\n" };
         let _ = write!(std::io::stdout().lock(), "{text}{end}");

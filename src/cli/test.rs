@@ -1,7 +1,5 @@
 //! `sfsync test`: the inline tests of pipelines.
 
-use std::fmt::Write as _;
-
 use serde::Serialize;
 
 use super::bench;
@@ -98,10 +96,10 @@ fn untold(
         let one = [name.to_string()];
         workbench.check(&one, false).errors > 0 && workbench.stories(&one, None).is_empty()
     });
-    broken.fold(String::new(), |mut text, name| {
-        let _ = writeln!(text, "{name}  has errors, its tests cannot be run: sfsync check {name}");
-        text
-    })
+    let lines: Vec<String> = broken
+        .map(|name| format!("{name}  has errors, its tests cannot be run: sfsync check {name}\n"))
+        .collect();
+    lines.concat()
 }
 
 /// A line for each pipeline, three lines for each difference.
@@ -121,17 +119,19 @@ pub(super) fn render(tested: &[Tested], screen: Screen) -> String {
                 screen.paint(&format!("{} failed", one.failed.len()), "failed")
             )
         };
-        let _ = writeln!(text, "{:<width$}   {sum}", one.pipeline);
+        text.push_str(&format!("{:<width$}   {sum}\n", one.pipeline));
         let rows: Vec<Vec<String>> =
             one.failed.iter().map(|test| vec![test.name.clone(), test.place.clone()]).collect();
         let names = table::render(&[table::text("", 74), table::text("", 0)], &rows, table::plain);
         for (test, name) in one.failed.iter().zip(names.lines()) {
-            let _ = writeln!(text, "  {name}");
+            text.push_str(&format!("  {name}\n"));
             for difference in &test.mismatches {
-                let _ =
-                    writeln!(text, "    expected  {}\n    got       {}", difference.expected, difference.got);
+                text.push_str(&format!(
+                    "    expected  {}\n    got       {}\n",
+                    difference.expected, difference.got
+                ));
                 if let Some(because) = &difference.because {
-                    let _ = writeln!(text, "    because   {because}");
+                    text.push_str(&format!("    because   {because}\n"));
                 }
             }
         }
