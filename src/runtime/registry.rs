@@ -57,6 +57,11 @@ impl Registry {
         self.running.write().unwrap_or_else(PoisonError::into_inner).remove(name);
     }
 
+    /// Removes all pipelines.
+    pub fn clear(&self) {
+        self.running.write().unwrap_or_else(PoisonError::into_inner).clear();
+    }
+
     /// One pipeline.
     pub fn get(&self, name: &PipelineName) -> Option<Running> {
         self.read().get(name).cloned()

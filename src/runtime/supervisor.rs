@@ -23,9 +23,9 @@ use super::registry::{Registry, Running};
 use super::status::{ConfigStatus, PipelineStatus, State, StatusCounts};
 use super::task::{Command, Task, TaskObserver, TaskParts};
 use super::world::{Secrets, World};
-use crate::connect::Limit;
+use crate::connect::{ConnectError, Limit};
 use crate::expr::Engine;
-use crate::model::{Clock, Counts, PipelineName};
+use crate::model::{Clock, ConnectionName, Counts, PipelineName};
 use crate::plan::catalog::Catalog;
 use crate::plan::{Files, Pipeline};
 use crate::store::{LastGood, Store, StoreError};
@@ -91,6 +91,8 @@ pub struct Supervisor {
     statuses: RwLock<BTreeMap<PipelineName, watch::Sender<PipelineStatus>>>,
     pub(super) latest: RwLock<Latest>,
     reloading: Mutex<Option<Texts>>,
+    /// Systems that did not answer when files were loaded last.
+    unreachable: RwLock<BTreeMap<ConnectionName, ConnectError>>,
     ready: AtomicBool,
     pub(super) stop: CancellationToken,
 }
@@ -131,12 +133,52 @@ impl Supervisor {
             statuses: RwLock::default(),
             latest: RwLock::default(),
             reloading: Mutex::new(None),
+            unreachable: RwLock::default(),
             ready: AtomicBool::new(false),
             stop: CancellationToken::new(),
         });
         supervisor.reload_now(true).await?;
         supervisor.ready.store(true, Ordering::Release);
+        tokio::spawn(Arc::clone(&supervisor).look_again());
         Ok(supervisor)
+    }
+
+    /// Loads the files again as long as a system did not answer: without its schema the plans of its pipelines are only guesses.
+    async fn look_again(self: Arc<Self>) {
+        let mut tries = 0_u32;
+        while !self.stop.is_cancelled() {
+            let pause = Duration::from_secs(1 << tries.min(6));
+            tokio::select! {
+                () = self.stop.cancelled() => return,
+                () = self.clock.sleep(pause) => {}
+            }
+            if self.unreachable().is_empty() {
+                tries = 0;
+                continue;
+            }
+            tries += 1;
+            if let Err(error) = self.reload_now(true).await {
+                tracing::warn!(%error, "the files could not be loaded again");
+            }
+        }
+    }
+
+    fn unreachable(&self) -> std::sync::RwLockReadGuard<'_, BTreeMap<ConnectionName, ConnectError>> {
+        self.unreachable.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Why a plan is only a guess: a system that did not answer, and whose schema nobody remembers.
+    fn guessed(&self, seed: &Seed) -> Option<ConnectError> {
+        let (plan, catalog) = (&seed.plan, &seed.catalog);
+        let object = catalog.org(&plan.salesforce.connection).map(|org| org.object(&plan.salesforce.object));
+        let unreachable = self.unreachable();
+        if object.is_none_or(|object| object.known().is_none())
+            && let Some(error) = unreachable.get(&plan.salesforce.connection)
+        {
+            return Some(error.clone());
+        }
+        let known = catalog.database(&plan.app.connection).is_some();
+        unreachable.get(&plan.app.connection).filter(|_| !known).cloned()
     }
 
     /// State opened and first load of files done.
@@ -178,6 +220,7 @@ impl Supervisor {
         for (connection, error) in &looked.unreachable {
             tracing::warn!(%connection, %error, "connection cannot be reached");
         }
+        *self.unreachable.write().unwrap_or_else(PoisonError::into_inner) = looked.unreachable;
         let loading = Loading { engine: &self.engine, catalog: &looked.catalog, now, ignore_not_yet: false };
         let desired = load::load(files, &loading);
         let (effective, old) = self.effective(texts, &desired, &loading)?;
@@ -355,7 +398,7 @@ impl Supervisor {
         }
     }
 
-    fn blocked(&self, seed: &Seed, error: &crate::connect::ConnectError) {
+    fn blocked(&self, seed: &Seed, error: &ConnectError) {
         tracing::warn!(pipeline = %seed.plan.name, %error, "the pipeline cannot start");
         let help = error.help.as_deref().map(|help| format!(" ({help})")).unwrap_or_default();
         seed.status.send_modify(|status| {
@@ -369,8 +412,11 @@ impl Supervisor {
         self: &Arc<Self>,
         seed: &Seed,
         commands: mpsc::Receiver<Command>,
-    ) -> Result<Task, crate::connect::ConnectError> {
+    ) -> Result<Task, ConnectError> {
         let plan = &seed.plan;
+        if let Some(error) = self.guessed(seed) {
+            return Err(error);
+        }
         let observer = Arc::new(TaskObserver {
             name: plan.name.clone(),
             status: seed.status.clone(),
@@ -532,6 +578,13 @@ impl Supervisor {
     /// All plans that run.
     pub async fn plans(&self) -> Vec<Arc<Pipeline>> {
         self.live.lock().await.values().map(|live| Arc::clone(&live.plan)).collect()
+    }
+}
+
+impl Drop for Supervisor {
+    /// Runners know the registry and the registry knows the runners: without this the state would stay open.
+    fn drop(&mut self) {
+        self.registry.clear();
     }
 }
 

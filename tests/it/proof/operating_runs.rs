@@ -6,13 +6,17 @@
 use std::sync::Arc;
 
 use jiff::SignedDuration;
+use sfsync::model::PipelineName;
+use sfsync::runtime::status::State;
 use sfsync::runtime::supervisor::Supervisor;
-use sfsync_sandbox::{Customization, EditMix, OrgConfig, Population, SandboxConfig};
+use sfsync::runtime::task::Command;
+use sfsync_sandbox::{Customization, EditMix, Fault, FaultKind, OrgConfig, Population, ResourceKind, SandboxConfig};
 
 use super::drive;
+use super::faults;
 use super::operating::{Actual, Expected};
 use super::tables::listed;
-use crate::harness::rig::Rig;
+use crate::harness::rig::{Rig, until};
 
 /// Looked-up pipelines first.
 pub const PIPELINES: [&str; 5] = ["people", "clients", "projects", "deals", "budgets"];
@@ -108,6 +112,14 @@ impl Bench {
         self.unexplained(when).await;
     }
 
+    /// After the daily limit nothing is asked for a quarter of an hour; a new daemon has not heard of it.
+    async fn rest_until_restarted(&mut self) {
+        self.supervisor.command(&PipelineName::from("projects"), Command::Sync { full: false }).await;
+        until(&self.supervisor, "projects", |status| status.state == State::Degraded).await;
+        self.rig.stop().await;
+        self.supervisor = self.rig.start().await;
+    }
+
     async fn unexplained(&self, when: &str) {
         for view in drive::failures(&self.supervisor).await {
             let failure = &view.failure;
@@ -133,4 +145,129 @@ async fn operating_holds_every_value_after_ten_thousand_edits() {
         bench.prove(&format!("after {} edits", (round + 1) * 1_000)).await;
     }
     bench.rig.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn operating_survives_every_fault_of_a_poll() {
+    let mut bench = Bench::start(Bench::rig(120, 12).await).await;
+    bench.prove("after the first load").await;
+    for round in 0..u64::from(factor()) {
+        let mishaps = faults::of_polls(bench.rig.sandbox.org());
+        for (number, mishap) in (0_u64..).zip(mishaps) {
+            bench.edit(round * 100_000 + number * 100, 40);
+            let sandbox = &bench.rig.sandbox;
+            sandbox.faults().forget_fired();
+            sandbox.faults().add(mishap.fault);
+            if matches!(mishap.name, "the daily limit") {
+                bench.rest_until_restarted().await;
+            } else {
+                drive::look(&bench.supervisor, &PIPELINES).await;
+            }
+            assert!(!bench.rig.sandbox.faults().fired().is_empty(), "{} never happened", mishap.name);
+            bench.rig.sandbox.faults().clear();
+            bench.prove(mishap.name).await;
+        }
+    }
+    bench.rig.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn operating_sees_what_changes_while_a_query_hangs() {
+    let mut bench = Bench::start(Bench::rig(60, 13).await).await;
+    bench.edit(1, 60);
+    let hold = bench.rig.sandbox.faults().add(Fault::new(FaultKind::Hold).on(ResourceKind::Query).once());
+    let supervisor = Arc::clone(&bench.supervisor);
+    let looking = tokio::spawn(async move { drive::look(&supervisor, &PIPELINES).await });
+    bench.rig.sandbox.faults().wait_held(1).await;
+    bench.edit(2, 60);
+    bench.rig.sandbox.faults().release(hold);
+    looking.await.unwrap();
+    bench.rig.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn operating_survives_every_fault_of_a_first_load_over_rest() {
+    let mishaps = faults::of_polls(Bench::rig(20, 1).await.sandbox.org());
+    let names: Vec<&str> = mishaps.iter().map(|mishap| mishap.name).collect();
+    let groups = names.chunks(5).zip(mishaps.chunks(5));
+    for (names, group) in groups {
+        let rig = Bench::rig(80, 14).await;
+        for mishap in group.iter().filter(|mishap| !matches!(mishap.fault.kind, FaultKind::LateCommit { .. })) {
+            rig.sandbox.faults().add(mishap.fault.clone());
+        }
+        let mut bench = Bench::start(rig).await;
+        bench.rig.sandbox.faults().clear();
+        bench.prove(&format!("after a load with {names:?}")).await;
+        bench.rig.stop().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn operating_survives_every_fault_of_a_first_load_by_bulk() {
+    let rig = Bench::rig(11_500, 15).await;
+    for mishap in faults::of_loads() {
+        rig.sandbox.faults().add(mishap.fault);
+    }
+    let mut bench = Bench::start(rig).await;
+    let fired = bench.rig.sandbox.faults().fired();
+    assert!(fired.iter().any(|fired| matches!(fired.fault, FaultKind::BulkJobAborted)), "{fired:?}");
+    assert!(fired.iter().any(|fired| fired.resource == ResourceKind::BulkResults), "{fired:?}");
+    bench.rig.sandbox.faults().clear();
+    bench.prove("after a load by bulk").await;
+    bench.rig.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn operating_doubles_nothing_when_it_dies_at_any_moment() {
+    let mut rig = Bench::rig(120, 16).await;
+    for death in 0..12 * u64::from(factor()) {
+        let daemon = Mortal::start(&rig).await;
+        // It dies with its nth call of this life in the air, whatever else it is doing.
+        rig.sandbox.faults().add(Fault::new(FaultKind::Hold).nth(1 + death * 7 % 31));
+        if death > 4 {
+            rig.sandbox.org().random_edits(death, 60, &EditMix::default());
+            daemon.ask_all().await;
+        }
+        let held = rig.sandbox.faults().wait_held(1);
+        drop(tokio::time::timeout(std::time::Duration::from_secs(2), held).await);
+        daemon.die().await;
+        rig.sandbox.faults().clear();
+    }
+    rig.supervisor = None;
+    let mut bench = Bench::start(rig).await;
+    bench.prove("after a dozen deaths").await;
+    bench.edit(77, 200);
+    bench.prove("after a dozen deaths and 200 edits").await;
+    bench.rig.stop().await;
+}
+
+/// A daemon on a runtime of its own, which can be taken away from under it.
+struct Mortal {
+    runtime: tokio::runtime::Runtime,
+    supervisor: Arc<Supervisor>,
+}
+
+impl Mortal {
+    async fn start(rig: &Rig) -> Self {
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+        let supervisor = runtime.spawn(Supervisor::start(rig.options())).await.unwrap().unwrap();
+        Self { runtime, supervisor }
+    }
+
+    async fn ask_all(&self) {
+        for name in PIPELINES {
+            self.supervisor.command(&PipelineName::from(name), Command::Sync { full: false }).await;
+        }
+    }
+
+    /// Every task ends where it stands; nothing is shut down.
+    async fn die(self) {
+        let Self { runtime, supervisor } = self;
+        tokio::task::spawn_blocking(move || {
+            runtime.shutdown_timeout(std::time::Duration::from_secs(10));
+            drop(supervisor);
+        })
+        .await
+        .unwrap();
+    }
 }
