@@ -266,7 +266,8 @@ mod tests {
         let path: PathBuf = folder.path().into();
         let timing = Timing { silence: Duration::from_secs(3_600), every: Duration::from_millis(10) };
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-        let mut watch = Watch::new(silent.path(), move || yaml_in(&path), Some(Texts::new()), (clock, timing));
+        let mut watch =
+            Watch::new(silent.path(), move || yaml_in(&path), Some(Texts::new()), (clock, timing));
         fs::write(folder.path().join("deals.yaml"), "a: 1").unwrap();
         assert_eq!(watch.changed().await, texts(&[("deals.yaml", "a: 1")]));
     }

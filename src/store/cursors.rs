@@ -3,7 +3,7 @@
 use redb::Table;
 
 use super::tables::{self, Bytes, CURSORS, SPACES};
-use super::{Store, StoreError, registry};
+use super::{Store, StoreError, registry, wants};
 use crate::model::{Counts, Cursor, PipelineName, Side};
 
 /// What there is of a generation of a pipeline.
@@ -69,7 +69,7 @@ impl Store {
         let Some(number) = registry.number(pipeline) else { return Ok(PipelineCounts::default()) };
         let space = self.space(pipeline, generation);
         self.read(|txn| {
-            let queued = self.queued(txn, number)?;
+            let queued = wants::queued(txn, number)?;
             let Some(space) = space else {
                 return Ok(PipelineCounts { queued, ..PipelineCounts::default() });
             };

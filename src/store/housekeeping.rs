@@ -33,8 +33,8 @@ impl Store {
         now: Timestamp,
     ) -> Result<(), StoreError> {
         let known = self.registry();
-        let is_active = |entry: &&Entry| entry.current == Some(generation) && entry.flags.removed.is_none();
-        if known.entry(pipeline).filter(is_active).is_some() {
+        let is_active = |entry: &Entry| entry.current == Some(generation) && entry.flags.removed.is_none();
+        if known.entry(pipeline).is_some_and(is_active) {
             return Ok(());
         }
         self.write(|txn, registry| {
@@ -134,7 +134,7 @@ impl Store {
             };
             clear_space(txn, space)?;
             change(txn, registry, number, |entry| {
-                entry.generations.retain(|known| known.generation != generation);
+                entry.generations.retain(|known| known.number != generation);
                 entry.current = entry.current.filter(|current| *current != generation);
             })
         })
@@ -171,7 +171,7 @@ fn change(
 fn retire(entry: &mut Entry, now: Timestamp) {
     let current = entry.current;
     for known in &mut entry.generations {
-        known.retired = if current == Some(known.generation) { None } else { known.retired.or(Some(now)) };
+        known.retired = if current == Some(known.number) { None } else { known.retired.or(Some(now)) };
     }
 }
 

@@ -34,7 +34,8 @@ pub struct Flags {
 /// One generation of a pipeline.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct Generation {
-    pub(super) generation: u32,
+    #[serde(rename = "generation")]
+    pub(super) number: u32,
     pub(super) space: u32,
     /// Since when another generation is in use.
     pub(super) retired: Option<Timestamp>,
@@ -55,7 +56,7 @@ pub(super) struct Entry {
 impl Entry {
     /// The space of a generation.
     pub(super) fn space(&self, generation: u32) -> Option<u32> {
-        self.generations.iter().find(|known| known.generation == generation).map(|known| known.space)
+        self.generations.iter().find(|known| known.number == generation).map(|known| known.space)
     }
 
     /// The space in use.
@@ -175,7 +176,7 @@ impl Registry {
             };
         }
         let (mut entry, space) = (entry.clone(), self.next_space);
-        entry.generations.push(Generation { generation, space, retired: None });
+        entry.generations.push(Generation { number: generation, space, retired: None });
         entry.current = Some(generation);
         txn.open_table(SPACES)?.insert(space, tables::to_json(&Space::default(), "counters")?.as_slice())?;
         self.save(txn, number, entry)?;

@@ -168,11 +168,11 @@ impl Store {
         })?;
         Ok(found)
     }
+}
 
-    /// How many records are in the queue of a pipeline.
-    pub(super) fn queued(&self, txn: &ReadTransaction, number: u32) -> Result<u64, StoreError> {
-        Ok(keys_with(&txn.open_table(TOUCHED)?, &prefix(number), usize::MAX)?.len() as u64)
-    }
+/// How many records are in the queue of a pipeline.
+pub(super) fn queued(txn: &ReadTransaction, number: u32) -> Result<u64, StoreError> {
+    Ok(keys_with(&txn.open_table(TOUCHED)?, &prefix(number), usize::MAX)?.len() as u64)
 }
 
 fn waiting(

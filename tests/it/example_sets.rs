@@ -3,14 +3,16 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
+use std::sync::LazyLock;
 
+use proptest::prelude::*;
 use sfsync::diag::{Diagnostic, all_to_text};
 use sfsync::expr::Engine;
 use sfsync::model::ConnectionName;
 use sfsync::plan::{Catalog, Compiled, Files, compile_all};
 
 use crate::diagnostics::catalog::{offer, simulated_org};
-use crate::diagnostics::{read_folder, tools};
+use crate::diagnostics::{read_folder, read_into, tools, yaml_files};
 
 const SETS: [&str; 6] = ["quickstart", "operating", "smvue", "worksights", "startdeliver", "conversion"];
 
@@ -81,4 +83,59 @@ fn what_is_looked_up_begins_first() {
     let compiled = assert_compiles("operating", &Catalog::default(), &Engine::new());
     let names: Vec<String> = compiled.plans().iter().map(|plan| plan.name.to_string()).collect();
     assert_eq!(names, ["clients", "people", "projects", "budgets", "deals"]);
+}
+
+/// Every file of the sets, as (printed path, text).
+fn all_texts(name: &str) -> Vec<(String, String)> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("pipelines").join(name);
+    yaml_files(&root).into_iter().map(|(shown, path)| (shown, fs::read_to_string(path).unwrap())).collect()
+}
+
+/// One careless edit: a line is lost, doubled or shortened, or a word is put where another stood.
+fn careless(text: &str, (line, word, kind): (usize, usize, u8)) -> String {
+    let mut lines: Vec<String> = text.lines().map(str::to_owned).collect();
+    let at = line % lines.len();
+    let other: Vec<&str> = text.split_whitespace().collect();
+    match kind % 4 {
+        0 => drop(lines.remove(at)),
+        1 => lines.insert(at, lines[at].clone()),
+        2 => {
+            let half = lines[at].chars().count() / 2;
+            lines[at] = lines[at].chars().take(half).collect();
+        }
+        _ => {
+            let words: Vec<String> = lines[at].split(' ').map(str::to_owned).collect();
+            let place = word % words.len();
+            let mut words = words;
+            words[place] = other[(line + word) % other.len()].to_owned();
+            lines[at] = words.join(" ");
+        }
+    }
+    lines.join("\n") + "\n"
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(48))]
+    #[test]
+    fn careless_edits_give_messages(
+        set in 0..SETS.len(), file in 0_usize..100, edits in prop::collection::vec((0_usize..200, 0_usize..20, 0_u8..4), 1..4),
+    ) {
+        static KNOWN: LazyLock<(Engine, Catalog)> = LazyLock::new(|| (Engine::new(), online()));
+        let mut texts = all_texts(SETS[set]);
+        let file = file % texts.len();
+        for edit in edits {
+            texts[file].1 = careless(&texts[file].1, edit);
+        }
+        let mut files = Files::default();
+        for (shown, text) in &texts {
+            read_into(&mut files, shown, text.as_bytes());
+        }
+        for catalog in [&KNOWN.1, &Catalog::default()] {
+            let compiled = compile_all(&files, catalog, &tools(&KNOWN.0, false));
+            let refused = compiled.pipelines.values().filter(|plan| plan.is_err()).count();
+            let errors = compiled.diagnostics.iter().filter(|error| error.is_error()).count();
+            prop_assert!(refused <= errors, "{refused} files are refused with {errors} errors");
+            let _ = all_to_text(&compiled.diagnostics, &files.map, false);
+        }
+    }
 }

@@ -69,7 +69,7 @@ fn salesforce(checked: &Checked<'_>, layout: &Layout, out: &mut Out) -> Salesfor
         poll: poll(side.poll()),
         on_leave: on_leave(side.on_leave()),
         own_records: side.own_records() == OwnRecords::Sync,
-        archive: archive(unit, Side::Salesforce, layout),
+        archive: archive(unit, Side::Salesforce, layout, out),
     }
 }
 
@@ -95,7 +95,7 @@ fn app(checked: &Checked<'_>, layout: &Layout, out: &mut Out) -> AppSide {
         poll: poll(side.poll()),
         on_leave: on_leave(side.on_leave()),
         own_records: side.own_records() == OwnRecords::Sync,
-        archive: archive(unit, Side::App, layout),
+        archive: archive(unit, Side::App, layout, out),
     }
 }
 

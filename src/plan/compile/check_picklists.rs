@@ -16,6 +16,11 @@ pub(super) fn check_picklists(checked: &Checked<'_>, out: &mut Out) {
         check_filter(unit, filter, out);
     }
     check_where(unit, out);
+    for (path, value) in side.archive.iter().flat_map(|entry| &entry.value) {
+        if let Some(text) = value.text().filter(|_| !value.is_null()) {
+            out.extend(wrong(unit, path.value.as_str(), (text, value.span), &[], Purpose::Write));
+        }
+    }
     for row in &unit.rows {
         check_row(unit, row, out);
     }
@@ -31,7 +36,13 @@ fn check_filter(unit: &Unit<'_>, filter: &Filter, out: &mut Out) {
     for condition in &filter.conditions {
         for value in condition.values.iter().filter(|value| !value.is_null()) {
             let Some(text) = value.text() else { continue };
-            check_value(unit, condition.field.value.as_str(), (text, value.span), &types, Use::Filter, out);
+            out.extend(wrong(
+                unit,
+                condition.field.value.as_str(),
+                (text, value.span),
+                &types,
+                Purpose::Filter,
+            ));
         }
     }
 }
@@ -44,7 +55,7 @@ fn check_where(unit: &Unit<'_>, out: &mut Out) {
             }
             for value in &field.values {
                 if let SoqlLiteral::Text(text) = &value.value {
-                    check_value(unit, &field.path.value, (text, value.span), &[], Use::Filter, out);
+                    out.extend(wrong(unit, &field.path.value, (text, value.span), &[], Purpose::Filter));
                 }
             }
         }
@@ -55,12 +66,12 @@ fn check_row(unit: &Unit<'_>, row: &RowView<'_>, out: &mut Out) {
     let Some((path, _)) = row.field(Side::Salesforce) else { return };
     if row.writes(Side::Salesforce) {
         for (text, span) in written(row, Side::Salesforce) {
-            check_value(unit, path, (&text, span), &[], Use::Write, out);
+            out.extend(wrong(unit, path, (&text, span), &[], Purpose::Write));
         }
     } else if row.spec.expression_to(Side::App).is_none() && row.spec.lookup.is_none() {
         for (value, _) in row.spec.values.iter().flat_map(|entry| &entry.value.pairs) {
             if let Some(text) = value.text().filter(|_| !value.is_null()) {
-                check_value(unit, path, (text, value.span), &[], Use::Filter, out);
+                out.extend(wrong(unit, path, (text, value.span), &[], Purpose::Filter));
             }
         }
     }
@@ -87,43 +98,41 @@ pub(super) fn written(row: &RowView<'_>, side: Side) -> Vec<(String, Span)> {
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Use {
+enum Purpose {
     /// Records are compared with it: values that can no longer be chosen still occur.
     Filter,
     /// It is written.
     Write,
 }
 
-fn check_value(
+/// What is wrong with a value that stands for a field; nothing where the choices are not known.
+fn wrong(
     unit: &Unit<'_>,
     path: &str,
     value: (&str, Span),
     record_types: &[String],
-    use_: Use,
-    out: &mut Out,
-) {
+    purpose: Purpose,
+) -> Option<Diagnostic> {
     if path == "RecordType" || path == "RecordType.DeveloperName" {
-        out.extend(unit.salesforce.info().and_then(|object| record_type(object, value)));
-        return;
+        return unit.salesforce.info().and_then(|object| record_type(object, value));
     }
-    let SalesforceField::Field(field, object) = unit.salesforce.field(path) else { return };
-    if field.picklist.is_empty() || (use_ == Use::Write && !field.restricted) {
-        return;
+    let SalesforceField::Field(field, object) = unit.salesforce.field(path) else { return None };
+    if field.picklist.is_empty() || (purpose == Purpose::Write && !field.restricted) {
+        return None;
     }
     // Of several record types, any may have it. What an unknown one has, nobody knows; that it is unknown was said.
     let known = |name: &String| object.record_types.iter().any(|kind| kind.developer_name == *name);
     if !record_types.iter().all(known) {
-        return;
+        return None;
     }
-    let offered =
-        |name: &str| field.picklist.iter().any(|choice| choice.value == name && offers(choice, record_types));
-    if record_types.is_empty() || !field.picklist.iter().any(|choice| !choice.record_types.is_empty()) {
-        if !field.picklist.iter().any(|choice| choice.value.eq_ignore_ascii_case(value.0)) {
-            out.push(unknown(field, &object.name, value, &[]));
-        }
-    } else if !offered(value.0) {
-        out.push(unknown(field, &object.name, value, record_types));
-    }
+    let told = field.picklist.iter().any(|choice| !choice.record_types.is_empty());
+    let record_types = if told { record_types } else { &[] };
+    let fits = |choice: &PicklistValue| {
+        choice.value.eq_ignore_ascii_case(value.0)
+            && offers(choice, record_types)
+            && (choice.active || purpose == Purpose::Filter)
+    };
+    (!field.picklist.iter().any(fits)).then(|| unknown(field, &object.name, value, record_types))
 }
 
 fn offers(choice: &PicklistValue, record_types: &[String]) -> bool {

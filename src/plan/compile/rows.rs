@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::columns::Layout;
-use super::literals::{literal_for, value_for};
+use super::literals::literal_for;
 use super::scripts::{At, Scripts};
 use super::unit::{Out, RowView, Unit};
 use crate::diag::Span;
@@ -160,19 +160,17 @@ fn form(form: spec::NormalForm) -> expr::NormalForm {
     }
 }
 
-/// `archive` of a side: what it sets.
-pub(super) fn archive(unit: &Unit<'_>, side: Side, layout: &Layout) -> Vec<(usize, Value)> {
+/// `archive` of a side: what it sets. Values that do not fit are reported.
+pub(super) fn archive(unit: &Unit<'_>, side: Side, layout: &Layout, out: &mut Out) -> Vec<(usize, Value)> {
     let entry = match side {
         Side::Salesforce => unit.file.salesforce.archive.as_ref(),
         Side::App => unit.file.app.archive.as_ref(),
     };
-    let pairs = entry.into_iter().flat_map(|entry| &entry.value);
-    pairs
-        .filter_map(|(path, literal)| {
-            let kind = unit.kind_of(side, path.value.as_str());
-            let value = value_for(&literal.value, kind, &unit.world.timezone);
-            let value = value.unwrap_or_else(|| literal.value.value.clone());
-            Some((layout.position(side, path.value.as_str())?, value))
-        })
-        .collect()
+    let mut set = Vec::new();
+    for (path, literal) in entry.into_iter().flat_map(|entry| &entry.value) {
+        let path = path.value.as_str();
+        let value = literal_for(unit, side, path, (&literal.value, literal.span), out);
+        set.extend(layout.position(side, path).map(|position| (position, value)));
+    }
+    set
 }

@@ -134,7 +134,7 @@ fn a_link_wakes_the_records_that_wait_for_it() {
     assert_eq!(store.touched(&deals, Side::Salesforce, 9).unwrap(), []);
 
     let summary = store.commit(&clients, 1, &commit_of(vec![link(500, 1, 1), link(600, 2, 1)])).unwrap();
-    assert_eq!(summary.woken, [deals.clone()]);
+    assert_eq!(summary.woken, std::slice::from_ref(&deals));
     assert_eq!(store.touched(&deals, Side::Salesforce, 9).unwrap(), [salesforce(1), salesforce(2)]);
     assert_eq!(store.summary(&deals, 1).unwrap().queued, 2);
     assert_eq!(store.failure(&failure(&deals, 1, waiting.clone()).id).unwrap().unwrap().kind, waiting);
@@ -157,7 +157,7 @@ fn a_want_that_comes_too_late_is_woken_at_once() {
     store.commit(&name("clients"), 1, &commit_of(vec![link(500, 1, 1)])).unwrap();
     let wants = vec![want("clients", salesforce(500), salesforce(1))];
     let summary = store.commit(&deals, 1, &Commit { wants, ..Commit::default() }).unwrap();
-    assert_eq!(summary.woken, [deals.clone()]);
+    assert_eq!(summary.woken, std::slice::from_ref(&deals));
     assert_eq!(store.touched(&deals, Side::Salesforce, 9).unwrap(), [salesforce(1)]);
 }
 

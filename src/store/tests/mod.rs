@@ -1,6 +1,11 @@
 //! Tests of the whole state, on memory and on files.
 
 mod basics;
+mod disk;
+mod folder;
+mod laws;
+mod old_values;
+mod size;
 
 use jiff::Timestamp;
 
@@ -47,7 +52,7 @@ fn link(n: u64, app_key: u64, rows: u64) -> Link {
 
 fn failure(pipeline: &PipelineName, n: u64, kind: FailureKind) -> Failure {
     Failure {
-        id: FailureId(format!("{:08x}", n.wrapping_mul(0x9e37_79b9) as u32)),
+        id: FailureId(format!("{:08x}", n.wrapping_mul(0x9e37_79b9) & 0xffff_ffff)),
         pipeline: pipeline.clone(),
         way: FailureWay::ToApp,
         kind,

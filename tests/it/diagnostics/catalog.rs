@@ -1,6 +1,7 @@
 //! What fixtures know of the systems.
 
 use std::collections::BTreeMap;
+use std::sync::LazyLock;
 
 use jiff::Timestamp;
 use sfsync::connect::salesforce::api::describe::{decode_global, decode_object};
@@ -24,7 +25,9 @@ fn read_at() -> Timestamp {
 pub(super) fn of_fixture(texts: &BTreeMap<String, String>) -> Catalog {
     let mut catalog = Catalog::default();
     if let Some(customization) = texts.get("org.txt") {
-        let mut org = simulated_org(&[customization]);
+        static PLAIN: LazyLock<OrgCatalog> = LazyLock::new(|| simulated_org(&[]));
+        let plain = customization.trim().is_empty();
+        let mut org = if plain { PLAIN.clone() } else { simulated_org(&[customization]) };
         for (field, values) in texts.get("picklists.json").map(|text| picklists(text)).unwrap_or_default() {
             offer(&mut org, &field, &values);
         }
@@ -47,10 +50,7 @@ pub(super) fn of_fixture(texts: &BTreeMap<String, String>) -> Catalog {
 
 /// The describes of the simulated org.
 pub(crate) fn simulated_org(customizations: &[&str]) -> OrgCatalog {
-    let parse = |yaml: &&str| {
-        let yaml = if yaml.trim().is_empty() { "fields: {}" } else { yaml };
-        Customization::parse("org.yaml", yaml).unwrap()
-    };
+    let parse = |yaml: &&str| Customization::parse("org.txt", yaml).unwrap();
     let config =
         OrgConfig { customizations: customizations.iter().map(parse).collect(), ..OrgConfig::default() };
     let org = Org::new(config).unwrap();

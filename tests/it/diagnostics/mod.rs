@@ -42,7 +42,7 @@ pub(crate) fn yaml_files(folder: &Path) -> Vec<(String, PathBuf)> {
 }
 
 /// Reads one file into a set of files. What it is follows from its name.
-fn read_into(files: &mut Files, shown: &str, bytes: &[u8]) {
+pub(crate) fn read_into(files: &mut Files, shown: &str, bytes: &[u8]) {
     let source = add_file(&mut files.map, shown, bytes);
     let stem = Path::new(shown).file_stem().unwrap().to_str().unwrap();
     if shown.starts_with("connections/") {

@@ -11,8 +11,8 @@ use super::vault::{StoreKey, Vault, random};
 use super::wants::Handed;
 use super::{StoreError, folder, migrate, tables};
 
-/// Pages that redb keeps in memory. The hot path writes in key order, so a small cache is enough and memory stays flat.
-const CACHE_BYTES: usize = 16 << 20;
+/// Pages that redb keeps in memory, see docs/decisions/0020-the-state.md.
+const CACHE_BYTES: usize = 32 << 20;
 const SEED: &str = "seed";
 
 type Backend = Arc<dyn Fn() -> Result<Database, StoreError> + Send + Sync>;
