@@ -3,7 +3,6 @@
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-
 use super::batch::References;
 use super::facts::OrgFacts;
 use super::pass::{Observer, Runner};
@@ -43,7 +42,9 @@ pub async fn runner(
     let source = source(shop, pipeline, files, catalog).await?;
     let app = destination(shop, pipeline, files, catalog).await?;
     let org = org_facts(shop, pipeline, catalog).await?;
-    shop.store.save_row_set(&pipeline.name, pipeline.row_set.id, &pipeline.row_set.rows).map_err(state_failed)?;
+    shop.store
+        .save_row_set(&pipeline.name, pipeline.row_set.id, &pipeline.row_set.rows)
+        .map_err(state_failed)?;
     let row_sets = shop.store.row_sets(&pipeline.name).map_err(state_failed)?;
     Ok(Runner {
         pipeline: Arc::clone(pipeline),
@@ -80,7 +81,9 @@ async fn source(
 ) -> Result<Box<dyn Source>, ConnectError> {
     let side = &pipeline.salesforce;
     match shop.world.open(connection(files, &side.connection)?).await? {
-        System::Salesforce(client) => Ok(Box::new(SalesforceSource::new(client, read_spec(pipeline, catalog)))),
+        System::Salesforce(client) => {
+            Ok(Box::new(SalesforceSource::new(client, read_spec(pipeline, catalog))))
+        }
         System::Sql(_) => {
             let message = format!("connection {} is no Salesforce org", side.connection);
             Err(ConnectError::new("E204", Class::Pipeline, message))
@@ -121,7 +124,9 @@ async fn destination(
     match shop.world.open(file).await? {
         System::Sql(database) => {
             let known = catalog.database(&pipeline.app.connection);
-            let existing = known.and_then(|known| known.table(&super::catalogs::table_of(file, pipeline.app.resource.as_str())).known());
+            let existing = known.and_then(|known| {
+                known.table(&super::catalogs::table_of(file, pipeline.app.resource.as_str())).known()
+            });
             let wanted = required(pipeline, file, object(pipeline, catalog), existing);
             let Some(wanted) = wanted else { return Err(no_table(pipeline)) };
             table(&database, &wanted).await
@@ -131,13 +136,24 @@ async fn destination(
 }
 
 fn no_table(pipeline: &Pipeline) -> ConnectError {
-    ConnectError::new("E204", Class::Pipeline, format!("connection {} has no tables", pipeline.app.connection))
+    ConnectError::new(
+        "E204",
+        Class::Pipeline,
+        format!("connection {} has no tables", pipeline.app.connection),
+    )
 }
 
 /// The table, created or widened first where the connection allows it.
-async fn table(database: &SqlConnection, wanted: &RequiredTable) -> Result<Box<dyn Destination>, ConnectError> {
+async fn table(
+    database: &SqlConnection,
+    wanted: &RequiredTable,
+) -> Result<Box<dyn Destination>, ConnectError> {
     let Some(dialect) = dialect(wanted.database) else {
-        return Err(ConnectError::new("E204", Class::Pipeline, format!("connection {} has no tables", wanted.connection)));
+        return Err(ConnectError::new(
+            "E204",
+            Class::Pipeline,
+            format!("connection {} has no tables", wanted.connection),
+        ));
     };
     let spec = table_spec(wanted, dialect);
     let table = if wanted.create {
@@ -151,18 +167,26 @@ async fn table(database: &SqlConnection, wanted: &RequiredTable) -> Result<Box<d
     };
     let Some(table) = table else {
         let message = format!("{} has no table {}", wanted.connection, wanted.table);
-        return Err(ConnectError::new("E309", Class::Pipeline, message).help("create it, or set create_tables: true"));
+        return Err(
+            ConnectError::new("E309", Class::Pipeline, message).help("create it, or set create_tables: true")
+        );
     };
     Ok(Box::new(SqlDestination::new(database.clone(), spec, &table)?))
 }
 
 /// What expressions may ask of the org.
-async fn org_facts(shop: &Workshop, pipeline: &Pipeline, catalog: &Catalog) -> Result<OrgFacts, ConnectError> {
+async fn org_facts(
+    shop: &Workshop,
+    pipeline: &Pipeline,
+    catalog: &Catalog,
+) -> Result<OrgFacts, ConnectError> {
     let known = catalog.org(&pipeline.salesforce.connection).and_then(|org| org.facts.as_ref());
-    let mut facts = OrgFacts { currency: known.map(|org| org.currency.clone()).unwrap_or_default(), ..OrgFacts::default() };
+    let mut facts = OrgFacts {
+        currency: known.map(|org| org.currency.clone()).unwrap_or_default(),
+        ..OrgFacts::default()
+    };
     if let Some(client) = shop.world.salesforce(&pipeline.salesforce.connection) {
         facts.instance_url = client.sign_in().await?.base.to_string();
     }
     Ok(facts)
 }
-

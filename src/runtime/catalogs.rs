@@ -39,7 +39,10 @@ pub struct Looked {
 fn wanted(files: &Files) -> BTreeMap<ConnectionName, BTreeSet<String>> {
     let mut wanted: BTreeMap<ConnectionName, BTreeSet<String>> = BTreeMap::new();
     for file in files.pipelines.iter().filter_map(|file| file.value()) {
-        wanted.entry(file.salesforce.connection_name()).or_default().insert(file.salesforce.object.value.clone());
+        wanted
+            .entry(file.salesforce.connection_name())
+            .or_default()
+            .insert(file.salesforce.object.value.clone());
         let app = &file.app.resource;
         wanted.entry(app.connection.value.clone()).or_default().insert(app.resource.value.to_string());
     }
@@ -56,7 +59,9 @@ pub fn stored(files: &Files, world: &World, store: Option<&Store>) -> Catalog {
                 catalog.orgs.extend(load(store, &file.name).map(|org| (file.name.clone(), org)));
             }
             ConnectionKind::Postgres(_) | ConnectionKind::Sqlite(_) => {
-                catalog.databases.extend(load(store, &file.name).map(|database| (file.name.clone(), database)));
+                catalog
+                    .databases
+                    .extend(load(store, &file.name).map(|database| (file.name.clone(), database)));
             }
             _ => {}
         }
@@ -83,20 +88,32 @@ fn save<T: Serialize>(store: Option<&Store>, name: &ConnectionName, value: &T) {
 }
 
 /// Looks at the systems: what is missing or old is read, `again` reads everything. A system that cannot be reached leaves what is stored.
-pub async fn look(files: &Files, world: &World, store: Option<&Store>, now: Timestamp, again: bool) -> Looked {
+pub async fn look(
+    files: &Files,
+    world: &World,
+    store: Option<&Store>,
+    now: Timestamp,
+    again: bool,
+) -> Looked {
     let mut looked = Looked { catalog: stored(files, world, store), ..Looked::default() };
     let wanted = wanted(files);
     for file in files.connections.iter().filter_map(|file| file.value()) {
         let Some(names) = wanted.get(&file.name) else { continue };
-        if !matches!(file.kind, ConnectionKind::Salesforce(_) | ConnectionKind::Postgres(_) | ConnectionKind::Sqlite(_)) {
+        if !matches!(
+            file.kind,
+            ConnectionKind::Salesforce(_) | ConnectionKind::Postgres(_) | ConnectionKind::Sqlite(_)
+        ) {
             continue;
         }
-        let before = (looked.catalog.orgs.get(&file.name).cloned(), looked.catalog.databases.get(&file.name).cloned());
+        let before =
+            (looked.catalog.orgs.get(&file.name).cloned(), looked.catalog.databases.get(&file.name).cloned());
         let result = match world.open(file).await {
-            Ok(System::Salesforce(client)) => org(&client, file, before.0, names, (now, again)).await.map(|org| {
-                save(store, &file.name, &org);
-                looked.catalog.orgs.insert(file.name.clone(), org);
-            }),
+            Ok(System::Salesforce(client)) => {
+                org(&client, file, before.0, names, (now, again)).await.map(|org| {
+                    save(store, &file.name, &org);
+                    looked.catalog.orgs.insert(file.name.clone(), org);
+                })
+            }
             Ok(System::Sql(database)) => tables(&database, file, names).await.map(|database| {
                 save(store, &file.name, &database);
                 looked.catalog.databases.insert(file.name.clone(), database);
@@ -206,6 +223,7 @@ pub fn table_of(file: &ConnectionFile, resource: &str) -> String {
         ConnectionKind::Sqlite(database) => &database.resources,
         _ => return resource.to_owned(),
     };
-    let named = resources.iter().find(|spec| spec.name.value == resource).and_then(|spec| spec.table.as_ref());
+    let named =
+        resources.iter().find(|spec| spec.name.value == resource).and_then(|spec| spec.table.as_ref());
     named.map_or_else(|| resource.to_owned(), |table| table.value.clone())
 }

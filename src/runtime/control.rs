@@ -158,9 +158,19 @@ pub trait Control: Send + Sync {
     async fn drop_failure(&self, id: &FailureId) -> Result<(), ControlError>;
 
     /// Remembered pairs after a key, in the order of Salesforce ids.
-    async fn links(&self, name: &PipelineName, after: Option<Key>, limit: usize) -> Result<Vec<LinkView>, ControlError>;
+    async fn links(
+        &self,
+        name: &PipelineName,
+        after: Option<Key>,
+        limit: usize,
+    ) -> Result<Vec<LinkView>, ControlError>;
     /// The pair of a record of a side.
-    async fn link(&self, name: &PipelineName, side: Side, key: &Key) -> Result<Option<LinkView>, ControlError>;
+    async fn link(
+        &self,
+        name: &PipelineName,
+        side: Side,
+        key: &Key,
+    ) -> Result<Option<LinkView>, ControlError>;
     /// Forget a pair; nothing is deleted.
     async fn unlink(&self, name: &PipelineName, salesforce: &Key) -> Result<(), ControlError>;
 

@@ -6,9 +6,10 @@ use crate::model::{Change, FailureId, Key, LinkState, PipelineName, SalesforceId
 use crate::plan::Pipeline;
 use crate::sync::Mode;
 
-use super::batch::{Fate, FailureDetail, Item};
+use super::batch::{FailureDetail, Fate, Item};
 use super::control::{
-    ApiUse, Control, ControlError, ControlErrorKind, FailureFilter, FailureView, LinkView, ReloadReport, Why, WhyEntry,
+    ApiUse, Control, ControlError, ControlErrorKind, FailureFilter, FailureView, LinkView, ReloadReport, Why,
+    WhyEntry,
 };
 use super::pass::Preview;
 use super::status::PipelineStatus;
@@ -25,7 +26,10 @@ fn failed(error: impl std::fmt::Display) -> ControlError {
 }
 
 fn no_pipeline(name: &PipelineName) -> ControlError {
-    ControlError { kind: ControlErrorKind::NotFound, message: format!("there is no pipeline {name} that runs") }
+    ControlError {
+        kind: ControlErrorKind::NotFound,
+        message: format!("there is no pipeline {name} that runs"),
+    }
 }
 
 impl Door {
@@ -51,11 +55,16 @@ impl Door {
         let plans = self.0.plans().await;
         if SalesforceId::parse(id).is_some() {
             let key = Key::salesforce(id);
-            return Ok(plans.into_iter().filter(|plan| self.may_be(plan, &key)).map(|plan| (plan, key.clone())).collect());
+            return Ok(plans
+                .into_iter()
+                .filter(|plan| self.may_be(plan, &key))
+                .map(|plan| (plan, key.clone()))
+                .collect());
         }
         let mut found = Vec::new();
         for plan in plans {
-            let links = self.0.store.links_by_app(&plan.name, plan.generation, &[Key::app(id)]).map_err(failed)?;
+            let links =
+                self.0.store.links_by_app(&plan.name, plan.generation, &[Key::app(id)]).map_err(failed)?;
             found.extend(links.into_iter().flatten().map(|link| (Arc::clone(&plan), link.salesforce)));
         }
         Ok(found)
@@ -67,7 +76,9 @@ impl Door {
         let object = latest.catalog.org(&plan.salesforce.connection).and_then(|org| {
             org.objects.iter().find(|object| object.name.eq_ignore_ascii_case(&plan.salesforce.object))
         });
-        object.and_then(|object| object.key_prefix.as_deref()).is_none_or(|prefix| key.as_str().starts_with(prefix))
+        object
+            .and_then(|object| object.key_prefix.as_deref())
+            .is_none_or(|prefix| key.as_str().starts_with(prefix))
     }
 
     async fn why_one(&self, plan: &Arc<Pipeline>, key: &Key) -> Result<(String, WhyEntry), ControlError> {
@@ -103,7 +114,13 @@ impl Door {
                 Ok((title.unwrap_or_default(), entry))
             }
             Preview::Mirror(batch) => {
-                let verdict = if batch.skipped > 0 { "left out" } else if batch.writes.is_empty() { "in sync" } else { "to be written" };
+                let verdict = if batch.skipped > 0 {
+                    "left out"
+                } else if batch.writes.is_empty() {
+                    "in sync"
+                } else {
+                    "to be written"
+                };
                 entry.verdict = verdict.to_owned();
                 Ok((String::new(), entry))
             }
@@ -138,7 +155,9 @@ fn explain(plan: &Pipeline, item: &Item, entry: &mut WhyEntry) {
             }
         }
         _ => match super::planner::entry(plan, item) {
-            Some(planned) if planned.fields.iter().all(|field| field.after.is_none()) && planned.reason.is_empty() => {
+            Some(planned)
+                if planned.fields.iter().all(|field| field.after.is_none()) && planned.reason.is_empty() =>
+            {
                 ("in sync".to_owned(), String::new())
             }
             Some(planned) => (format!("to be: {}", planned.op), planned.reason),
@@ -171,7 +190,12 @@ impl Control for Door {
         clients
             .map(|(name, client)| {
                 let status = client.budget_status();
-                ApiUse { connection: name.to_string(), used: status.used, budget: status.budget, org: status.org }
+                ApiUse {
+                    connection: name.to_string(),
+                    used: status.used,
+                    budget: status.budget,
+                    org: status.org,
+                }
             })
             .collect()
     }
@@ -204,7 +228,8 @@ impl Control for Door {
     }
 
     async fn approve(&self, name: &PipelineName) -> Result<(), ControlError> {
-        let waiting = self.pipeline(name).is_some_and(|status| status.state == super::status::State::Approval);
+        let waiting =
+            self.pipeline(name).is_some_and(|status| status.state == super::status::State::Approval);
         if !waiting {
             let message = format!("nothing of {name} waits for approval");
             return Err(ControlError { kind: ControlErrorKind::Conflict, message });
@@ -235,35 +260,67 @@ impl Control for Door {
     async fn drop_failure(&self, id: &FailureId) -> Result<(), ControlError> {
         let filter = crate::store::FailureFilter { id: Some(id.0.clone()), ..Default::default() };
         match self.0.store.drop_failures(&filter).map_err(failed)? {
-            0 => Err(ControlError { kind: ControlErrorKind::NotFound, message: format!("there is no failure {}", id.0) }),
+            0 => Err(ControlError {
+                kind: ControlErrorKind::NotFound,
+                message: format!("there is no failure {}", id.0),
+            }),
             _ => Ok(()),
         }
     }
 
-    async fn links(&self, name: &PipelineName, after: Option<Key>, limit: usize) -> Result<Vec<LinkView>, ControlError> {
+    async fn links(
+        &self,
+        name: &PipelineName,
+        after: Option<Key>,
+        limit: usize,
+    ) -> Result<Vec<LinkView>, ControlError> {
         let generation = self.generation(name).await?;
         let links = self.0.store.links(name, generation, after.as_ref(), limit).map_err(failed)?;
         Ok(links.iter().map(link_view).collect())
     }
 
-    async fn link(&self, name: &PipelineName, side: Side, key: &Key) -> Result<Option<LinkView>, ControlError> {
+    async fn link(
+        &self,
+        name: &PipelineName,
+        side: Side,
+        key: &Key,
+    ) -> Result<Option<LinkView>, ControlError> {
         let generation = self.generation(name).await?;
         let keys = std::slice::from_ref(key);
         let link = match side {
-            Side::Salesforce => self.0.store.links_by_salesforce(name, generation, keys).map_err(failed)?.into_iter().flatten().next(),
-            Side::App => self.0.store.links_by_app(name, generation, keys).map_err(failed)?.into_iter().flatten().next(),
+            Side::Salesforce => self
+                .0
+                .store
+                .links_by_salesforce(name, generation, keys)
+                .map_err(failed)?
+                .into_iter()
+                .flatten()
+                .next(),
+            Side::App => self
+                .0
+                .store
+                .links_by_app(name, generation, keys)
+                .map_err(failed)?
+                .into_iter()
+                .flatten()
+                .next(),
         };
         Ok(link.as_ref().map(link_view))
     }
 
     async fn unlink(&self, name: &PipelineName, salesforce: &Key) -> Result<(), ControlError> {
         let generation = self.generation(name).await?;
-        let known = self.0.store.links_by_salesforce(name, generation, std::slice::from_ref(salesforce)).map_err(failed)?;
+        let known = self
+            .0
+            .store
+            .links_by_salesforce(name, generation, std::slice::from_ref(salesforce))
+            .map_err(failed)?;
         let Some(link) = known.into_iter().flatten().next() else {
             let message = format!("{salesforce} is not linked in {name}");
             return Err(ControlError { kind: ControlErrorKind::NotFound, message });
         };
-        let commit = crate::model::Commit { unlinked: vec![(link.salesforce, link.app)], ..Default::default() };
+        let commit =
+            crate::model::Commit { unlinked: vec![(link.salesforce, link.app)], ..Default::default() };
         self.0.store.commit(name, generation, &commit).map_err(failed).map(|_| ())
     }
 

@@ -89,7 +89,16 @@ mod tests {
     #[test]
     fn only_yaml_that_is_meant() {
         let folder = tempfile::tempdir().unwrap();
-        for name in ["a.yaml", "b.yml", "_off.yaml", ".hidden.yaml", "c.yaml~", "d.yaml.swp", "notes.md", "settings.yaml"] {
+        for name in [
+            "a.yaml",
+            "b.yml",
+            "_off.yaml",
+            ".hidden.yaml",
+            "c.yaml~",
+            "d.yaml.swp",
+            "notes.md",
+            "settings.yaml",
+        ] {
             std::fs::write(folder.path().join(name), "x: 1").unwrap();
         }
         std::fs::create_dir(folder.path().join("connections")).unwrap();

@@ -68,8 +68,9 @@ fn add<T>(map: &mut SourceMap, file: &File) -> (SourceId, Option<Parsed<T>>) {
             let source = map.add(&file.path, &String::from_utf8_lossy(&file.bytes));
             let start = u32::try_from(error.valid_up_to()).unwrap_or(u32::MAX);
             let span = Span { source, start, end: start.saturating_add(1) };
-            let message = Diagnostic::error("E007", "the file is not UTF-8 text", span, "this byte is no text")
-                .help("save the file as UTF-8");
+            let message =
+                Diagnostic::error("E007", "the file is not UTF-8 text", span, "this byte is no text")
+                    .help("save the file as UTF-8");
             (source, Some(Parsed { value: None, diagnostics: vec![message] }))
         }
     }
@@ -102,8 +103,14 @@ fn tell_stories<'a>(
     loading: &Loading<'a>,
     tools: impl Fn(bool) -> Tools<'a>,
 ) -> Vec<(PipelineName, Vec<StoryResult>)> {
-    let has_tests = |file: &&FileOf<PipelineName, spec::PipelineFile>| file.value().is_some_and(|file| !file.tests.is_empty());
-    let refused = files.pipelines.iter().filter(has_tests).any(|file| matches!(compiled.pipelines.get(&file.name), Some(Err(_))));
+    let has_tests = |file: &&FileOf<PipelineName, spec::PipelineFile>| {
+        file.value().is_some_and(|file| !file.tests.is_empty())
+    };
+    let refused = files
+        .pipelines
+        .iter()
+        .filter(has_tests)
+        .any(|file| matches!(compiled.pipelines.get(&file.name), Some(Err(_))));
     let all = (refused && !loading.ignore_not_yet).then(|| compile_all(files, loading.catalog, &tools(true)));
     let plans = all.as_ref().unwrap_or(compiled);
     let told = files.pipelines.iter().filter(has_tests).filter_map(|file| {
@@ -118,7 +125,9 @@ fn story_error(result: &StoryResult) -> Diagnostic {
     let span = result.mismatches.iter().find_map(|mismatch| mismatch.span).unwrap_or(result.span);
     let mut error = Diagnostic::error("E505", title, span, "");
     for mismatch in &result.mismatches {
-        error = error.note(format!("expected  {}", mismatch.expected)).note(format!("got       {}", mismatch.got));
+        error = error
+            .note(format!("expected  {}", mismatch.expected))
+            .note(format!("got       {}", mismatch.got));
         if let Some(because) = &mismatch.because {
             error = error.note(format!("because   {because}"));
         }
@@ -131,7 +140,8 @@ impl Loaded {
     pub fn counts(&self, source: SourceId) -> (usize, usize) {
         let of = |severity: Severity| {
             let here = |diagnostic: &&Diagnostic| {
-                diagnostic.severity == severity && diagnostic.primary.as_ref().is_some_and(|label| label.span.source == source)
+                diagnostic.severity == severity
+                    && diagnostic.primary.as_ref().is_some_and(|label| label.span.source == source)
             };
             self.compiled.diagnostics.iter().filter(here).count()
         };

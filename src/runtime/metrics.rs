@@ -102,7 +102,11 @@ impl Metrics {
 
     fn register(&mut self) {
         let registry = &mut self.registry;
-        registry.register("config_last_reload_successful", "1 if the file on disk runs", self.reload_ok.clone());
+        registry.register(
+            "config_last_reload_successful",
+            "1 if the file on disk runs",
+            self.reload_ok.clone(),
+        );
         registry.register(
             "config_last_reload_success_timestamp_seconds",
             "When the running version was taken over",
@@ -113,10 +117,22 @@ impl Metrics {
         registry.register("failures", "Failed records that wait", self.failures.clone());
         registry.register("held", "Records held for a person", self.held.clone());
         registry.register("queue", "Records known to need work", self.queue.clone());
-        registry.register("lag_seconds", "Age of the newest moment up to which everything was read", self.lag.clone());
+        registry.register(
+            "lag_seconds",
+            "Age of the newest moment up to which everything was read",
+            self.lag.clone(),
+        );
         registry.register("push_up", "1 if news arrive at once", self.push_up.clone());
-        registry.register("salesforce_api_calls", "API calls of this daemon in the last 24 hours", self.api_calls.clone());
-        registry.register("salesforce_api_budget_remaining", "API calls left of the budget", self.api_left.clone());
+        registry.register(
+            "salesforce_api_calls",
+            "API calls of this daemon in the last 24 hours",
+            self.api_calls.clone(),
+        );
+        registry.register(
+            "salesforce_api_budget_remaining",
+            "API calls left of the budget",
+            self.api_left.clone(),
+        );
         registry.register(
             "reconcile_differences",
             "Repairs of a reconciliation that push and poll had missed",

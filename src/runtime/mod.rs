@@ -23,7 +23,7 @@ pub mod stories;
 pub mod supervisor;
 pub mod tables;
 pub mod task;
+pub mod watch;
 pub mod words;
 pub mod workbench;
-pub mod watch;
 pub mod world;

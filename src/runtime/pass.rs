@@ -14,9 +14,7 @@ use xxhash_rust::xxh3::xxh3_64;
 use super::batch::{BatchError, Bench, Executed, Fate, Item, MirrorBatch, Prepared, References};
 use super::facts::{OrgFacts, RunFacts};
 use crate::connect::{ConnectError, Destination, Limit, Source, WriteMode};
-use crate::model::{
-    ChangeEvent, Clock, Commit, Counts, Cursor, Key, PipelineName, Read, Side, WriteOp,
-};
+use crate::model::{ChangeEvent, Clock, Commit, Counts, Cursor, Key, PipelineName, Read, Side, WriteOp};
 use crate::plan::{Lane, Pipeline, Scope};
 use crate::store::{Store, StoreError};
 use crate::sync::{Decision, Fingerprints, Mode};
@@ -200,7 +198,13 @@ impl Runner {
         tokio::join!(settle, ahead)
     }
 
-    fn commit(&self, pass: &mut Gathered, commit: Commit, loading: bool, total: Option<u64>) -> Result<(), PassError> {
+    fn commit(
+        &self,
+        pass: &mut Gathered,
+        commit: Commit,
+        loading: bool,
+        total: Option<u64>,
+    ) -> Result<(), PassError> {
         let counts = commit.counts;
         self.store.commit(self.name(), self.pipeline.generation, &commit)?;
         pass.counts += counts;
@@ -212,14 +216,20 @@ impl Runner {
     }
 
     /// Executes the deletes that were gathered, if they are few enough or a person has allowed them.
-    async fn deletes(&mut self, pass: &mut Gathered, commit: &mut Commit, approved: bool) -> Result<(), PassError> {
+    async fn deletes(
+        &mut self,
+        pass: &mut Gathered,
+        commit: &mut Commit,
+        approved: bool,
+    ) -> Result<(), PassError> {
         let wanted = (pass.deletes.len() + pass.mirror_deletes.len()) as u64;
         if wanted == 0 {
             return Ok(());
         }
         let limit = self.pipeline.max_deletes.unwrap_or(0);
         if wanted > limit && !approved {
-            let approval = Approval { run: "this run", what: "deletes", wanted, limit_name: "max_deletes", limit };
+            let approval =
+                Approval { run: "this run", what: "deletes", wanted, limit_name: "max_deletes", limit };
             return Err(PassError::Approval(approval));
         }
         let items = std::mem::take(&mut pass.deletes);
@@ -359,8 +369,11 @@ impl Runner {
             let links = self.store.links(self.name(), self.pipeline.generation, after.as_ref(), 2_000)?;
             let Some(last) = links.last() else { return Ok(()) };
             after = Some(last.salesforce.clone());
-            let keys: Vec<Key> =
-                links.into_iter().map(|link| link.salesforce).filter(|key| !seen.contains(&hash(key))).collect();
+            let keys: Vec<Key> = links
+                .into_iter()
+                .map(|link| link.salesforce)
+                .filter(|key| !seen.contains(&hash(key)))
+                .collect();
             self.ask(pass, pending, &keys, approved).await?;
         }
     }
@@ -401,7 +414,8 @@ impl Runner {
         let limit = self.pipeline.max_changes;
         if pending.forgotten {
             let wanted = pending.changes;
-            let approval = Approval { run: "reconciliation", what: "changes", wanted, limit_name: "max_changes", limit };
+            let approval =
+                Approval { run: "reconciliation", what: "changes", wanted, limit_name: "max_changes", limit };
             return Err(PassError::Approval(approval));
         }
         let facts = pass.facts.clone();
@@ -442,9 +456,14 @@ struct Pending {
 impl Pending {
     fn add(&mut self, mut prepared: Prepared) {
         // Records that are equal and whose baseline need not move carry nothing to write.
-        prepared.items.retain(|item| !matches!(item.fate, Some(Fate::Unchanged | Fate::NotLinked | Fate::LeftOut(_))));
+        prepared
+            .items
+            .retain(|item| !matches!(item.fate, Some(Fate::Unchanged | Fate::NotLinked | Fate::LeftOut(_))));
         let writes = |item: &&Item| {
-            matches!(item.fate, Some(Fate::Decided(Decision::Create { .. } | Decision::Update { .. }) | Fate::Archive(_)))
+            matches!(
+                item.fate,
+                Some(Fate::Decided(Decision::Create { .. } | Decision::Update { .. }) | Fate::Archive(_))
+            )
         };
         self.changes += prepared.items.iter().filter(writes).count() as u64;
         prepared.items.retain(|item| is_worth_keeping(item));
@@ -455,7 +474,9 @@ impl Pending {
 
     fn add_mirror(&mut self, batch: MirrorBatch) {
         self.changes += batch.writes.len() as u64;
-        if !self.forgotten && !(batch.writes.is_empty() && batch.deletes.is_empty() && batch.failed.is_empty()) {
+        if !self.forgotten
+            && !(batch.writes.is_empty() && batch.deletes.is_empty() && batch.failed.is_empty())
+        {
             self.mirror.push(batch);
         }
     }
@@ -483,7 +504,8 @@ async fn settle(
         return Ok(Commit::default());
     }
     if bench.pipeline.lane == Lane::Mirror {
-        let keys: Vec<Key> = if mode == WriteMode::Load { Vec::new() } else { events.iter().map(|e| e.key.clone()).collect() };
+        let keys: Vec<Key> =
+            if mode == WriteMode::Load { Vec::new() } else { events.iter().map(|e| e.key.clone()).collect() };
         let mut batch = bench.mirror(events);
         pass.mirror_deletes.append(&mut batch.deletes);
         let executed = bench.execute_mirror(batch, mode).await?;
@@ -508,7 +530,8 @@ fn gather(pass: &mut Gathered, executed: Executed) -> Commit {
     pass.deletes.extend(executed.deletes);
     let counts = &executed.commit.counts;
     let good = counts.created + counts.updated + counts.unchanged + counts.linked + counts.deleted;
-    pass.failed_in_a_row = if good > 0 { executed.failed_in_a_row } else { pass.failed_in_a_row + executed.failed_in_a_row };
+    pass.failed_in_a_row =
+        if good > 0 { executed.failed_in_a_row } else { pass.failed_in_a_row + executed.failed_in_a_row };
     executed.commit
 }
 

@@ -75,7 +75,10 @@ pub async fn plan(runner: &mut Runner, record: Option<&Key>, limit: usize) -> Re
     let pipeline = std::sync::Arc::clone(&runner.pipeline);
     let mut report = PlanReport {
         pipeline: pipeline.name.to_string(),
-        way: format!("{} → {}.{}", pipeline.salesforce.object, pipeline.app.connection, pipeline.app.resource),
+        way: format!(
+            "{} → {}.{}",
+            pipeline.salesforce.object, pipeline.app.connection, pipeline.app.resource
+        ),
         ..PlanReport::default()
     };
     if let Some(key) = record {
@@ -85,7 +88,9 @@ pub async fn plan(runner: &mut Runner, record: Option<&Key>, limit: usize) -> Re
         return Ok(report);
     }
     let mut cursor: Option<Cursor> = None;
-    while let Read::Batch { events, next, more, .. } = runner.source.read(cursor.as_ref(), runner.limit).await? {
+    while let Read::Batch { events, next, more, .. } =
+        runner.source.read(cursor.as_ref(), runner.limit).await?
+    {
         report.looked_at += events.len() as u64;
         let preview = runner.preview(events, Mode::Repair).await?;
         report.add(&pipeline, preview, limit);
@@ -156,7 +161,9 @@ impl PlanReport {
                 _ => self.counts.update += 1,
             }
             let fields = match op {
-                WriteOp::Upsert { row } | WriteOp::Update { row, .. } | WriteOp::Create { row } => changed(pipeline, row, before),
+                WriteOp::Upsert { row } | WriteOp::Update { row, .. } | WriteOp::Create { row } => {
+                    changed(pipeline, row, before)
+                }
                 WriteOp::Delete { .. } => Vec::new(),
             };
             self.list(
@@ -180,7 +187,9 @@ fn changed(pipeline: &Pipeline, row: &Row, before: Option<&Row>) -> Vec<PlanFiel
     let written = fields.filter(|(_, (_, value))| !value.is_absent());
     let field = |(at, (field, value)): (usize, (&crate::model::Field, &Value))| {
         let held = before.map(|row| row.get(at));
-        if held.is_some_and(|held| crate::model::same_value(held, value)) || (held.is_none() && value.is_null()) {
+        if held.is_some_and(|held| crate::model::same_value(held, value))
+            || (held.is_none() && value.is_null())
+        {
             return None;
         }
         Some(PlanField {
@@ -196,23 +205,34 @@ fn changed(pipeline: &Pipeline, row: &Row, before: Option<&Row>) -> Vec<PlanFiel
 /// What the plan says about a record; nothing for those that need no attention.
 pub(super) fn entry(pipeline: &Pipeline, item: &Item) -> Option<PlanEntry> {
     let (op, fields, reason) = match item.fate.as_ref()? {
-        Fate::Decided(Decision::Create { row, .. }) => ("create", changed(pipeline, row, None), String::new()),
+        Fate::Decided(Decision::Create { row, .. }) => {
+            ("create", changed(pipeline, row, None), String::new())
+        }
         Fate::Decided(Decision::Update { writes, kept, linking }) => {
-            let mut fields: Vec<PlanField> = writes.iter().flat_map(|write| written(pipeline, item, write)).collect();
+            let mut fields: Vec<PlanField> =
+                writes.iter().flat_map(|write| written(pipeline, item, write)).collect();
             fields.extend(kept.iter().filter_map(|kept| kept_field(pipeline, item, *kept)));
             (if *linking { "link" } else { "update" }, fields, String::new())
         }
-        Fate::Decided(Decision::Link { kept }) => {
-            ("link", kept.iter().filter_map(|kept| kept_field(pipeline, item, *kept)).collect(), String::new())
-        }
+        Fate::Decided(Decision::Link { kept }) => (
+            "link",
+            kept.iter().filter_map(|kept| kept_field(pipeline, item, *kept)).collect(),
+            String::new(),
+        ),
         Fate::Decided(Decision::Hold(held)) => ("hold", Vec::new(), words::held(pipeline, held)),
         Fate::Delete(_) => ("delete", Vec::new(), "it is deleted in Salesforce".to_owned()),
         Fate::Archive(_) => ("archive", Vec::new(), "it is deleted in Salesforce".to_owned()),
-        Fate::Stopped(Stop::Wait { pipeline, key, .. }) => ("wait", Vec::new(), format!("{key} is not linked in {pipeline} yet")),
+        Fate::Stopped(Stop::Wait { pipeline, key, .. }) => {
+            ("wait", Vec::new(), format!("{key} is not linked in {pipeline} yet"))
+        }
         Fate::Stopped(Stop::Fail { error, .. }) => ("fail", Vec::new(), error.message.clone()),
         _ => return None,
     };
-    let app = item.other.as_ref().map(|(key, _)| key.clone()).or_else(|| item.link.as_ref().map(|link| link.app.clone()));
+    let app = item
+        .other
+        .as_ref()
+        .map(|(key, _)| key.clone())
+        .or_else(|| item.link.as_ref().map(|link| link.app.clone()));
     let title = super::batch::title(pipeline, item.row.as_ref());
     Some(PlanEntry { op: op.to_owned(), salesforce: item.key.clone(), app, title, fields, reason })
 }

@@ -105,7 +105,11 @@ impl References for Registry {
         match runner.records(&keys, true).await {
             Ok(_) => Ok(()),
             Err(PassError::Connect(error)) => Err(error),
-            Err(error) => Err(ConnectError::new("R110", Class::TRANSIENT, format!("{pipeline} could not bring records in: {error}"))),
+            Err(error) => Err(ConnectError::new(
+                "R110",
+                Class::TRANSIENT,
+                format!("{pipeline} could not bring records in: {error}"),
+            )),
         }
     }
 }

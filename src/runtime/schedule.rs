@@ -33,7 +33,13 @@ fn daily(now: &Zoned, at: Time) -> Option<Timestamp> {
 
 fn weekly(now: &Zoned, day: Weekday, at: Time) -> Option<Timestamp> {
     (0..=7).find_map(|days| {
-        let candidate = now.date().checked_add(days.days()).ok()?.to_datetime(at).to_zoned(now.time_zone().clone()).ok()?;
+        let candidate = now
+            .date()
+            .checked_add(days.days())
+            .ok()?
+            .to_datetime(at)
+            .to_zoned(now.time_zone().clone())
+            .ok()?;
         (candidate.weekday() == day && candidate > *now).then(|| candidate.timestamp())
     })
 }

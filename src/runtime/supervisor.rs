@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, PoisonError, RwLock, Weak};
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -93,6 +93,8 @@ pub struct Supervisor {
     reloading: Mutex<Option<Texts>>,
     /// Systems that did not answer when files were loaded last.
     unreachable: RwLock<BTreeMap<ConnectionName, ConnectError>>,
+    /// Tells that one of them did not.
+    missed: Arc<Notify>,
     ready: AtomicBool,
     pub(super) stop: CancellationToken,
 }
@@ -118,7 +120,8 @@ impl Supervisor {
     /// Loads the folder and starts its pipelines.
     pub async fn start(options: Options) -> Result<Arc<Self>, StartError> {
         let store = options.store;
-        let world = Arc::new(World::new(Arc::clone(&options.clock), options.secrets, Some(Arc::clone(&store))));
+        let world =
+            Arc::new(World::new(Arc::clone(&options.clock), options.secrets, Some(Arc::clone(&store))));
         let supervisor = Arc::new(Self {
             folder: options.folder,
             store,
@@ -134,32 +137,48 @@ impl Supervisor {
             latest: RwLock::default(),
             reloading: Mutex::new(None),
             unreachable: RwLock::default(),
+            missed: Arc::default(),
             ready: AtomicBool::new(false),
             stop: CancellationToken::new(),
         });
         supervisor.reload_now(true).await?;
         supervisor.ready.store(true, Ordering::Release);
-        tokio::spawn(Arc::clone(&supervisor).look_again());
+        let (missed, stop, clock) = (&supervisor.missed, &supervisor.stop, &supervisor.clock);
+        tokio::spawn(Self::look_again(
+            Arc::downgrade(&supervisor),
+            Arc::clone(missed),
+            stop.clone(),
+            Arc::clone(clock),
+        ));
         Ok(supervisor)
     }
 
-    /// Loads the files again as long as a system did not answer: without its schema the plans of its pipelines are only guesses.
-    async fn look_again(self: Arc<Self>) {
+    /// Loads the files again as long as a system does not answer: without its schema the plans of its pipelines are only guesses.
+    /// It keeps nothing alive while it waits.
+    async fn look_again(
+        this: Weak<Self>,
+        missed: Arc<Notify>,
+        stop: CancellationToken,
+        clock: Arc<dyn Clock>,
+    ) {
         let mut tries = 0_u32;
-        while !self.stop.is_cancelled() {
+        loop {
             let pause = Duration::from_secs(1 << tries.min(6));
+            let due = async {
+                if tries == 0 {
+                    missed.notified().await;
+                }
+                clock.sleep(pause).await;
+            };
             tokio::select! {
-                () = self.stop.cancelled() => return,
-                () = self.clock.sleep(pause) => {}
+                () = stop.cancelled() => return,
+                () = due => {}
             }
-            if self.unreachable().is_empty() {
-                tries = 0;
-                continue;
-            }
-            tries += 1;
-            if let Err(error) = self.reload_now(true).await {
+            let Some(supervisor) = this.upgrade() else { return };
+            if let Err(error) = supervisor.reload_now(true).await {
                 tracing::warn!(%error, "the files could not be loaded again");
             }
+            tries = if supervisor.unreachable().is_empty() { 0 } else { tries + 1 };
         }
     }
 
@@ -171,14 +190,14 @@ impl Supervisor {
     fn guessed(&self, seed: &Seed) -> Option<ConnectError> {
         let (plan, catalog) = (&seed.plan, &seed.catalog);
         let object = catalog.org(&plan.salesforce.connection).map(|org| org.object(&plan.salesforce.object));
+        let knows_object = object.is_some_and(|object| object.known().is_some());
+        let knows_app = catalog.database(&plan.app.connection).is_some();
         let unreachable = self.unreachable();
-        if object.is_none_or(|object| object.known().is_none())
-            && let Some(error) = unreachable.get(&plan.salesforce.connection)
-        {
-            return Some(error.clone());
-        }
-        let known = catalog.database(&plan.app.connection).is_some();
-        unreachable.get(&plan.app.connection).filter(|_| !known).cloned()
+        let missed = [(&plan.salesforce.connection, knows_object), (&plan.app.connection, knows_app)];
+        let error = missed.into_iter().find_map(|(name, known)| unreachable.get(name).filter(|_| !known))?;
+        let mut again = ConnectError::new(error.code, error.class, error.message.clone());
+        again.help.clone_from(&error.help);
+        Some(again)
     }
 
     /// State opened and first load of files done.
@@ -216,9 +235,13 @@ impl Supervisor {
     async fn take_over(self: &Arc<Self>, texts: &Texts, again: bool) -> Result<ReloadReport, StartError> {
         let now = self.clock.now();
         let files = load::parse(texts, |path| self.since(path));
-        let looked = catalogs::look(&files, &self.world, Some(&self.store), now, again && self.is_ready()).await;
+        let looked =
+            catalogs::look(&files, &self.world, Some(&self.store), now, again && self.is_ready()).await;
         for (connection, error) in &looked.unreachable {
             tracing::warn!(%connection, %error, "connection cannot be reached");
+        }
+        if !looked.unreachable.is_empty() {
+            self.missed.notify_one();
         }
         *self.unreachable.write().unwrap_or_else(PoisonError::into_inner) = looked.unreachable;
         let loading = Loading { engine: &self.engine, catalog: &looked.catalog, now, ignore_not_yet: false };
@@ -305,7 +328,8 @@ impl Supervisor {
             text.push_str(&source.text);
         }
         for name in [&plan.salesforce.connection, &plan.app.connection] {
-            let identity = files.connection(name).and_then(|file| file.value()).map(|file| self.world.identity(file));
+            let identity =
+                files.connection(name).and_then(|file| file.value()).map(|file| self.world.identity(file));
             text.push_str(&format!("\n{identity:?}"));
         }
         let shape = (&plan.salesforce.schema, &plan.app.schema, plan.lane, &plan.row_set);
@@ -390,7 +414,8 @@ impl Supervisor {
             if panics.len() >= PANICS {
                 seed.status.send_modify(|status| {
                     status.state = State::Blocked;
-                    status.message = "it panicked five times in ten minutes; this is a bug, see the log".to_owned();
+                    status.message =
+                        "it panicked five times in ten minutes; this is a bug, see the log".to_owned();
                 });
                 return;
             }
@@ -475,36 +500,57 @@ impl Supervisor {
         Ok(())
     }
 
-    async fn report(&self, texts: &Texts, desired: &Loaded, old: &BTreeMap<PipelineName, Timestamp>) -> ReloadReport {
+    async fn report(
+        &self,
+        texts: &Texts,
+        desired: &Loaded,
+        old: &BTreeMap<PipelineName, Timestamp>,
+    ) -> ReloadReport {
         let mut report = ReloadReport::default();
         let live = self.live.lock().await;
         for file in &desired.files.connections {
             let (errors, warnings) = desired.counts(file.source);
-            let path = texts.connections.get(file.name.as_str()).map(|file| file.path.clone()).unwrap_or_default();
+            let path =
+                texts.connections.get(file.name.as_str()).map(|file| file.path.clone()).unwrap_or_default();
             let state = if errors == 0 { "ok" } else { "invalid" }.to_owned();
             report.files.push(FileReport { file: path, errors, warnings, tests: (0, 0), state });
         }
         for file in &desired.files.pipelines {
             let (errors, warnings) = desired.counts(file.source);
-            let path = texts.pipelines.get(file.name.as_str()).map(|file| file.path.clone()).unwrap_or_default();
+            let path =
+                texts.pipelines.get(file.name.as_str()).map(|file| file.path.clone()).unwrap_or_default();
             let state = match (old.get(&file.name), live.contains_key(&file.name)) {
                 (Some(at), _) => format!("last good of {}", clock_time(*at)),
                 (None, true) => "this version".to_owned(),
                 (None, false) => "invalid".to_owned(),
             };
-            report.files.push(FileReport { file: path, errors, warnings, tests: desired.tests(&file.name), state });
+            report.files.push(FileReport {
+                file: path,
+                errors,
+                warnings,
+                tests: desired.tests(&file.name),
+                state,
+            });
         }
         let map = &desired.files.map;
-        report.diagnostics = desired.compiled.diagnostics.iter().map(|message| crate::diag::to_data(message, map)).collect();
+        report.diagnostics =
+            desired.compiled.diagnostics.iter().map(|message| crate::diag::to_data(message, map)).collect();
         report
     }
 
     /// Puts into every status which version of its file runs.
-    fn show_configs(&self, texts: &Texts, desired: &Loaded, old: &BTreeMap<PipelineName, Timestamp>, now: Timestamp) {
+    fn show_configs(
+        &self,
+        texts: &Texts,
+        desired: &Loaded,
+        old: &BTreeMap<PipelineName, Timestamp>,
+        now: Timestamp,
+    ) {
         for file in &desired.files.pipelines {
             let (errors, _) = desired.counts(file.source);
             let good = desired.compiled.pipelines.get(&file.name).is_some_and(Result::is_ok);
-            let path = texts.pipelines.get(file.name.as_str()).map(|file| file.path.clone()).unwrap_or_default();
+            let path =
+                texts.pipelines.get(file.name.as_str()).map(|file| file.path.clone()).unwrap_or_default();
             let known = self.store.last_good(&path).ok().flatten();
             let status = self.status_of(&file.name);
             status.send_modify(|status| {
@@ -514,7 +560,11 @@ impl Supervisor {
                 }
                 status.config = ConfigStatus {
                     file: path.clone(),
-                    loaded_at: if good { known.as_ref().map(|good| good.loaded_at).or(Some(now)) } else { old.get(&file.name).copied() },
+                    loaded_at: if good {
+                        known.as_ref().map(|good| good.loaded_at).or(Some(now))
+                    } else {
+                        old.get(&file.name).copied()
+                    },
                     current: good,
                     generation: file.value().map_or(1, crate::spec::PipelineFile::generation),
                     errors,
@@ -528,7 +578,13 @@ impl Supervisor {
     /// Checks the text of one file among the files that are there; nothing is taken over.
     pub fn check_text(&self, path: &str, text: &str) -> ReloadReport {
         let mut texts = folder::read(&self.folder).unwrap_or_default();
-        let name = path.rsplit('/').next().unwrap_or(path).trim_end_matches(".yaml").trim_end_matches(".yml").to_owned();
+        let name = path
+            .rsplit('/')
+            .next()
+            .unwrap_or(path)
+            .trim_end_matches(".yaml")
+            .trim_end_matches(".yml")
+            .to_owned();
         let file = folder::File { path: path.to_owned(), bytes: text.as_bytes().to_vec() };
         if path.contains("connections/") {
             texts.connections.insert(name, file);
@@ -539,13 +595,19 @@ impl Supervisor {
         }
         let files = load::parse(&texts, |path| self.since(path));
         let catalog = self.latest().catalog.clone();
-        let loading = Loading { engine: &self.engine, catalog: &catalog, now: self.clock.now(), ignore_not_yet: false };
+        let loading =
+            Loading { engine: &self.engine, catalog: &catalog, now: self.clock.now(), ignore_not_yet: false };
         let loaded = load::load(files, &loading);
         let map = &loaded.files.map;
         let here = |message: &&crate::diag::Diagnostic| {
-            message.primary.as_ref().and_then(|label| map.get(label.span.source)).is_some_and(|source| &*source.path == path)
+            message
+                .primary
+                .as_ref()
+                .and_then(|label| map.get(label.span.source))
+                .is_some_and(|source| &*source.path == path)
         };
-        let diagnostics = loaded.compiled.diagnostics.iter().filter(here).map(|message| crate::diag::to_data(message, map));
+        let diagnostics =
+            loaded.compiled.diagnostics.iter().filter(here).map(|message| crate::diag::to_data(message, map));
         ReloadReport { files: Vec::new(), diagnostics: diagnostics.collect() }
     }
 

@@ -113,7 +113,8 @@ impl Task {
         let now = parts.clock.now();
         let pipeline = &parts.pipeline;
         let cursor = parts.store.cursor(&pipeline.name, pipeline.generation, Side::Salesforce).ok().flatten();
-        let loaded = matches!(cursor, Some(Cursor::Changes { .. })) || pipeline.salesforce.scope == Scope::Referenced;
+        let loaded =
+            matches!(cursor, Some(Cursor::Changes { .. })) || pipeline.salesforce.scope == Scope::Referenced;
         let paused = parts.store.paused(&pipeline.name).ok().flatten().map(|flag| flag.by);
         let reconcile_at = schedule::next(&pipeline.reconcile, now, &parts.zone, pipeline.name.as_str());
         let hold = Hold { paused, ..Hold::default() };
@@ -252,7 +253,8 @@ impl Task {
             self.look_at = self.parts.pipeline.salesforce.poll.map_or(Timestamp::MAX, |poll| now + poll);
         } else {
             let pipeline = &self.parts.pipeline;
-            self.reconcile_at = schedule::next(&pipeline.reconcile, now, &self.parts.zone, pipeline.name.as_str());
+            self.reconcile_at =
+                schedule::next(&pipeline.reconcile, now, &self.parts.zone, pipeline.name.as_str());
         }
         self.show();
         let result = self.interruptible(job).await;
@@ -333,7 +335,8 @@ impl Task {
     /// A pass failed as a whole: pause and try again; what needs a person is tried rarely.
     fn failed(&mut self, now: Timestamp, class: Class, message: String) {
         self.hold.errors = self.hold.errors.saturating_add(1);
-        let seed = xxh3_64(self.parts.pipeline.name.as_str().as_bytes()) ^ now.as_nanosecond().unsigned_abs() as u64;
+        let seed =
+            xxh3_64(self.parts.pipeline.name.as_str().as_bytes()) ^ now.as_nanosecond().unsigned_abs() as u64;
         let pause = backoff::pause(class, self.hold.errors, seed);
         let state = if class.is_retried() { State::Degraded } else { State::Blocked };
         tracing::warn!(pipeline = %self.parts.pipeline.name, errors = self.hold.errors, %message, "pass failed");
@@ -346,7 +349,8 @@ impl Task {
     fn show(&self) {
         let pipeline = &self.parts.pipeline;
         let summary = self.parts.store.summary(&pipeline.name, pipeline.generation).unwrap_or_default();
-        let cursor = self.parts.store.cursor(&pipeline.name, pipeline.generation, Side::Salesforce).ok().flatten();
+        let cursor =
+            self.parts.store.cursor(&pipeline.name, pipeline.generation, Side::Salesforce).ok().flatten();
         let (state, message) = self.state();
         let next_look = Some(self.next_due()).filter(|due| *due != Timestamp::MAX);
         self.parts.status.send_modify(|status| {

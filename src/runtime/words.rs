@@ -12,7 +12,9 @@ pub fn left_out(pipeline: &Pipeline, side: Side, why: &LeftOut, row: &Row) -> St
             let wanted = included(pipeline, side, *field, row);
             format!("{} is {}; the file includes {wanted}", name(*field), shown(row.get(*field)))
         }
-        LeftOut::Excluded { field } => format!("{} is {}, which the file excludes", name(*field), shown(row.get(*field))),
+        LeftOut::Excluded { field } => {
+            format!("{} is {}, which the file excludes", name(*field), shown(row.get(*field)))
+        }
         LeftOut::Filtered => "the filter is not true for it".to_owned(),
         LeftOut::Broken(message) => format!("the filter cannot be computed: {message}"),
     }
@@ -27,7 +29,11 @@ fn included(pipeline: &Pipeline, side: Side, field: usize, row: &Row) -> String 
     let fits = |map: &Vec<(usize, Vec<Value>)>| {
         map.iter().take_while(|(at, _)| *at != field).all(|(at, values)| values.contains(row.get(*at)))
     };
-    let wanted = selection.include.iter().filter(|map| fits(map)).flat_map(|map| map.iter().filter(|(at, _)| *at == field));
+    let wanted = selection
+        .include
+        .iter()
+        .filter(|map| fits(map))
+        .flat_map(|map| map.iter().filter(|(at, _)| *at == field));
     let mut values: Vec<String> = wanted.flat_map(|(_, values)| values.iter().map(shown)).collect();
     values.dedup();
     values.join(", ")
@@ -37,12 +43,17 @@ fn included(pipeline: &Pipeline, side: Side, field: usize, row: &Row) -> String 
 pub fn held(pipeline: &Pipeline, held: &Held) -> String {
     match held {
         Held::Conflict(rows) => {
-            let names = rows.iter().filter_map(|row| pipeline.rows.get(*row)).map(|row| format!("`{}`", row.name));
+            let names =
+                rows.iter().filter_map(|row| pipeline.rows.get(*row)).map(|row| format!("`{}`", row.name));
             format!("both sides changed {} (conflict: hold)", names.collect::<Vec<_>>().join(", "))
         }
         Held::SeveralMatches(found) => format!("several records match: {}", keys(found)),
         Held::OneToOne(all) => {
-            format!("{} Salesforce records belong to one app record (links: one_to_one): {}", all.len(), keys(all))
+            format!(
+                "{} Salesforce records belong to one app record (links: one_to_one): {}",
+                all.len(),
+                keys(all)
+            )
         }
     }
 }

@@ -120,7 +120,8 @@ impl Workbench {
         secrets: Arc<dyn Secrets>,
         clock: Arc<dyn Clock>,
     ) -> Result<Self, WorkError> {
-        let texts = folder::read(folder).map_err(|error| WorkError::Folder(folder.display().to_string(), error))?;
+        let texts =
+            folder::read(folder).map_err(|error| WorkError::Folder(folder.display().to_string(), error))?;
         let world = Arc::new(World::new(Arc::clone(&clock), secrets, store.clone()));
         let engine = Engine::new();
         let files = load::parse(&texts, |_| None);
@@ -141,7 +142,8 @@ impl Workbench {
         let now = self.clock.now();
         let files = load::parse(&self.texts, |_| None);
         self.looked = catalogs::look(&files, &self.world, self.store.as_deref(), now, again).await;
-        let loading = Loading { engine: &self.engine, catalog: &self.looked.catalog, now, ignore_not_yet: false };
+        let loading =
+            Loading { engine: &self.engine, catalog: &self.looked.catalog, now, ignore_not_yet: false };
         self.loaded = load::load(files, &loading);
     }
 
@@ -160,9 +162,11 @@ impl Workbench {
             report.files.push(self.file_check(file.source, self.loaded.tests(&file.name), String::new()));
         }
         let of_these = |message: &&Diagnostic| {
-            names.is_empty() || message.primary.as_ref().is_none_or(|label| sources.contains(&label.span.source))
+            names.is_empty()
+                || message.primary.as_ref().is_none_or(|label| sources.contains(&label.span.source))
         };
-        let messages: Vec<Diagnostic> = self.loaded.compiled.diagnostics.iter().filter(of_these).cloned().collect();
+        let messages: Vec<Diagnostic> =
+            self.loaded.compiled.diagnostics.iter().filter(of_these).cloned().collect();
         let count = |severity| messages.iter().filter(|message| message.severity == severity).count();
         (report.errors, report.warnings) = (count(Severity::Error), count(Severity::Warning));
         let map = &self.loaded.files.map;
@@ -171,14 +175,22 @@ impl Workbench {
         for (name, error) in &self.looked.unreachable {
             report.errors += 1;
             let help = error.help.as_deref().map(|help| format!("\n  = help: {help}")).unwrap_or_default();
-            report.text.push_str(&format!("error[{}]: connection {name}: {}{help}\n\n", error.code, error.message));
+            report
+                .text
+                .push_str(&format!("error[{}]: connection {name}: {}{help}\n\n", error.code, error.message));
         }
         report
     }
 
-    fn file_check(&self, source: crate::diag::SourceId, (passed, failed): (usize, usize), facts: String) -> FileCheck {
+    fn file_check(
+        &self,
+        source: crate::diag::SourceId,
+        (passed, failed): (usize, usize),
+        facts: String,
+    ) -> FileCheck {
         let (errors, warnings) = self.loaded.counts(source);
-        let file = self.loaded.files.map.get(source).map(|source| source.path.to_string()).unwrap_or_default();
+        let file =
+            self.loaded.files.map.get(source).map(|source| source.path.to_string()).unwrap_or_default();
         FileCheck { file, errors, warnings, passed, failed, facts }
     }
 
@@ -202,7 +214,8 @@ impl Workbench {
         let sources = sources.chain(self.loaded.files.connections.iter().map(|file| file.source));
         let fix = |source| {
             let text = self.loaded.files.map.get(source)?;
-            let (fixed, count) = crate::diag::apply_fixes(&text.text, source, &self.loaded.compiled.diagnostics);
+            let (fixed, count) =
+                crate::diag::apply_fixes(&text.text, source, &self.loaded.compiled.diagnostics);
             (count > 0).then(|| (text.path.to_string(), fixed, count))
         };
         sources.filter_map(fix).collect()
@@ -210,32 +223,50 @@ impl Workbench {
 
     /// Runs the inline tests of the pipelines that are asked for, those whose name contains `wanted`.
     pub fn stories(&self, names: &[String], wanted: Option<&str>) -> Vec<(PipelineName, Vec<StoryResult>)> {
-        let chosen = self.loaded.stories.iter().filter(|(name, _)| names.is_empty() || names.iter().any(|n| n == name.as_str()));
+        let chosen = self
+            .loaded
+            .stories
+            .iter()
+            .filter(|(name, _)| names.is_empty() || names.iter().any(|n| n == name.as_str()));
         let fits = |result: &&StoryResult| wanted.is_none_or(|text| result.name.contains(text));
         chosen.map(|(name, results)| (name.clone(), results.iter().filter(fits).cloned().collect())).collect()
     }
 
     /// Line of a place in a file, for test reports.
     pub fn place(&self, span: crate::diag::Span) -> String {
-        self.loaded.files.map.place(span).map(|place| format!("{}:{}", place.path, place.line)).unwrap_or_default()
+        self.loaded
+            .files
+            .map
+            .place(span)
+            .map(|place| format!("{}:{}", place.path, place.line))
+            .unwrap_or_default()
     }
 
     fn plans(&self, names: &[String]) -> Result<Vec<Arc<Pipeline>>, WorkError> {
         for name in names {
             let name = PipelineName::from(name.as_str());
             match self.loaded.compiled.pipelines.get(&name) {
-                None => return Err(WorkError::Unknown(format!("there is no pipeline {name} in {}", self.folder.display()))),
+                None => {
+                    return Err(WorkError::Unknown(format!(
+                        "there is no pipeline {name} in {}",
+                        self.folder.display()
+                    )));
+                }
                 Some(Err(_)) => return Err(WorkError::Broken(name)),
                 Some(Ok(_)) => {}
             }
         }
         let plans = self.loaded.compiled.plans().into_iter();
-        Ok(plans.filter(|plan| names.is_empty() || names.iter().any(|name| name == plan.name.as_str())).collect())
+        Ok(plans
+            .filter(|plan| names.is_empty() || names.iter().any(|name| name == plan.name.as_str()))
+            .collect())
     }
 
     /// All runners of the folder, in the order in which they begin.
     async fn runners(&self, observer: &Arc<dyn Observer>) -> Result<Arc<Registry>, WorkError> {
-        let Some(store) = &self.store else { return Err(WorkError::Unknown("this needs a state folder".to_owned())) };
+        let Some(store) = &self.store else {
+            return Err(WorkError::Unknown("this needs a state folder".to_owned()));
+        };
         let shop = Workshop {
             world: Arc::clone(&self.world),
             store: Arc::clone(store),
@@ -243,7 +274,8 @@ impl Workbench {
             limit: Limit::default(),
         };
         let registry = Arc::new(Registry::default());
-        for (place, plan) in self.loaded.compiled.plans().iter().enumerate().filter(|(_, plan)| plan.enabled) {
+        for (place, plan) in self.loaded.compiled.plans().iter().enumerate().filter(|(_, plan)| plan.enabled)
+        {
             let references: Arc<dyn super::batch::References> = Arc::clone(&registry) as _;
             let known = (&self.loaded.files, &self.looked.catalog);
             let runner = build::runner(&shop, plan, known, references, Arc::clone(observer)).await?;
@@ -261,7 +293,12 @@ impl Workbench {
     }
 
     /// What a sync would do. Tables that `create_tables` would make are made by a run, not by a plan.
-    pub async fn plan(&mut self, names: &[String], record: Option<&Key>, limit: usize) -> Result<Vec<PlanReport>, WorkError> {
+    pub async fn plan(
+        &mut self,
+        names: &[String],
+        record: Option<&Key>,
+        limit: usize,
+    ) -> Result<Vec<PlanReport>, WorkError> {
         self.look(false).await;
         let plans = self.plans(names)?;
         let registry = self.runners(&quiet()).await?;
@@ -275,7 +312,12 @@ impl Workbench {
     }
 
     /// One pass of each pipeline, then exit. Records that wait for each other are looked at again until nothing moves.
-    pub async fn run(&mut self, names: &[String], full: bool, observer: Arc<dyn Observer>) -> Result<Vec<RunReport>, WorkError> {
+    pub async fn run(
+        &mut self,
+        names: &[String],
+        full: bool,
+        observer: Arc<dyn Observer>,
+    ) -> Result<Vec<RunReport>, WorkError> {
         self.look(false).await;
         let plans = self.plans(names)?;
         let registry = self.runners(&observer).await?;
@@ -330,7 +372,12 @@ impl Workbench {
     }
 
     fn connection(&self, name: &str) -> Option<&ConnectionFile> {
-        self.loaded.files.connections.iter().find(|file| file.name.as_str() == name).and_then(|file| file.value())
+        self.loaded
+            .files
+            .connections
+            .iter()
+            .find(|file| file.name.as_str() == name)
+            .and_then(|file| file.value())
     }
 
     /// An object of Salesforce, by its API name, from the first Salesforce connection or the named one.
@@ -340,17 +387,23 @@ impl Workbench {
             Some(name) => self.connection(name),
             None => self.loaded.files.connections.iter().filter_map(|file| file.value()).find(salesforce),
         };
-        let file = file.ok_or_else(|| WorkError::Unknown("there is no Salesforce connection in the folder".to_owned()))?;
+        let file = file.ok_or_else(|| {
+            WorkError::Unknown("there is no Salesforce connection in the folder".to_owned())
+        })?;
         let System::Salesforce(client) = self.world.open(file).await? else {
             return Err(WorkError::Unknown(format!("{} is no Salesforce connection", file.name)));
         };
         let object = catalogs::described(&client, name).await?;
-        object.ok_or_else(|| WorkError::Unknown(format!("the org has no object {name}, or the user may not see it")))
+        object.ok_or_else(|| {
+            WorkError::Unknown(format!("the org has no object {name}, or the user may not see it"))
+        })
     }
 
     /// A table of a database connection.
     pub async fn table(&self, connection: &str, resource: &str) -> Result<TableInfo, WorkError> {
-        let file = self.connection(connection).ok_or_else(|| WorkError::Unknown(format!("there is no connection {connection}")))?;
+        let file = self
+            .connection(connection)
+            .ok_or_else(|| WorkError::Unknown(format!("there is no connection {connection}")))?;
         let System::Sql(database) = self.world.open(file).await? else {
             return Err(WorkError::Unknown(format!("{connection} is no database")));
         };

@@ -10,13 +10,15 @@ use secrecy::{ExposeSecret as _, SecretString};
 use xxhash_rust::xxh3::xxh3_64;
 
 use crate::connect::ConnectError;
-use crate::connect::salesforce::{self, ApiBudget, Auth, Client, Environment, Services, StoredToken, TokenStore, TokenStoreError};
+use crate::connect::salesforce::{
+    self, ApiBudget, Auth, Client, Environment, Services, StoredToken, TokenStore, TokenStoreError,
+};
 use crate::connect::sql::{PostgresConfig, SqlConnection, SqliteConfig, Tls};
 use crate::model::{Class, Clock, ConnectionName};
 use crate::spec::values::Share;
 use crate::spec::{
-    self, ConnectionFile, ConnectionKind, Entry, PostgresConnection, SalesforceAuth, SalesforceConnection, SecretRef,
-    SqliteConnection, Template, TlsMode,
+    self, ConnectionFile, ConnectionKind, Entry, PostgresConnection, SalesforceAuth, SalesforceConnection,
+    SecretRef, SqliteConnection, Template, TlsMode,
 };
 use crate::store::Store;
 
@@ -127,7 +129,8 @@ impl World {
             ConnectionKind::Sqlite(database) => self.sqlite(file, database).await.map(System::Sql),
             ConnectionKind::Postgres(database) => self.postgres(database).await.map(System::Sql),
             other => {
-                let message = format!("connection {} ({}) cannot be opened by this version", file.name, other.word());
+                let message =
+                    format!("connection {} ({}) cannot be opened by this version", file.name, other.word());
                 Err(ConnectError::new("R109", Class::Pipeline, message))
             }
         }
@@ -176,14 +179,20 @@ impl World {
         })
     }
 
-    async fn sqlite(&self, file: &ConnectionFile, database: &SqliteConnection) -> Result<SqlConnection, ConnectError> {
+    async fn sqlite(
+        &self,
+        file: &ConnectionFile,
+        database: &SqliteConnection,
+    ) -> Result<SqlConnection, ConnectError> {
         let mut config = SqliteConfig::new(PathBuf::from(self.text(&database.path.value)?));
         config.read_only = file.read_only();
         SqlConnection::sqlite(config).await
     }
 
     async fn postgres(&self, database: &PostgresConnection) -> Result<SqlConnection, ConnectError> {
-        let secret = |entry: &Option<Entry<Template>>| entry.as_ref().map(|entry| self.secret(&entry.value)).transpose();
+        let secret = |entry: &Option<Entry<Template>>| {
+            entry.as_ref().map(|entry| self.secret(&entry.value)).transpose()
+        };
         let config = PostgresConfig {
             url: secret(&database.url)?,
             host: self.optional(database.host.as_ref())?,
@@ -249,7 +258,8 @@ struct StoredTokens {
 
 impl TokenStore for StoredTokens {
     fn load(&self) -> Result<Option<StoredToken>, TokenStoreError> {
-        let bytes = self.store.load_token(&self.connection).map_err(|error| TokenStoreError(error.to_string()))?;
+        let bytes =
+            self.store.load_token(&self.connection).map_err(|error| TokenStoreError(error.to_string()))?;
         bytes.map(|bytes| StoredToken::from_bytes(&bytes)).transpose()
     }
 

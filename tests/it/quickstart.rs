@@ -24,6 +24,9 @@ async fn accounts_owners_and_opportunities_flow() {
     assert!(count("SELECT count(*) FROM deals") > 400);
     assert!(count("SELECT count(*) FROM clients") > 10);
     assert_eq!(count("SELECT count(*) FROM deals WHERE owner_id IS NULL"), 0);
-    assert_eq!(count("SELECT count(*) FROM deals d JOIN owners o ON o.id = d.owner_id"), count("SELECT count(*) FROM deals"));
+    assert_eq!(
+        count("SELECT count(*) FROM deals d JOIN owners o ON o.id = d.owner_id"),
+        count("SELECT count(*) FROM deals")
+    );
     rig.stop().await;
 }

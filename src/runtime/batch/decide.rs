@@ -195,7 +195,11 @@ fn moved(baseline: &[Fingerprint], then: &[u64], now: &[u64]) -> Box<[Fingerprin
 }
 
 /// The decision about a record whose circumstances are known.
-pub(super) fn decide_one(pipeline: &Arc<Pipeline>, facts: &crate::runtime::facts::RunFacts, item: &Item) -> Decision {
+pub(super) fn decide_one(
+    pipeline: &Arc<Pipeline>,
+    facts: &crate::runtime::facts::RunFacts,
+    item: &Item,
+) -> Decision {
     sync::decide(&situation(pipeline, facts, item))
 }
 
@@ -214,7 +218,11 @@ pub(super) fn situation<'a>(
         row,
         modified: modified(pipeline.salesforce.modified, row),
     });
-    let app = item.other.as_ref().map(|(key, row)| Known { key, row, modified: modified(pipeline.app.modified, row) });
+    let app = item.other.as_ref().map(|(key, row)| Known {
+        key,
+        row,
+        modified: modified(pipeline.app.modified, row),
+    });
     Situation {
         pipeline,
         mode: facts.mode,
@@ -243,5 +251,8 @@ pub(super) fn is_settled(pipeline: &Pipeline, facts: &crate::runtime::facts::Run
     let (Some(link), Some(mapped)) = (&item.link, &item.mapped) else { return false };
     facts.mode == Mode::Changes
         && link.state == LinkState::Active
-        && sync::is_unchanged(&sync::fingerprints(pipeline, mapped, facts.fingerprints), &link.salesforce_baseline)
+        && sync::is_unchanged(
+            &sync::fingerprints(pipeline, mapped, facts.fingerprints),
+            &link.salesforce_baseline,
+        )
 }

@@ -4,7 +4,8 @@ use super::decide::{Fate, Item, Prepared, situation};
 use super::{BatchError, Bench};
 use crate::connect::WriteMode;
 use crate::model::{
-    Change, ChangeEvent, Commit, Counts, Key, Link, LinkState, Op, Outcome, Row, Side, Value, Version, Want, WriteOp,
+    Change, ChangeEvent, Commit, Counts, Key, Link, LinkState, Op, Outcome, Row, Side, Value, Version, Want,
+    WriteOp,
 };
 use crate::sync::{self, Decision, Image, Stop};
 
@@ -33,7 +34,10 @@ impl Bench<'_> {
     pub async fn execute(&mut self, prepared: Prepared, mode: WriteMode) -> Result<Executed, BatchError> {
         let mut executed = Executed::default();
         executed.commit.counts.read = prepared.items.len() as u64;
-        executed.commit.touch.extend(prepared.later.into_iter().map(|(pipeline, key)| (pipeline, Side::Salesforce, key)));
+        executed
+            .commit
+            .touch
+            .extend(prepared.later.into_iter().map(|(pipeline, key)| (pipeline, Side::Salesforce, key)));
         let mut items: Vec<Item> = Vec::with_capacity(prepared.items.len());
         for item in prepared.items {
             match item.fate {
@@ -54,8 +58,14 @@ impl Bench<'_> {
         Ok(executed)
     }
 
-    async fn write(&mut self, executed: &mut Executed, items: &mut [Item], mode: WriteMode) -> Result<(), BatchError> {
-        let planned: Vec<Planned> = items.iter().enumerate().filter_map(|(at, item)| self.planned(at, item)).collect();
+    async fn write(
+        &mut self,
+        executed: &mut Executed,
+        items: &mut [Item],
+        mode: WriteMode,
+    ) -> Result<(), BatchError> {
+        let planned: Vec<Planned> =
+            items.iter().enumerate().filter_map(|(at, item)| self.planned(at, item)).collect();
         let places: Vec<(usize, Op)> = planned.iter().map(|planned| (planned.at, planned.kind)).collect();
         let ops: Vec<WriteOp> = planned.into_iter().map(|planned| planned.op).collect();
         let outcomes = if ops.is_empty() { Vec::new() } else { self.app.write(ops, mode).await? };
@@ -95,7 +105,13 @@ impl Bench<'_> {
     }
 
     /// A write was answered.
-    fn answered(&self, executed: &mut Executed, item: &Item, kind: Op, outcome: Outcome) -> Result<(), BatchError> {
+    fn answered(
+        &self,
+        executed: &mut Executed,
+        item: &Item,
+        kind: Op,
+        outcome: Outcome,
+    ) -> Result<(), BatchError> {
         match outcome {
             Outcome::Written { key, version } => {
                 count(&mut executed.commit.counts, kind);
@@ -106,7 +122,9 @@ impl Bench<'_> {
                 self.remember(executed, item, kind, (key, None));
             }
             Outcome::Stale => executed.again.extend(again_ref(item)),
-            Outcome::Rejected(error) | Outcome::Unknown(error) => self.failed(executed, item, &error, None)?,
+            Outcome::Rejected(error) | Outcome::Unknown(error) => {
+                self.failed(executed, item, &error, None)?
+            }
         }
         Ok(())
     }
@@ -137,7 +155,9 @@ impl Bench<'_> {
             Some(Fate::Decided(Decision::Hold(held))) => return self.held(executed, item, held),
             Some(Fate::Decided(Decision::NotListed(_))) => counts.skipped += 1,
             Some(Fate::Decided(_)) => self.agreed(&mut executed.commit, item),
-            Some(Fate::Stopped(Stop::Fail { row, error })) => return self.failed(executed, item, error, Some(*row)),
+            Some(Fate::Stopped(Stop::Fail { row, error })) => {
+                return self.failed(executed, item, error, Some(*row));
+            }
             Some(Fate::Stopped(stop)) => return self.stopped(executed, item, stop),
             Some(Fate::Delete(_) | Fate::Archive(_) | Fate::Postponed) => {}
         }
@@ -196,7 +216,11 @@ impl Bench<'_> {
     fn want(&self, commit: &mut Commit, item: &Item) {
         let wants = item.mapped.iter().flat_map(|mapped| &mapped.wants);
         let source = (Side::Salesforce, item.key.clone());
-        commit.wants.extend(wants.map(|(pipeline, key)| Want { pipeline: pipeline.clone(), key: key.clone(), source: source.clone() }));
+        commit.wants.extend(wants.map(|(pipeline, key)| Want {
+            pipeline: pipeline.clone(),
+            key: key.clone(),
+            source: source.clone(),
+        }));
     }
 }
 

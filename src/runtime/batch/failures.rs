@@ -8,7 +8,9 @@ use xxhash_rust::xxh3::xxh3_64;
 use super::decide::Item;
 use super::execute::{Executed, title};
 use super::{BatchError, Bench};
-use crate::model::{Class, Failure, FailureId, FailureKind, FailureWay, Key, PipelineName, RecordError, Side, Want};
+use crate::model::{
+    Class, Failure, FailureId, FailureKind, FailureWay, Key, PipelineName, RecordError, Side, Want,
+};
 use crate::runtime::backoff;
 use crate::sync::{Held, Stop};
 
@@ -57,12 +59,12 @@ impl Bench<'_> {
     ) -> Result<(), BatchError> {
         executed.commit.counts.failed += 1;
         executed.failed_in_a_row += 1;
-        let mut failure = self.failure(item, error.code, FailureKind::Failed, &error.message, &error.fields)?;
+        let mut failure =
+            self.failure(item, error.code, FailureKind::Failed, &error.message, &error.fields)?;
         failure.remote.clone_from(&error.remote);
         failure.place = row.map(|row| format!("{} row {}", self.pipeline.file, row + 1));
         let retried = matches!(error.class, Class::Transient { .. } | Class::Quota);
-        failure.next_try =
-            if retried { self.retry_at(&item.key, failure.tries) } else { None };
+        failure.next_try = if retried { self.retry_at(&item.key, failure.tries) } else { None };
         executed.commit.failures.push(failure);
         Ok(())
     }
@@ -71,11 +73,18 @@ impl Bench<'_> {
     pub(super) fn held(&self, executed: &mut Executed, item: &Item, held: &Held) -> Result<(), BatchError> {
         executed.commit.counts.held += 1;
         let (code, message) = match held {
-            Held::Conflict(rows) => ("R303", format!("both sides changed {} (conflict: hold)", self.row_names(rows))),
-            Held::SeveralMatches(keys) => ("R301", format!("several records match: {}", list(keys))),
-            Held::OneToOne(keys) => {
-                ("R302", format!("{} Salesforce records, one app record (links: one_to_one): {}", keys.len(), list(keys)))
+            Held::Conflict(rows) => {
+                ("R303", format!("both sides changed {} (conflict: hold)", self.row_names(rows)))
             }
+            Held::SeveralMatches(keys) => ("R301", format!("several records match: {}", list(keys))),
+            Held::OneToOne(keys) => (
+                "R302",
+                format!(
+                    "{} Salesforce records, one app record (links: one_to_one): {}",
+                    keys.len(),
+                    list(keys)
+                ),
+            ),
         };
         let mut failure = self.failure(item, code, FailureKind::Held, &message, &[])?;
         failure.way = FailureWay::Both;
@@ -84,7 +93,12 @@ impl Bench<'_> {
     }
 
     /// Waiting records are stored; skipped ones only want to come back.
-    pub(super) fn stopped(&self, executed: &mut Executed, item: &Item, stop: &Stop) -> Result<(), BatchError> {
+    pub(super) fn stopped(
+        &self,
+        executed: &mut Executed,
+        item: &Item,
+        stop: &Stop,
+    ) -> Result<(), BatchError> {
         match stop {
             Stop::Skip { want, .. } => {
                 executed.commit.counts.skipped += 1;
@@ -164,7 +178,8 @@ impl Bench<'_> {
     }
 
     fn row_names(&self, rows: &[usize]) -> String {
-        let names = rows.iter().filter_map(|row| self.pipeline.rows.get(*row)).map(|row| format!("`{}`", row.name));
+        let names =
+            rows.iter().filter_map(|row| self.pipeline.rows.get(*row)).map(|row| format!("`{}`", row.name));
         names.collect::<Vec<_>>().join(", ")
     }
 }

@@ -21,7 +21,8 @@ impl Bench<'_> {
     }
 
     async fn fetch_linked(&mut self, items: &mut [Item]) -> Result<(), BatchError> {
-        let keys: Vec<Key> = open(items).filter_map(|item| item.link.as_ref().map(|link| link.app.clone())).collect();
+        let keys: Vec<Key> =
+            open(items).filter_map(|item| item.link.as_ref().map(|link| link.app.clone())).collect();
         if keys.is_empty() {
             return Ok(());
         }
@@ -53,13 +54,20 @@ impl Bench<'_> {
         items: &[Item],
         found: &HashMap<usize, Vec<Candidate>>,
     ) -> Result<Vec<(usize, Candidate)>, BatchError> {
-        let Some(field) = self.pipeline.matching.get(rule).and_then(|row| self.pipeline.rows.get(*row)).and_then(|row| row.app)
+        let Some(field) = self
+            .pipeline
+            .matching
+            .get(rule)
+            .and_then(|row| self.pipeline.rows.get(*row))
+            .and_then(|row| row.app)
         else {
             return Ok(Vec::new());
         };
         let mut askers = Vec::new();
         let mut values = Vec::new();
-        for (at, item) in items.iter().enumerate().filter(|(at, item)| is_unlinked(item) && !found.contains_key(at)) {
+        for (at, item) in
+            items.iter().enumerate().filter(|(at, item)| is_unlinked(item) && !found.contains_key(at))
+        {
             let Some(mapped) = &item.mapped else { continue };
             if let Some(Some(value)) = sync::match_values(self.pipeline, mapped).into_iter().nth(rule) {
                 askers.push(at);
@@ -71,7 +79,10 @@ impl Bench<'_> {
         }
         let hits = self.app.find(&MatchQuery { field, values }).await?;
         let candidate = |key, row| Candidate { rule, key, row };
-        Ok(hits.into_iter().filter_map(|hit| Some((*askers.get(hit.value)?, candidate(hit.key, hit.row)))).collect())
+        Ok(hits
+            .into_iter()
+            .filter_map(|hit| Some((*askers.get(hit.value)?, candidate(hit.key, hit.row))))
+            .collect())
     }
 
     /// Pairs given by hand come before any `match`.
@@ -95,7 +106,9 @@ impl Bench<'_> {
             ManualRecord::Fields(fields) => {
                 let Some((field, value)) = fields.first().cloned() else { return Ok(Vec::new()) };
                 let hits = self.app.find(&MatchQuery { field, values: vec![value] }).await?;
-                let fits = |row: &Row| fields.iter().all(|(field, value)| crate::model::same_value(row.get(*field), value));
+                let fits = |row: &Row| {
+                    fields.iter().all(|(field, value)| crate::model::same_value(row.get(*field), value))
+                };
                 Ok(hits.into_iter().filter(|hit| fits(&hit.row)).map(|hit| (hit.key, hit.row)).collect())
             }
         }
@@ -106,7 +119,8 @@ impl Bench<'_> {
         if self.pipeline.links != LinkRule::OneToOne {
             return Ok(());
         }
-        let keys: Vec<Key> = open(items).filter_map(|item| item.other.as_ref().map(|(key, _)| key.clone())).collect();
+        let keys: Vec<Key> =
+            open(items).filter_map(|item| item.other.as_ref().map(|(key, _)| key.clone())).collect();
         let links = self.store.links_by_app(&self.pipeline.name, self.pipeline.generation, &keys)?;
         let mut claims: HashMap<Key, HashSet<Key>> = HashMap::new();
         for (key, links) in keys.into_iter().zip(links) {
@@ -152,8 +166,11 @@ fn postpone_twins(pipeline: &crate::plan::Pipeline, items: &mut [Item]) {
     for item in items.iter_mut().filter(|item| is_unlinked(item) && item.other.is_none()) {
         let Some(mapped) = &item.mapped else { continue };
         let values = sync::match_values(pipeline, mapped);
-        let claims: Vec<(usize, String)> =
-            values.iter().enumerate().filter_map(|(rule, value)| Some((rule, folded(value.as_ref()?)))).collect();
+        let claims: Vec<(usize, String)> = values
+            .iter()
+            .enumerate()
+            .filter_map(|(rule, value)| Some((rule, folded(value.as_ref()?))))
+            .collect();
         if claims.iter().any(|claim| seen.contains(claim)) {
             item.fate = Some(Fate::Postponed);
         } else {

@@ -8,7 +8,8 @@ use super::failures::{FailureDetail, failure_id};
 use super::{BatchError, Bench};
 use crate::connect::WriteMode;
 use crate::model::{
-    Change, ChangeEvent, Class, Failure, FailureKind, FailureWay, Key, Op, Outcome, RecordError, Row, Side, Value, WriteOp,
+    Change, ChangeEvent, Class, Failure, FailureKind, FailureWay, Key, Op, Outcome, RecordError, Row, Side,
+    Value, WriteOp,
 };
 use crate::plan::{OnLeave, WritePolicy};
 use crate::runtime::facts::RunContext;
@@ -104,7 +105,8 @@ impl Bench<'_> {
         match sync::map(self.pipeline, &row, Side::App, inputs) {
             Ok(mapped) => {
                 let row = self.target_row(mapped.slots);
-                let op = if insert { WriteOp::Upsert { row } } else { WriteOp::Update { key: key.clone(), row } };
+                let op =
+                    if insert { WriteOp::Upsert { row } } else { WriteOp::Update { key: key.clone(), row } };
                 batch.writes.push((key, op));
             }
             Err(Stop::Fail { error, .. }) => batch.failed.push((key, Some(row), error)),
@@ -145,7 +147,9 @@ impl Bench<'_> {
         let policies: Vec<(usize, WritePolicy)> =
             self.pipeline.rows.iter().filter_map(|row| Some((row.app?, row.write))).collect();
         batch.writes.retain(|(key, op)| match (op, there.get(key)) {
-            (WriteOp::Upsert { row } | WriteOp::Update { row, .. }, Some(held)) => differs(row, held, &policies),
+            (WriteOp::Upsert { row } | WriteOp::Update { row, .. }, Some(held)) => {
+                differs(row, held, &policies)
+            }
             (WriteOp::Update { .. }, None) => false,
             _ => true,
         });
@@ -155,7 +159,11 @@ impl Bench<'_> {
     }
 
     /// Writes a mapped batch; its deletes are written only if `with_deletes`.
-    pub async fn execute_mirror(&mut self, batch: MirrorBatch, mode: WriteMode) -> Result<Executed, BatchError> {
+    pub async fn execute_mirror(
+        &mut self,
+        batch: MirrorBatch,
+        mode: WriteMode,
+    ) -> Result<Executed, BatchError> {
         let mut executed = Executed::default();
         executed.commit.counts.read = batch.read;
         executed.commit.counts.skipped = batch.skipped;
@@ -167,7 +175,10 @@ impl Bench<'_> {
     }
 
     /// Executes deletes that the run has allowed.
-    pub async fn execute_mirror_deletes(&mut self, deletes: Vec<(Key, WriteOp)>) -> Result<Executed, BatchError> {
+    pub async fn execute_mirror_deletes(
+        &mut self,
+        deletes: Vec<(Key, WriteOp)>,
+    ) -> Result<Executed, BatchError> {
         let mut executed = Executed::default();
         self.write_mirror(&mut executed, deletes, WriteMode::Changes).await?;
         Ok(executed)
@@ -194,7 +205,9 @@ impl Bench<'_> {
                 Outcome::Written { .. } if load => executed.commit.counts.created += 1,
                 Outcome::Written { .. } => executed.commit.counts.updated += 1,
                 Outcome::Unchanged { .. } => executed.commit.counts.unchanged += 1,
-                Outcome::Stale => executed.commit.touch.push((self.pipeline.name.clone(), Side::Salesforce, key)),
+                Outcome::Stale => {
+                    executed.commit.touch.push((self.pipeline.name.clone(), Side::Salesforce, key))
+                }
                 Outcome::Rejected(error) | Outcome::Unknown(error) => {
                     self.mirror_failed(executed, key, None, &error)?;
                     continue;

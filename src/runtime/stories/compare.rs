@@ -45,7 +45,8 @@ impl Differences<'_> {
     fn op(&mut self, expect: &Expect) {
         let Some(op) = &expect.op else { return };
         if self.happened.op != Some(op.value) {
-            let (expected, got) = (format!("op: {}", op_name(Some(op.value))), format!("op: {}", op_name(self.happened.op)));
+            let (expected, got) =
+                (format!("op: {}", op_name(Some(op.value))), format!("op: {}", op_name(self.happened.op)));
             self.add(expected, got, None, Some(op.span));
         }
     }
@@ -90,7 +91,8 @@ impl Differences<'_> {
         };
         if !same(&wanted, &got) {
             let row = self.row_of(side, name);
-            let got = if got.is_absent() { self.nothing(side) } else { format!("{side}.{name} = {}", shown(&got)) };
+            let got =
+                if got.is_absent() { self.nothing(side) } else { format!("{side}.{name} = {}", shown(&got)) };
             self.add(format!("{side}.{name} = {}", shown(&wanted)), got, row, Some(literal.span));
         }
     }
@@ -107,7 +109,10 @@ impl Differences<'_> {
     fn shown_write(&self, write: &SideWrite) -> String {
         let fields = self.pipeline.schema(write.side).fields();
         let values = fields.iter().zip(&write.row.0).filter(|(_, value)| !value.is_absent());
-        values.map(|(field, value)| format!("{}.{} = {}", write.side, field.name, shown(value))).collect::<Vec<_>>().join(", ")
+        values
+            .map(|(field, value)| format!("{}.{} = {}", write.side, field.name, shown(value)))
+            .collect::<Vec<_>>()
+            .join(", ")
     }
 
     fn row_of(&self, side: Side, name: &str) -> Option<usize> {
@@ -123,7 +128,12 @@ impl Differences<'_> {
                 let written = writes.map(|write| write.row.get(at)).find(|value| !value.is_absent()).cloned();
                 if let Some(value) = written {
                     let expected = format!("{side}.{} is not written", path.value);
-                    self.add(expected, format!("{side}.{} = {}", path.value, shown(&value)), None, Some(path.span));
+                    self.add(
+                        expected,
+                        format!("{side}.{} = {}", path.value, shown(&value)),
+                        None,
+                        Some(path.span),
+                    );
                 }
             }
         }
@@ -151,7 +161,12 @@ impl Differences<'_> {
         let Some(error) = &expect.error else { return };
         let got = self.happened.reason.clone().unwrap_or_default();
         if !got.contains(&error.value) {
-            self.add(format!("error: {}", error.value), if got.is_empty() { "no error".to_owned() } else { got }, None, Some(error.span));
+            self.add(
+                format!("error: {}", error.value),
+                if got.is_empty() { "no error".to_owned() } else { got },
+                None,
+                Some(error.span),
+            );
         }
     }
 }

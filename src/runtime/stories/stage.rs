@@ -47,7 +47,11 @@ impl<'a> Stage<'a> {
     pub(super) fn set(pipeline: &'a Pipeline, test: &TestSpec) -> Result<Self, Mismatch> {
         let now = test.now.as_ref().map_or_else(default_now, |now| now.value);
         let facts = RunFacts::new(now, TimeZone::UTC, Mode::Changes, Fingerprints::new(1));
-        let org = OrgFacts { instance_url: "https://example.my.salesforce.com".into(), currency: "USD".into(), ..OrgFacts::default() };
+        let org = OrgFacts {
+            instance_url: "https://example.my.salesforce.com".into(),
+            currency: "USD".into(),
+            ..OrgFacts::default()
+        };
         let mut stage = Self {
             pipeline,
             facts,
@@ -109,7 +113,10 @@ impl<'a> Stage<'a> {
             ChangeSide::Fields(fields) => {
                 let id = if side == Side::Salesforce { fields.get("Id").map(|id| &id.value) } else { None };
                 let base = match id {
-                    Some(id) => self.salesforce.iter().find(|record| Some(record.key.as_str()) == key_text(id).as_deref()),
+                    Some(id) => self
+                        .salesforce
+                        .iter()
+                        .find(|record| Some(record.key.as_str()) == key_text(id).as_deref()),
                     None => self.first(side),
                 };
                 self.actor(side, fields, base).map(Event::Record)
@@ -137,7 +144,9 @@ impl<'a> Stage<'a> {
             }
         }
         let named = match side {
-            Side::Salesforce => record.get("Id").and_then(|id| key_text(&id.value)).map(|id| Key::salesforce(&id)),
+            Side::Salesforce => {
+                record.get("Id").and_then(|id| key_text(&id.value)).map(|id| Key::salesforce(&id))
+            }
             Side::App => self.key_of(record),
         };
         let key = named.or_else(|| base.map(|base| base.key.clone())).unwrap_or_else(|| Key::app("new"));
@@ -202,8 +211,14 @@ impl<'a> Stage<'a> {
     /// A record in the terms of the other side.
     pub(super) fn map(&self, towards: Side, row: &Row, other: Option<&Row>, op: Op) -> Result<Mapped, Stop> {
         let context = RunContext::new(&self.org, &self.facts, &self.lookups, towards.other());
-        let inputs =
-            MapInputs { other, op, now: self.facts.now, today: self.facts.today, lookups: &self.lookups, context: &context };
+        let inputs = MapInputs {
+            other,
+            op,
+            now: self.facts.now,
+            today: self.facts.today,
+            lookups: &self.lookups,
+            context: &context,
+        };
         sync::map(self.pipeline, row, towards, &inputs)
     }
 }
@@ -217,7 +232,9 @@ fn lookups(test: &TestSpec) -> LookupTable {
     let mut table = LookupTable::default();
     for story in &test.lookups {
         for (salesforce, app) in &story.pairs {
-            let (Some(salesforce), Some(app)) = (key_text(&salesforce.value), key_text(&app.value)) else { continue };
+            let (Some(salesforce), Some(app)) = (key_text(&salesforce.value), key_text(&app.value)) else {
+                continue;
+            };
             let (salesforce, app) = (Key::salesforce(&salesforce), Key::app(app));
             let pipeline: &PipelineName = &story.pipeline.value;
             table.insert(pipeline.clone(), Side::Salesforce, salesforce.clone(), Some(app.clone()));

@@ -47,10 +47,12 @@ fn from_salesforce(stage: &Stage<'_>, record: &Actor, app: Option<&Actor>) -> Ha
         Ok(mapped) => mapped,
         Err(stop) => return stopped(stop),
     };
-    let backward = app.and_then(|app| stage.map(Side::Salesforce, &app.row, Some(&record.row), Op::Update).ok());
+    let backward =
+        app.and_then(|app| stage.map(Side::Salesforce, &app.row, Some(&record.row), Op::Update).ok());
     let matched = if link.is_some() { Match::None } else { match_app(stage, &mapped) };
     let found = adopted(&matched);
-    let backward = backward.or_else(|| stage.map(Side::Salesforce, &found?.row, Some(&record.row), Op::Update).ok());
+    let backward =
+        backward.or_else(|| stage.map(Side::Salesforce, &found?.row, Some(&record.row), Op::Update).ok());
     let siblings = siblings(stage, link, &record.key);
     let situation = Situation {
         salesforce: Some(known(record, stage.pipeline.salesforce.modified)),
@@ -96,7 +98,8 @@ fn app_record(stage: &Stage<'_>, record: &Actor, pair: Option<(&Link, &Actor)>) 
     };
     let matched = if pair.is_some() { Match::None } else { match_salesforce(stage, &record.row) };
     let found = adopted(&matched).map(|candidate| &candidate.row);
-    let forward = other.or(found).and_then(|row| stage.map(Side::App, row, Some(&record.row), Op::Update).ok());
+    let forward =
+        other.or(found).and_then(|row| stage.map(Side::App, row, Some(&record.row), Op::Update).ok());
     let situation = Situation {
         salesforce: pair.map(|(_, salesforce)| known(salesforce, stage.pipeline.salesforce.modified)),
         app: Some(known(record, stage.pipeline.app.modified)),
@@ -132,7 +135,12 @@ fn adopted(matched: &Match) -> Option<&Candidate> {
 fn match_app(stage: &Stage<'_>, mapped: &Mapped) -> Match {
     let mut candidates = Vec::new();
     for (rule, wanted) in sync::match_values(stage.pipeline, mapped).into_iter().enumerate() {
-        let field = stage.pipeline.matching.get(rule).and_then(|row| stage.pipeline.rows.get(*row)).and_then(|row| row.app);
+        let field = stage
+            .pipeline
+            .matching
+            .get(rule)
+            .and_then(|row| stage.pipeline.rows.get(*row))
+            .and_then(|row| row.app);
         let (Some(wanted), Some(field)) = (wanted, field) else { continue };
         for actor in &stage.others[1] {
             if same(&wanted, actor.row.get(field)) {
@@ -150,8 +158,13 @@ fn match_salesforce(stage: &Stage<'_>, record: &Row) -> Match {
         let Ok(mapped) = stage.map(Side::App, &actor.row, Some(record), Op::Update) else { continue };
         for (rule, row) in stage.pipeline.matching.iter().enumerate() {
             let Some(mapping) = stage.pipeline.rows.get(*row) else { continue };
-            let (Some(field), Some(Slot::Value(said))) = (mapping.app, mapped.slots.get(*row)) else { continue };
-            let held = mapping.form.map_or_else(|| record.get(field).clone(), |form| crate::expr::normal::normalise(record.get(field), form, None));
+            let (Some(field), Some(Slot::Value(said))) = (mapping.app, mapped.slots.get(*row)) else {
+                continue;
+            };
+            let held = mapping.form.map_or_else(
+                || record.get(field).clone(),
+                |form| crate::expr::normal::normalise(record.get(field), form, None),
+            );
             if same(said, &held) {
                 candidates.push(Candidate { rule, key: actor.key.clone(), row: actor.row.clone() });
             }
@@ -162,7 +175,9 @@ fn match_salesforce(stage: &Stage<'_>, record: &Row) -> Match {
 
 /// As `match` compares: text without case and outer spaces; empty never matches.
 fn same(left: &Value, right: &Value) -> bool {
-    !left.is_blank() && !right.is_blank() && left.to_string().trim().to_lowercase() == right.to_string().trim().to_lowercase()
+    !left.is_blank()
+        && !right.is_blank()
+        && left.to_string().trim().to_lowercase() == right.to_string().trim().to_lowercase()
 }
 
 fn left_out(stage: &Stage<'_>, side: Side, row: &Row) -> Option<String> {
@@ -182,7 +197,9 @@ fn left_out(stage: &Stage<'_>, side: Side, row: &Row) -> Option<String> {
         Side::Salesforce => &stage.pipeline.salesforce.selection,
         Side::App => &stage.pipeline.app.selection,
     };
-    sync::passes(selection, row, &inputs).err().map(|why| crate::runtime::words::left_out(stage.pipeline, side, &why, row))
+    sync::passes(selection, row, &inputs)
+        .err()
+        .map(|why| crate::runtime::words::left_out(stage.pipeline, side, &why, row))
 }
 
 fn skipped(reason: String) -> Happened {
@@ -233,5 +250,7 @@ fn decided(stage: &Stage<'_>, origin: Side, decision: Decision) -> Happened {
 
 fn written_rows(stage: &Stage<'_>, on: Side, row: &Row) -> Vec<usize> {
     let rows = stage.pipeline.rows.iter().enumerate();
-    rows.filter(|(_, mapping)| mapping.field_on(on).is_some_and(|field| !row.get(field).is_absent())).map(|(at, _)| at).collect()
+    rows.filter(|(_, mapping)| mapping.field_on(on).is_some_and(|field| !row.get(field).is_absent()))
+        .map(|(at, _)| at)
+        .collect()
 }

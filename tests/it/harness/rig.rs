@@ -129,7 +129,11 @@ impl Rig {
 }
 
 /// Waits until a pipeline's status is as wanted, on typed status only.
-pub async fn until(supervisor: &Supervisor, name: &str, wanted: impl Fn(&PipelineStatus) -> bool) -> PipelineStatus {
+pub async fn until(
+    supervisor: &Supervisor,
+    name: &str,
+    wanted: impl Fn(&PipelineStatus) -> bool,
+) -> PipelineStatus {
     let name = PipelineName::from(name);
     let look = async {
         let mut status = supervisor.status_receiver(&name).expect("the pipeline is there");

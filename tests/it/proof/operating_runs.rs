@@ -10,7 +10,9 @@ use sfsync::model::PipelineName;
 use sfsync::runtime::status::State;
 use sfsync::runtime::supervisor::Supervisor;
 use sfsync::runtime::task::Command;
-use sfsync_sandbox::{Customization, EditMix, Fault, FaultKind, OrgConfig, Population, ResourceKind, SandboxConfig};
+use sfsync_sandbox::{
+    Customization, EditMix, Fault, FaultKind, OrgConfig, Population, ResourceKind, SandboxConfig,
+};
 
 use super::drive;
 use super::faults;
@@ -60,7 +62,6 @@ pub fn factor() -> u32 {
 /// The set over an org of so many opportunities, with the expectation beside it.
 pub struct Bench {
     pub rig: Rig,
-    pub supervisor: Arc<Supervisor>,
     expected: Expected,
 }
 
@@ -91,40 +92,55 @@ impl Bench {
     pub async fn start(mut rig: Rig) -> Self {
         let supervisor = rig.start().await;
         drive::loaded(&supervisor, &PIPELINES).await;
-        Self { rig, supervisor, expected: Expected::default() }
+        Self { rig, expected: Expected::default() }
+    }
+
+    /// The daemon. Nobody else keeps it, so that the state is closed when it stops.
+    pub fn supervisor(&self) -> &Arc<Supervisor> {
+        self.rig.supervisor.as_ref().expect("it runs")
     }
 
     /// Random edits, spread over seconds of the org's clock.
     pub fn edit(&self, seed: u64, count: usize) {
         for part in 0..count.div_ceil(100) {
-            self.rig.sandbox.org().random_edits(seed + part as u64, 100.min(count - part * 100), &EditMix::default());
+            self.rig.sandbox.org().random_edits(
+                seed + part as u64,
+                100.min(count - part * 100),
+                &EditMix::default(),
+            );
             self.rig.sandbox.org().clock().advance(SignedDuration::from_secs(2));
         }
     }
 
     /// All pipelines look, and then every value must be right.
     pub async fn prove(&mut self, when: &str) {
-        drive::look(&self.supervisor, &PIPELINES).await;
+        drive::look(self.supervisor(), &PIPELINES).await;
         self.expected.look(self.rig.sandbox.org(), &Actual::read(&self.rig.database()));
         let (rig, expected) = (&self.rig, &self.expected);
-        let found = drive::eventually(&self.supervisor, async || expected.differences(&Actual::read(&rig.database()))).await;
-        assert!(found.is_empty(), "{when}: {}\n{:#?}", listed(&found), self.supervisor.statuses());
+        let found = drive::eventually(self.supervisor(), async || {
+            expected.differences(&Actual::read(&rig.database()))
+        })
+        .await;
+        assert!(found.is_empty(), "{when}: {}\n{:#?}", listed(&found), self.supervisor().statuses());
         self.unexplained(when).await;
     }
 
     /// After the daily limit nothing is asked for a quarter of an hour; a new daemon has not heard of it.
     async fn rest_until_restarted(&mut self) {
-        self.supervisor.command(&PipelineName::from("projects"), Command::Sync { full: false }).await;
-        until(&self.supervisor, "projects", |status| status.state == State::Degraded).await;
+        self.supervisor().command(&PipelineName::from("projects"), Command::Sync { full: false }).await;
+        until(self.supervisor(), "projects", |status| status.state == State::Degraded).await;
         self.rig.stop().await;
-        self.supervisor = self.rig.start().await;
+        self.rig.start().await;
     }
 
     async fn unexplained(&self, when: &str) {
-        for view in drive::failures(&self.supervisor).await {
+        for view in drive::failures(self.supervisor()).await {
             let failure = &view.failure;
             let (pipeline, id) = (failure.pipeline.as_str(), failure.source.1.as_str());
-            assert!(self.expected.explains(pipeline, &failure.code, id), "{when}: a failure without a reason: {view:?}");
+            assert!(
+                self.expected.explains(pipeline, &failure.code, id),
+                "{when}: a failure without a reason: {view:?}"
+            );
         }
     }
 
@@ -161,7 +177,7 @@ async fn operating_survives_every_fault_of_a_poll() {
             if matches!(mishap.name, "the daily limit") {
                 bench.rest_until_restarted().await;
             } else {
-                drive::look(&bench.supervisor, &PIPELINES).await;
+                drive::look(bench.supervisor(), &PIPELINES).await;
             }
             assert!(!bench.rig.sandbox.faults().fired().is_empty(), "{} never happened", mishap.name);
             bench.rig.sandbox.faults().clear();
@@ -176,7 +192,7 @@ async fn operating_sees_what_changes_while_a_query_hangs() {
     let mut bench = Bench::start(Bench::rig(60, 13).await).await;
     bench.edit(1, 60);
     let hold = bench.rig.sandbox.faults().add(Fault::new(FaultKind::Hold).on(ResourceKind::Query).once());
-    let supervisor = Arc::clone(&bench.supervisor);
+    let supervisor = Arc::clone(bench.supervisor());
     let looking = tokio::spawn(async move { drive::look(&supervisor, &PIPELINES).await });
     bench.rig.sandbox.faults().wait_held(1).await;
     bench.edit(2, 60);
@@ -192,7 +208,8 @@ async fn operating_survives_every_fault_of_a_first_load_over_rest() {
     let groups = names.chunks(5).zip(mishaps.chunks(5));
     for (names, group) in groups {
         let rig = Bench::rig(80, 14).await;
-        for mishap in group.iter().filter(|mishap| !matches!(mishap.fault.kind, FaultKind::LateCommit { .. })) {
+        for mishap in group.iter().filter(|mishap| !matches!(mishap.fault.kind, FaultKind::LateCommit { .. }))
+        {
             rig.sandbox.faults().add(mishap.fault.clone());
         }
         let mut bench = Bench::start(rig).await;
@@ -219,26 +236,26 @@ async fn operating_survives_every_fault_of_a_first_load_by_bulk() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn operating_doubles_nothing_when_it_dies_at_any_moment() {
-    let mut rig = Bench::rig(120, 16).await;
-    for death in 0..12 * u64::from(factor()) {
-        let daemon = Mortal::start(&rig).await;
-        // It dies with its nth call of this life in the air, whatever else it is doing.
-        rig.sandbox.faults().add(Fault::new(FaultKind::Hold).nth(1 + death * 7 % 31));
-        if death > 4 {
-            rig.sandbox.org().random_edits(death, 60, &EditMix::default());
+    let mut bench = Bench { rig: Bench::rig(120, 16).await, expected: Expected::default() };
+    for phase in 0..4 * u64::from(factor()) {
+        for death in 0..4 {
+            let daemon = Mortal::start(&bench.rig).await;
+            // It dies with its nth call of this life in the air, whatever else it is doing.
+            bench.rig.sandbox.faults().add(Fault::new(FaultKind::Hold).nth(1 + (phase * 4 + death) * 7 % 23));
             daemon.ask_all().await;
+            let held = bench.rig.sandbox.faults().wait_held(1);
+            drop(tokio::time::timeout(std::time::Duration::from_secs(1), held).await);
+            daemon.die().await;
+            bench.rig.sandbox.faults().clear();
         }
-        let held = rig.sandbox.faults().wait_held(1);
-        drop(tokio::time::timeout(std::time::Duration::from_secs(2), held).await);
-        daemon.die().await;
-        rig.sandbox.faults().clear();
+        let supervisor = bench.rig.start().await;
+        drive::loaded(&supervisor, &PIPELINES).await;
+        drop(supervisor);
+        bench.prove(&format!("after {} deaths", 4 * (phase + 1))).await;
+        bench.rig.stop().await;
+        // What the next lives have to find.
+        bench.edit(phase * 1_000, 100);
     }
-    rig.supervisor = None;
-    let mut bench = Bench::start(rig).await;
-    bench.prove("after a dozen deaths").await;
-    bench.edit(77, 200);
-    bench.prove("after a dozen deaths and 200 edits").await;
-    bench.rig.stop().await;
 }
 
 /// A daemon on a runtime of its own, which can be taken away from under it.
@@ -249,7 +266,8 @@ struct Mortal {
 
 impl Mortal {
     async fn start(rig: &Rig) -> Self {
-        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+        let runtime =
+            tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
         let supervisor = runtime.spawn(Supervisor::start(rig.options())).await.unwrap().unwrap();
         Self { runtime, supervisor }
     }

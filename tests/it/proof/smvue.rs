@@ -94,8 +94,13 @@ impl Look<'_> {
             None => first.to_owned(),
             Some(since) => format!("{stamp} > {}", since.strftime("%Y-%m-%dT%H:%M:%SZ")),
         };
-        let conditions: Vec<&str> = [condition.as_str(), always].into_iter().filter(|text| !text.is_empty()).collect();
-        let clause = if conditions.is_empty() { String::new() } else { format!(" WHERE ({})", conditions.join(") AND (")) };
+        let conditions: Vec<&str> =
+            [condition.as_str(), always].into_iter().filter(|text| !text.is_empty()).collect();
+        let clause = if conditions.is_empty() {
+            String::new()
+        } else {
+            format!(" WHERE ({})", conditions.join(") AND ("))
+        };
         records(self.org, &format!("SELECT {fields} FROM {object}{clause}"))
     }
 }
@@ -129,7 +134,10 @@ impl Expected {
 
     /// Users who own opportunities, record types, stages.
     fn set_up(&mut self, org: &Org) {
-        for (id, user) in records(org, "SELECT Id, Name, Email, IsActive FROM User WHERE Id IN (SELECT OwnerId FROM Opportunity)") {
+        for (id, user) in records(
+            org,
+            "SELECT Id, Name, Email, IsActive FROM User WHERE Id IN (SELECT OwnerId FROM Opportunity)",
+        ) {
             let values = [
                 ("salesforce_id", json!(id)),
                 ("name", copied(&user, "Name")),
@@ -140,7 +148,10 @@ impl Expected {
             ];
             self.table("team_members").insert(id, row(values));
         }
-        for (id, kind) in records(org, "SELECT Id, DeveloperName, Name, IsActive FROM RecordType WHERE SobjectType = 'Opportunity'") {
+        for (id, kind) in records(
+            org,
+            "SELECT Id, DeveloperName, Name, IsActive FROM RecordType WHERE SobjectType = 'Opportunity'",
+        ) {
             let values = [
                 ("salesforce_id", json!(id)),
                 ("code", copied(&kind, "DeveloperName")),
@@ -150,7 +161,8 @@ impl Expected {
             ];
             self.table("crm_pipelines").insert(id, row(values));
         }
-        let stages = "SELECT Id, MasterLabel, SortOrder, DefaultProbability, IsClosed, IsWon FROM OpportunityStage";
+        let stages =
+            "SELECT Id, MasterLabel, SortOrder, DefaultProbability, IsClosed, IsWon FROM OpportunityStage";
         for (id, stage) in records(org, stages) {
             let values = [
                 ("salesforce_id", json!(id)),
@@ -226,7 +238,14 @@ impl Expected {
         wanted
     }
 
-    fn activity(&mut self, id: &str, kind: &str, record: &Map<String, Json>, at: Json, wanted: &mut BTreeSet<String>) {
+    fn activity(
+        &mut self,
+        id: &str,
+        kind: &str,
+        record: &Map<String, Json>,
+        at: Json,
+        wanted: &mut BTreeSet<String>,
+    ) {
         if !self.has("team_members", text(record, "OwnerId")) {
             return;
         }
@@ -246,8 +265,10 @@ impl Expected {
 
     /// Roles and collaborators. They are followed whatever their age, so the present ones are what counts.
     fn people_of_deals(&mut self, org: &Org, mut wanted: BTreeSet<String>) {
-        let roles = records(org, "SELECT Id, OpportunityId, ContactId, Role, IsPrimary FROM OpportunityContactRole");
-        let imported = |this: &Self, role: &Map<String, Json>| this.has("opportunities", text(role, "OpportunityId"));
+        let roles =
+            records(org, "SELECT Id, OpportunityId, ContactId, Role, IsPrimary FROM OpportunityContactRole");
+        let imported =
+            |this: &Self, role: &Map<String, Json>| this.has("opportunities", text(role, "OpportunityId"));
         let roles: Records = roles.into_iter().filter(|(_, role)| imported(self, role)).collect();
         wanted.extend(roles.values().filter_map(|role| text(role, "ContactId").map(str::to_owned)));
         self.contacts(org, &wanted);
@@ -267,10 +288,13 @@ impl Expected {
         for (id, member) in records(org, team) {
             if imported(self, &member) && self.has("team_members", text(&member, "UserId")) {
                 let parent = ("opportunity_id", copied(&member, "OpportunityId"));
-                self.table("opportunity_collaborators").insert(id.clone(), collaborator(&id, parent, &member));
+                self.table("opportunity_collaborators")
+                    .insert(id.clone(), collaborator(&id, parent, &member));
             }
         }
-        for (id, member) in records(org, "SELECT Id, AccountId, UserId, TeamMemberRole FROM AccountTeamMember") {
+        for (id, member) in
+            records(org, "SELECT Id, AccountId, UserId, TeamMemberRole FROM AccountTeamMember")
+        {
             if self.has("team_members", text(&member, "UserId")) {
                 let parent = ("account_id", copied(&member, "AccountId"));
                 self.table("account_collaborators").insert(id.clone(), collaborator(&id, parent, &member));
@@ -300,8 +324,10 @@ impl Expected {
             let rows = this.tables.get(table).into_iter().flat_map(BTreeMap::values);
             rows.filter_map(|row| row["account_id"].as_str().map(str::to_owned)).collect()
         };
-        let mut wanted: Vec<String> =
-            ["opportunities", "contacts", "account_collaborators"].iter().flat_map(|table| named(self, table)).collect();
+        let mut wanted: Vec<String> = ["opportunities", "contacts", "account_collaborators"]
+            .iter()
+            .flat_map(|table| named(self, table))
+            .collect();
         wanted.extend(self.table("accounts").keys().cloned());
         let mut seen = BTreeSet::new();
         while let Some(id) = wanted.pop() {
@@ -322,7 +348,9 @@ impl Expected {
     /// What only ever is added: snapshots, tracked changes, emails.
     fn histories(&mut self, look: &Look<'_>) {
         let fields = "Id, OpportunityId, StageName, Amount, Probability, CloseDate, CreatedById, CreatedDate";
-        for (id, moment) in look.taken("OpportunityHistory", fields, "CreatedDate", "CreatedDate >= LAST_N_MONTHS:12", "") {
+        for (id, moment) in
+            look.taken("OpportunityHistory", fields, "CreatedDate", "CreatedDate >= LAST_N_MONTHS:12", "")
+        {
             let values = [
                 ("salesforce_id", json!(id)),
                 ("opportunity_id", copied(&moment, "OpportunityId")),
@@ -336,7 +364,9 @@ impl Expected {
             self.table("opportunity_stage_history").insert(id, row(values));
         }
         let fields = "Id, LeadId, Field, OldValue, NewValue, CreatedDate";
-        for (id, moment) in look.taken("LeadHistory", fields, "CreatedDate", "CreatedDate >= LAST_N_MONTHS:12", "") {
+        for (id, moment) in
+            look.taken("LeadHistory", fields, "CreatedDate", "CreatedDate >= LAST_N_MONTHS:12", "")
+        {
             let values = [
                 ("salesforce_id", json!(id)),
                 ("lead_id", copied(&moment, "LeadId")),
@@ -348,11 +378,14 @@ impl Expected {
             self.table("lead_history").insert(id, row(values));
         }
         let fields = "Id, Subject, TextBody, MessageDate, CreatedById, RelatedToId";
-        for (id, mail) in look.taken("EmailMessage", fields, "SystemModstamp", "MessageDate >= LAST_N_MONTHS:6", "") {
+        for (id, mail) in
+            look.taken("EmailMessage", fields, "SystemModstamp", "MessageDate >= LAST_N_MONTHS:6", "")
+        {
             if !self.has("team_members", text(&mail, "CreatedById")) || text(&mail, "RelatedToId").is_none() {
                 continue;
             }
-            let body: Option<String> = text(&mail, "TextBody").map(|text| text.chars().take(10_000).collect());
+            let body: Option<String> =
+                text(&mail, "TextBody").map(|text| text.chars().take(10_000).collect());
             let values = [
                 ("salesforce_id", json!(id)),
                 ("kind", json!("email")),
@@ -393,8 +426,10 @@ impl Expected {
             let imported = self.has(target, Some(&id));
             let needs = |tables: &[&str]| tables.contains(&table);
             let required = match column {
-                "opportunity_id" => needs(&["opportunity_stage_history", "opportunity_contacts", "opportunity_collaborators"])
-                    || row.get("kind") == Some(&json!("email")),
+                "opportunity_id" => {
+                    needs(&["opportunity_stage_history", "opportunity_contacts", "opportunity_collaborators"])
+                        || row.get("kind") == Some(&json!("email"))
+                }
                 "contact_id" => needs(&["opportunity_contacts"]),
                 "account_id" => needs(&["account_collaborators"]),
                 "lead_id" => true,
@@ -411,7 +446,12 @@ impl Expected {
 }
 
 fn collaborator(id: &str, parent: (&'static str, Json), member: &Map<String, Json>) -> Row {
-    row([("salesforce_id", json!(id)), parent, ("member_id", copied(member, "UserId")), ("role", copied(member, "TeamMemberRole"))])
+    row([
+        ("salesforce_id", json!(id)),
+        parent,
+        ("member_id", copied(member, "UserId")),
+        ("role", copied(member, "TeamMemberRole")),
+    ])
 }
 
 /// The keys of a JSON column; nothing at all where all of them are empty.
@@ -436,7 +476,9 @@ fn as_text(record: &Map<String, Json>, field: &str) -> Json {
 }
 
 fn instant(record: &Map<String, Json>, field: &str) -> Json {
-    text(record, field).map_or(Json::Null, |text| shown(jiff::fmt::strtime::parse("%Y-%m-%dT%H:%M:%S%.f%z", text).unwrap().to_timestamp().unwrap()))
+    text(record, field).map_or(Json::Null, |text| {
+        shown(jiff::fmt::strtime::parse("%Y-%m-%dT%H:%M:%S%.f%z", text).unwrap().to_timestamp().unwrap())
+    })
 }
 
 /// A day begins at midnight in the time zone of the settings.

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use jiff::SignedDuration;
 use sfsync::runtime::supervisor::Supervisor;
-use sfsync_sandbox::{Customization, EditMix, OrgConfig, Population, SandboxConfig};
+use sfsync_sandbox::{Customization, EditMix, Fault, FaultKind, OrgConfig, Population, SandboxConfig};
 use tokio_postgres::Client;
 
 use super::drive;
@@ -114,7 +114,8 @@ impl Bench {
         rig.secrets.0.insert("SF_WEBHOOK_TOKEN".to_owned(), "never".to_owned());
         rig.secrets.0.insert("SMVUE_DATABASE_URL".to_owned(), postgres::url().to_owned());
         let client = postgres::connect().await;
-        let prepare = format!("CREATE SCHEMA {schema}; SET search_path TO {schema}; SET timezone TO 'UTC'; {TABLES}");
+        let prepare =
+            format!("CREATE SCHEMA {schema}; SET search_path TO {schema}; SET timezone TO 'UTC'; {TABLES}");
         client.batch_execute(&prepare).await.unwrap();
         (rig, client)
     }
@@ -130,7 +131,11 @@ impl Bench {
         // Later than everything that the last look saw.
         self.rig.sandbox.org().clock().advance(SignedDuration::from_secs(2));
         for part in 0..count.div_ceil(100) {
-            self.rig.sandbox.org().random_edits(seed + part as u64, 100.min(count - part * 100), &EditMix::default());
+            self.rig.sandbox.org().random_edits(
+                seed + part as u64,
+                100.min(count - part * 100),
+                &EditMix::default(),
+            );
             self.rig.sandbox.org().clock().advance(SignedDuration::from_secs(2));
         }
     }
@@ -142,7 +147,9 @@ impl Bench {
         drive::look(&self.supervisor, &PIPELINES).await;
         self.expected.look(self.rig.sandbox.org());
         let (client, expected) = (&self.client, &self.expected);
-        let found = drive::eventually(&self.supervisor, async || expected.differences(&Actual::read(client).await)).await;
+        let found =
+            drive::eventually(&self.supervisor, async || expected.differences(&Actual::read(client).await))
+                .await;
         assert!(found.is_empty(), "{when}: {}\n{:#?}", listed(&found), self.supervisor.statuses());
         let failures = drive::failures(&self.supervisor).await;
         assert!(failures.is_empty(), "{when}: {failures:#?}");
@@ -162,5 +169,30 @@ async fn smvue_holds_every_value_after_thousands_of_edits() {
         bench.edit(round * 1_000, 500);
         bench.prove(&format!("after {} edits", (round + 1) * 500)).await;
     }
+    bench.rig.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn smvue_survives_faults_by_chance_on_any_call() {
+    let mut bench = Bench::start(Bench::rig(60, 22).await).await;
+    bench.prove("after the first load").await;
+    let kinds = [
+        FaultKind::ServiceUnavailable,
+        FaultKind::ConnectionReset { after_bytes: 300 },
+        FaultKind::TruncatedBody { after_bytes: None },
+        FaultKind::HtmlPage,
+        FaultKind::Unauthorized,
+        FaultKind::TokenRevoked,
+    ];
+    for round in 0..3 * u64::from(factor()) {
+        bench.edit(round * 1_000, 100);
+        for kind in &kinds {
+            bench.rig.sandbox.faults().add(Fault::new(kind.clone()).probability(0.04, round).times(3));
+        }
+        drive::look(&bench.supervisor, &PIPELINES).await;
+        bench.rig.sandbox.faults().clear();
+        bench.prove(&format!("after faults of round {round}")).await;
+    }
+    assert!(!bench.rig.sandbox.faults().fired().is_empty());
     bench.rig.stop().await;
 }
