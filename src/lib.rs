@@ -5,12 +5,14 @@
 //! decides, [`connect`] talks to systems and [`store`] remembers; [`runtime`] puts them together; [`serve`] and
 //! [`cli`] show it to people and machines.
 
+pub mod cli;
 pub mod connect;
 pub mod diag;
 pub mod expr;
 pub mod model;
 pub mod plan;
 pub mod runtime;
+pub mod serve;
 pub mod spec;
 pub mod store;
 pub mod sync;

@@ -11,19 +11,19 @@ pub fn apply_fixes(text: &str, source: SourceId, diagnostics: &[Diagnostic]) -> 
         .collect();
     fixes.sort_by_key(|fix| (fix.span.start, fix.span.end));
     fixes.dedup();
-    let (mut fixed, mut at, mut count) = (String::with_capacity(text.len()), 0, 0);
+    let (mut result, mut at, mut count) = (String::with_capacity(text.len()), 0, 0);
     for fix in fixes {
         let (start, end) = (fix.span.start as usize, fix.span.end as usize);
         let Some(between) = text.get(at..start) else { continue };
         if text.get(start..end).is_none() {
             continue;
         }
-        fixed.push_str(between);
-        fixed.push_str(&fix.text);
+        result.push_str(between);
+        result.push_str(&fix.text);
         (at, count) = (end, count + 1);
     }
-    fixed.push_str(&text[at..]);
-    (fixed, count)
+    result.push_str(&text[at..]);
+    (result, count)
 }
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! Diagnostics as text for terminals and as data for machines. One layout everywhere, see section 6 of the language.
 
+use std::fmt::Write;
 use std::ops::Range;
 
 use annotate_snippets::{AnnotationKind, Level, Origin, Renderer, Snippet};
@@ -187,19 +188,19 @@ struct Mark {
 }
 
 /// The files of a diagnostic, that of the primary place first.
-fn shown_sources(diagnostic: &Diagnostic, map: &SourceMap, masks: &[Span]) -> Vec<Shown> {
+fn shown_sources(diagnostic: &Diagnostic, map: &SourceMap, hidden: &[Span]) -> Vec<Shown> {
     let primary = diagnostic.primary.iter().map(|label| (label, true));
     let all: Vec<(&Label, bool)> =
         primary.chain(diagnostic.labels.iter().map(|label| (label, false))).collect();
     let mut shown: Vec<(u32, Shown)> = Vec::new();
-    for (label, _) in &all {
-        let id = label.span.source;
+    for (place, _) in &all {
+        let id = place.span.source;
         let Some(source) = map.get(id).filter(|_| !shown.iter().any(|(known, _)| *known == id.0)) else {
             continue;
         };
         let here: Vec<_> = all.iter().filter(|(label, _)| label.span.source == id).collect();
         let spans: Vec<Span> = here.iter().map(|(label, _)| label.span).collect();
-        let excerpt = Excerpt::new(&source.text, &spans, masks);
+        let excerpt = Excerpt::new(&source.text, &spans, hidden);
         let mark = |(label, primary): &&(&Label, bool)| Mark {
             range: excerpt.range(label.span),
             text: label.text.clone(),
@@ -248,7 +249,8 @@ pub fn all_to_text(diagnostics: &[Diagnostic], map: &SourceMap, color: bool) -> 
     }
     for (file, count) in counts.iter().filter(|(_, count)| *count > MOST_PER_FILE) {
         let path = map.get(super::SourceId(*file)).map_or("", |source| &source.path);
-        text.push_str(&format!("{path}: {} more problems\n", count - MOST_PER_FILE));
+        // Writing into a String cannot fail.
+        let _ = writeln!(text, "{path}: {} more problems", count - MOST_PER_FILE);
     }
     text
 }

@@ -58,7 +58,7 @@ pub fn normalise(value: &Value, form: NormalForm, region: Option<&str>) -> Value
     let normal = catch_unwind(AssertUnwindSafe(|| match form {
         NormalForm::Email => email(&text),
         NormalForm::Domain => domain(&text),
-        NormalForm::Phone => phone(&text, region),
+        NormalForm::Phone => phone(&text, region).or_else(|| as_dialled(&text)),
         NormalForm::PlainText => Some(plain_text(&text)).filter(|text| !text.is_empty()),
     }));
     let Ok(normal) = normal else {
@@ -66,6 +66,12 @@ pub fn normalise(value: &Value, form: NormalForm, region: Option<&str>) -> Value
         return value.clone();
     };
     normal.map_or(Value::Null, Value::from)
+}
+
+/// A number whose country nobody knows stays as it is dialled: better in its own form than lost.
+fn as_dialled(text: &str) -> Option<String> {
+    let digits = text.chars().filter(char::is_ascii_digit).count();
+    (digits >= 5).then(|| text.trim().to_owned())
 }
 
 /// Whether two values are the same, in a normal form if the row has one.

@@ -19,6 +19,7 @@ pub mod planner;
 pub mod registry;
 pub mod schedule;
 pub mod status;
+pub mod service;
 pub mod stories;
 pub mod supervisor;
 pub mod tables;

@@ -6,19 +6,21 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use jiff::{SignedDuration, Timestamp};
 use secrecy::{ExposeSecret as _, SecretString};
 use xxhash_rust::xxh3::xxh3_64;
 
 use crate::connect::ConnectError;
 use crate::connect::salesforce::{
     self, ApiBudget, Auth, Client, Environment, Services, StoredToken, TokenStore, TokenStoreError,
+    UsageStore,
 };
-use crate::connect::sql::{PostgresConfig, SqlConnection, SqliteConfig, Tls};
+use crate::connect::sql::{Guard, PostgresConfig, SqlConnection, SqliteConfig, Tls};
 use crate::model::{Class, Clock, ConnectionName};
 use crate::spec::values::Share;
 use crate::spec::{
     self, ConnectionFile, ConnectionKind, Entry, PostgresConnection, SalesforceAuth, SalesforceConnection,
-    SecretRef, SqliteConnection, Template, TlsMode,
+    SecretRef, SqlResource, SqliteConnection, Template, TlsMode,
 };
 use crate::store::Store;
 
@@ -115,7 +117,10 @@ impl World {
 
     /// Changes when the file or the value of a secret changes. A hash only: secrets stay where they are.
     pub fn identity(&self, file: &ConnectionFile) -> u64 {
-        let mut text = format!("{:?}", file.kind);
+        let mut text = format!("{:?} {}", file.kind, file.read_only());
+        for protected in &file.protect {
+            text.push_str(&format!(" {}.{}", protected.object, protected.field));
+        }
         for secret in &file.secrets {
             text.push_str(&self.secrets.get(&secret.source).unwrap_or_default());
             text.push('\n');
@@ -126,8 +131,14 @@ impl World {
     async fn connect(&self, file: &ConnectionFile) -> Result<System, ConnectError> {
         match &file.kind {
             ConnectionKind::Salesforce(org) => self.org(file, org).map(System::Salesforce),
-            ConnectionKind::Sqlite(database) => self.sqlite(file, database).await.map(System::Sql),
-            ConnectionKind::Postgres(database) => self.postgres(database).await.map(System::Sql),
+            ConnectionKind::Sqlite(database) => {
+                let opened = self.sqlite(file, database).await?;
+                Ok(System::Sql(opened.guarded(guard(file, &database.resources))))
+            }
+            ConnectionKind::Postgres(database) => {
+                let opened = self.postgres(database).await?;
+                Ok(System::Sql(opened.guarded(guard(file, &database.resources))))
+            }
             other => {
                 let message =
                     format!("connection {} ({}) cannot be opened by this version", file.name, other.word());
@@ -158,7 +169,14 @@ impl World {
             Some(store) => Arc::new(StoredTokens { store: Arc::clone(store), connection: file.name.clone() }),
             None => Arc::new(salesforce::MemoryTokens::default()),
         };
-        Client::new(config, Services { clock: Arc::clone(&self.clock), tokens, usage: None })
+        let usage = self.store.as_ref().map(|store| -> Arc<dyn UsageStore> {
+            Arc::new(StoredUsage {
+                store: Arc::clone(store),
+                connection: file.name.clone(),
+                clock: Arc::clone(&self.clock),
+            })
+        });
+        Client::new(config, Services { clock: Arc::clone(&self.clock), tokens, usage })
     }
 
     fn auth(&self, auth: &SalesforceAuth) -> Result<Auth, ConnectError> {
@@ -267,4 +285,38 @@ impl TokenStore for StoredTokens {
         let bytes = token.to_bytes()?;
         self.store.save_token(&self.connection, &bytes).map_err(|error| TokenStoreError(error.to_string()))
     }
+}
+
+/// Own API calls by hour, in the state, so that the budget holds over restarts.
+struct StoredUsage {
+    store: Arc<Store>,
+    connection: ConnectionName,
+    clock: Arc<dyn Clock>,
+}
+
+impl UsageStore for StoredUsage {
+    fn load(&self) -> Vec<(i64, u64)> {
+        let since = self.clock.now() - SignedDuration::from_hours(25);
+        let hours = self.store.api_calls(&self.connection, since).unwrap_or_default();
+        hours.into_iter().map(|(hour, calls)| (hour.as_second() / 3600, calls)).collect()
+    }
+
+    fn save(&self, hour: i64, calls: u64) {
+        let Ok(at) = Timestamp::from_second(hour * 3600) else { return };
+        let known = self.load().into_iter().find(|(known, _)| *known == hour).map_or(0, |(_, calls)| calls);
+        if let Err(error) = self.store.add_api_calls(&self.connection, at, calls.saturating_sub(known)) {
+            tracing::warn!(connection = %self.connection, %error, "API calls could not be counted");
+        }
+    }
+}
+
+/// What a connection file forbids, with the tables that its resources stand for.
+fn guard(file: &ConnectionFile, resources: &[SqlResource]) -> Guard {
+    let table = |name: &str| {
+        let resource = resources.iter().find(|resource| resource.name.value == name);
+        let table = resource.and_then(|resource| resource.table.as_ref());
+        table.map_or_else(|| name.to_owned(), |table| table.value.clone())
+    };
+    let protect = file.protect.iter().map(|field| (table(&field.object), field.field.to_string()));
+    Guard { read_only: file.read_only(), protect: protect.collect() }
 }

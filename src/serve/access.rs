@@ -19,13 +19,13 @@ pub enum Door {
     /// The unix socket.
     Socket,
     /// TCP, with the digest of the token if one is configured.
-    Tcp(Option<TokenDigest>),
+    Tcp(Option<Box<TokenDigest>>),
 }
 
 impl Door {
     /// The TCP door. The token itself is not kept.
     pub fn tcp(admin_token: Option<&SecretString>) -> Self {
-        Self::Tcp(admin_token.and_then(TokenDigest::new))
+        Self::Tcp(admin_token.and_then(TokenDigest::new).map(Box::new))
     }
 }
 

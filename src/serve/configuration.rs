@@ -38,7 +38,11 @@ pub(super) async fn check(
 ) -> Answer {
     let asked = query(asked)?;
     let text = text.map_err(|rejection| {
-        Refusal::new(rejection.status(), "the body is not a text of at most 1 MiB", "send the file as it is, in UTF-8")
+        Refusal::new(
+            rejection.status(),
+            "the body is not a text of at most 1 MiB",
+            "send the file as it is, in UTF-8",
+        )
     })?;
     Ok(answer(shared.control.check(&asked.file, &text).await?))
 }

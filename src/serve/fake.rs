@@ -7,8 +7,8 @@ use jiff::Timestamp;
 use crate::model::{Counts, Failure, FailureId, FailureKind, FailureWay, Key, PipelineName, Side};
 use crate::runtime::batch::FailureDetail;
 use crate::runtime::control::{
-    ApiUse, Control, ControlError, ControlErrorKind, FailureFilter, FailureView, FileReport, LinkView, ReloadReport, Why,
-    WhyEntry,
+    ApiUse, Control, ControlError, ControlErrorKind, FailureFilter, FailureView, FileReport, LinkView,
+    ReloadReport, Why, WhyEntry,
 };
 use crate::runtime::status::{ConfigStatus, PipelineStatus, State, StatusCounts};
 
@@ -26,7 +26,11 @@ impl FakeDaemon {
     }
 
     fn known(name: &PipelineName) -> Result<(), ControlError> {
-        if name.as_str() == "projects" { Ok(()) } else { Err(missing(&format!("there is no pipeline {name}"))) }
+        if name.as_str() == "projects" {
+            Ok(())
+        } else {
+            Err(missing(&format!("there is no pipeline {name}")))
+        }
     }
 
     fn report(&self) -> ReloadReport {
@@ -158,7 +162,12 @@ impl Control for FakeDaemon {
         self.tell(format!("drop {}", id.0));
         Ok(())
     }
-    async fn links(&self, name: &PipelineName, _: Option<Key>, _: usize) -> Result<Vec<LinkView>, ControlError> {
+    async fn links(
+        &self,
+        name: &PipelineName,
+        _: Option<Key>,
+        _: usize,
+    ) -> Result<Vec<LinkView>, ControlError> {
         Self::known(name)?;
         Ok(vec![link()])
     }

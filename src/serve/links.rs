@@ -55,10 +55,16 @@ pub(super) async fn show(
     let (side, key) = match side.as_str() {
         "salesforce" => (Side::Salesforce, Key::salesforce(&key)),
         "app" => (Side::App, Key::app(&key)),
-        _ => return Err(Refusal::bad_request(format!("{side} is no side"), "the sides are salesforce and app")),
+        _ => {
+            return Err(Refusal::bad_request(
+                format!("{side} is no side"),
+                "the sides are salesforce and app",
+            ));
+        }
     };
     let found = shared.control.link(&name, side, &key).await?;
-    let missing = || Refusal::not_found(format!("{name} has no link of {key}"), format!("try sfsync why {key}"));
+    let missing =
+        || Refusal::not_found(format!("{name} has no link of {key}"), format!("try sfsync why {key}"));
     found.map(Json).ok_or_else(missing)
 }
 

@@ -72,9 +72,15 @@ impl ServeError {
     pub fn help(&self) -> &'static str {
         match self {
             Self::PortInUse { .. } => "stop that program, or set another `listen` in settings.yaml",
-            Self::Listen { .. } => "`listen` in settings.yaml is an address of this machine, such as 127.0.0.1:8480",
-            Self::SocketInUse { .. } => "stop it first; a second daemon beside it needs its own state, `listen` and --socket",
-            Self::Socket { .. } => "choose a path that can be written with --socket; it may have at most about 100 characters",
+            Self::Listen { .. } => {
+                "`listen` in settings.yaml is an address of this machine, such as 127.0.0.1:8480"
+            }
+            Self::SocketInUse { .. } => {
+                "stop it first; a second daemon beside it needs its own state, `listen` and --socket"
+            }
+            Self::Socket { .. } => {
+                "choose a path that can be written with --socket; it may have at most about 100 characters"
+            }
         }
     }
 }
@@ -100,7 +106,8 @@ impl Listening {
             ServeError::Listen { address, source }
         };
         let (unix, socket) = socket::bind(&serving.sockets).await?;
-        let bound = TcpListener::bind(serving.listen.as_str()).await.and_then(|tcp| Ok((tcp.local_addr()?, tcp)));
+        let bound =
+            TcpListener::bind(serving.listen.as_str()).await.and_then(|tcp| Ok((tcp.local_addr()?, tcp)));
         match bound {
             Ok((address, tcp)) => Ok(Self { tcp, address, unix, socket, admin_token: serving.admin_token }),
             Err(source) => {

@@ -1,5 +1,7 @@
 //! The status page at `/`: the table of `sfsync status` for a browser. Plain HTML, nothing from elsewhere, no script.
 
+use std::fmt::Write as _;
+
 use axum::extract::State;
 use axum::http::{HeaderName, HeaderValue, header};
 use axum::response::{Html, IntoResponse};
@@ -12,7 +14,8 @@ const STYLE: &str = "body{font:15px/1.5 system-ui,sans-serif;margin:2rem;color:#
 h1{font-size:1.2rem}table{border-collapse:collapse}th,td{padding:.25rem .9rem .25rem 0;text-align:left;vertical-align:top}\
 th{font-weight:600;color:#666;font-size:.8rem}td.n,th.n{text-align:right;font-variant-numeric:tabular-nums}\
 .running,.loading{color:#0a7a2f}.degraded,.approval,.paused{color:#9a6700}.blocked,.invalid{color:#b3261e}.disabled{color:#888}";
-const POLICY: HeaderValue = HeaderValue::from_static("default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'");
+const POLICY: HeaderValue =
+    HeaderValue::from_static("default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'");
 
 pub(super) async fn status(State(shared): State<Shared>) -> impl IntoResponse {
     let page = render(&shared, Timestamp::now());
@@ -24,21 +27,22 @@ fn render(shared: &Shared, now: Timestamp) -> String {
     let pipelines = shared.control.pipelines();
     let mut table = String::new();
     for (at, name) in shown::COLUMNS.iter().enumerate() {
-        table.push_str(&format!("<th{}>{}</th>", number(at), escaped(name)));
+        let _ = write!(table, "<th{}>{}</th>", number(at), escaped(name));
     }
     let mut remarks = String::new();
     for status in &pipelines {
         table.push_str("</tr><tr>");
         for (at, cell) in shown::cells(status, now).iter().enumerate() {
-            let class = if at == 1 { format!(" class=\"{}\"", status.state.name()) } else { number(at).to_owned() };
-            table.push_str(&format!("<td{class}>{}</td>", escaped(cell)));
+            let class =
+                if at == 1 { format!(" class=\"{}\"", status.state.name()) } else { number(at).to_owned() };
+            let _ = write!(table, "<td{class}>{}</td>", escaped(cell));
         }
         if let Some(remark) = shown::remark(status) {
-            remarks.push_str(&format!("<p><b>{}</b> {}</p>", escaped(status.name.as_str()), escaped(&remark)));
+            let _ = write!(remarks, "<p><b>{}</b> {}</p>", escaped(status.name.as_str()), escaped(&remark));
         }
     }
     for api in shared.control.api_use() {
-        remarks.push_str(&format!("<p>API {}</p>", escaped(&shown::api_use(&api))));
+        let _ = write!(remarks, "<p>API {}</p>", escaped(&shown::api_use(&api)));
     }
     if pipelines.is_empty() {
         remarks.push_str("<p>There is no pipeline yet. Add a file to the configuration folder.</p>");

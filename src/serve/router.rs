@@ -83,7 +83,10 @@ pub(super) fn query<T>(asked: Result<Query<T>, QueryRejection>) -> Result<T, Ref
 }
 
 async fn unknown() -> Refusal {
-    Refusal::not_found("there is nothing at this path", "GET / shows the status; the API begins at /api/pipelines")
+    Refusal::not_found(
+        "there is nothing at this path",
+        "GET / shows the status; the API begins at /api/pipelines",
+    )
 }
 
 async fn not_allowed() -> Refusal {

@@ -1,12 +1,15 @@
 //! A status in the words and columns of `sfsync status`: the same on the status page and on the command line.
 
+use std::fmt::Write as _;
+
 use jiff::Timestamp;
 
 use crate::runtime::control::ApiUse;
 use crate::runtime::status::{ConfigStatus, PipelineStatus, State};
 
 /// The columns of the table.
-pub const COLUMNS: [&str; 8] = ["PIPELINE", "STATE", "CAUGHT UP", "PUSH", "QUEUE", "HELD", "FAILED", "CONFIG"];
+pub const COLUMNS: [&str; 8] =
+    ["PIPELINE", "STATE", "CAUGHT UP", "PUSH", "QUEUE", "HELD", "FAILED", "CONFIG"];
 
 /// A pipeline as a line of the table.
 pub fn cells(status: &PipelineStatus, now: Timestamp) -> [String; 8] {
@@ -33,11 +36,11 @@ pub fn remark(status: &PipelineStatus) -> Option<String> {
 pub fn api_use(api: &ApiUse) -> String {
     let mut text = format!("{} {}", api.connection, thousands(api.used));
     if let Some(budget) = api.budget {
-        text.push_str(&format!(" of {}", thousands(budget)));
+        let _ = write!(text, " of {}", thousands(budget));
     }
     text.push_str(" in 24 hours");
     if let Some((used, allocation)) = api.org {
-        text.push_str(&format!(" (the whole org {} of {})", thousands(used), thousands(allocation)));
+        let _ = write!(text, " (the whole org {} of {})", thousands(used), thousands(allocation));
     }
     text
 }
@@ -96,7 +99,9 @@ mod tests {
 
     #[test]
     fn numbers_and_times_as_people_read_them() {
-        for (number, text) in [(0, "0"), (999, "999"), (4_310, "4 310"), (100_000, "100 000"), (1_234_567, "1 234 567")] {
+        for (number, text) in
+            [(0, "0"), (999, "999"), (4_310, "4 310"), (100_000, "100 000"), (1_234_567, "1 234 567")]
+        {
             assert_eq!(thousands(number), text);
         }
         let now: Timestamp = "2026-03-01T14:00:00Z".parse().unwrap();

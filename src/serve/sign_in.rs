@@ -47,14 +47,20 @@ pub(super) async fn start(
 
 pub(super) async fn callback(State(shared): State<Shared>, RawQuery(query): RawQuery) -> Response {
     let Some(sign_in) = &shared.sign_in else {
-        return (StatusCode::NOT_FOUND, Html(notice("Nobody is signing in", "Begin with sfsync connect."))).into_response();
+        return (StatusCode::NOT_FOUND, Html(notice("Nobody is signing in", "Begin with sfsync connect.")))
+            .into_response();
     };
     match sign_in.callback(query.as_deref().unwrap_or_default()).await {
         Ok(text) => Html(notice("Signed in", &text)).into_response(),
-        Err(error) => (StatusCode::BAD_REQUEST, Html(notice("Not signed in", &error.message))).into_response(),
+        Err(error) => {
+            (StatusCode::BAD_REQUEST, Html(notice("Not signed in", &error.message))).into_response()
+        }
     }
 }
 
 fn none() -> Refusal {
-    Refusal::not_found("this daemon has no connection that people sign in to", "set auth.flow: authorization_code")
+    Refusal::not_found(
+        "this daemon has no connection that people sign in to",
+        "set auth.flow: authorization_code",
+    )
 }

@@ -37,13 +37,19 @@ pub(super) async fn bind(paths: &[PathBuf]) -> Result<(UnixListener, PathBuf), S
             Err(error) => last = Some(ServeError::Socket { path: path.clone(), source: error }),
         }
     }
-    Err(last.unwrap_or_else(|| ServeError::Socket { path: PathBuf::new(), source: io::ErrorKind::NotFound.into() }))
+    Err(last.unwrap_or_else(|| ServeError::Socket {
+        path: PathBuf::new(),
+        source: io::ErrorKind::NotFound.into(),
+    }))
 }
 
 /// Nobody but the owner may connect, from the first moment: the socket gets its name after its permissions.
 fn create(path: &Path) -> io::Result<UnixListener> {
     if path.symlink_metadata().is_ok_and(|found| !is_socket(&found)) {
-        return Err(io::Error::new(io::ErrorKind::AlreadyExists, "there is a file of that name that is no socket"));
+        return Err(io::Error::new(
+            io::ErrorKind::AlreadyExists,
+            "there is a file of that name that is no socket",
+        ));
     }
     let mut name = path.file_name().unwrap_or_default().to_owned();
     name.push(format!(".{}", std::process::id()));

@@ -5,17 +5,21 @@
 //! Read [`PipelineFile`] first; every value carries the [`crate::diag::Span`] it was written at.
 
 mod decode;
+mod format;
 pub mod grammar;
 pub mod model;
 mod scalar;
 mod secrets;
 pub mod soql;
 mod spanned;
+#[cfg(test)]
+mod tests;
 pub mod values;
 mod words;
 mod yaml;
 
 pub use decode::{read_connection, read_pipeline, read_settings};
+pub use format::format;
 pub use model::*;
 pub use scalar::{Scalar, Style};
 pub use secrets::{Resolver, SecretError, check_secrets};

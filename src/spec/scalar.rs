@@ -54,7 +54,7 @@ impl Scalar {
     pub fn span_in(&self, start: usize, end: usize) -> Span {
         let from = self.file_offset(start);
         let last = if end > start { self.file_offset(end - 1) + self.width_at(end - 1) } else { from };
-        Span { source: self.source(), start: from, end: last.max(from) }
+        Span { source: self.source(), start: from, end: last.min(self.span.end).max(from) }
     }
 
     /// The file.

@@ -175,9 +175,15 @@ pub(crate) fn refuse_in_pipeline(root: &mut Node, connection: Option<&str>, out:
                 root.data = Data::Bad;
             }
         }
-        Data::List(items) => items.iter_mut().for_each(|item| refuse_in_pipeline(item, connection, out)),
+        Data::List(items) => {
+            for item in items {
+                refuse_in_pipeline(item, connection, out);
+            }
+        }
         Data::Map(entries) => {
-            entries.iter_mut().for_each(|(_, value)| refuse_in_pipeline(value, connection, out))
+            for (_, value) in entries {
+                refuse_in_pipeline(value, connection, out);
+            }
         }
         Data::Bad => {}
     }

@@ -76,3 +76,16 @@ impl<T: PartialEq> PartialEq for Entry<T> {
         self.value == other.value
     }
 }
+
+/// Equality of a struct that leaves out its places. Every field has to be named, so that none is forgotten.
+macro_rules! says_the_same {
+    ($type:ident { $($place:ident),* } { $($field:ident),* }) => {
+        impl PartialEq for $type {
+            fn eq(&self, other: &Self) -> bool {
+                let Self { $($place: _,)* $($field,)* } = self;
+                $(*$field == other.$field)&&*
+            }
+        }
+    };
+}
+pub(crate) use says_the_same;

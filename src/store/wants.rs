@@ -172,7 +172,8 @@ impl Store {
 
 /// How many records are in the queue of a pipeline.
 pub(super) fn queued(txn: &ReadTransaction, number: u32) -> Result<u64, StoreError> {
-    Ok(keys_with(&txn.open_table(TOUCHED)?, &prefix(number), usize::MAX)?.len() as u64)
+    let (begin, end) = (prefix(number), prefix(number + 1));
+    Ok(txn.open_table(TOUCHED)?.range(begin.as_slice()..end.as_slice())?.count() as u64)
 }
 
 fn waiting(

@@ -142,11 +142,18 @@ enum Winner {
 fn winner(turn: &Turn<'_>) -> Winner {
     match (turn.may_write.salesforce, turn.may_write.app) {
         (false, false) => Winner::Nobody(Kept::OneWay),
-        (false, true) => Winner::Side(Side::Salesforce),
-        (true, false) => Winner::Side(Side::App),
+        (false, true) => one_way(turn, Side::Salesforce),
+        (true, false) => one_way(turn, Side::App),
         (true, true) if !turn.then.is_known() => first_link(turn),
         (true, true) => two_way(turn),
     }
+}
+
+/// A row that flows one way follows its source; what somebody else changed on the target is repaired by the next reconciliation.
+fn one_way(turn: &Turn<'_>, source: Side) -> Winner {
+    let then = turn.then.of(source);
+    let is_settled = then.is_known() && then == turn.now.of(source);
+    if is_settled && !turn.repair { Winner::Nobody(Kept::NoChange) } else { Winner::Side(source) }
 }
 
 /// Two records that were never compared: the side that has a value gives it; two values are a conflict.

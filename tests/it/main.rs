@@ -5,6 +5,7 @@
 mod diagnostics;
 mod example_sets;
 mod harness;
+mod hostile;
 mod layers;
 mod proof;
 mod quickstart;
@@ -14,6 +15,10 @@ mod salesforce_poll;
 mod salesforce_rig;
 mod salesforce_session;
 mod sets;
+mod sql_faults;
+mod sql_laws;
 mod sql_rig;
+mod sql_schema;
 mod sql_types;
 mod sql_write;
+mod stories;

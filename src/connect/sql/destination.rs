@@ -25,6 +25,7 @@ impl SqlDestination {
             let help = problem.ddl.clone().unwrap_or_else(|| "run `sfsync check`".to_owned());
             return Err(ConnectError::new("R108", Class::Pipeline, problem.message.clone()).help(help));
         }
+        connection.allows(&spec)?;
         let spec = Arc::new(connection.resolved(spec).bound(table));
         Ok(Self { connection, spec, straight: Straight::default() })
     }
@@ -38,23 +39,30 @@ impl SqlDestination {
 #[async_trait::async_trait]
 impl Destination for SqlDestination {
     async fn fetch(&mut self, keys: &[Key]) -> Result<Vec<(Key, Row)>, ConnectError> {
-        match &self.connection.0 {
+        match &self.connection.database {
             Database::Sqlite(sqlite) => sqlite.fetch(&self.spec, keys).await,
             Database::Postgres(postgres) => postgres.fetch(&self.spec, keys).await,
         }
     }
 
     async fn find(&mut self, query: &MatchQuery) -> Result<Vec<Found>, ConnectError> {
-        match &self.connection.0 {
+        match &self.connection.database {
             Database::Sqlite(sqlite) => sqlite.find(&self.spec, query).await,
             Database::Postgres(postgres) => postgres.find(&self.spec, query).await,
         }
     }
 
     async fn presence(&mut self, keys: &[Key]) -> Result<HashSet<Key>, ConnectError> {
-        match &self.connection.0 {
+        match &self.connection.database {
             Database::Sqlite(sqlite) => sqlite.presence(&self.spec, keys).await,
             Database::Postgres(postgres) => postgres.presence(&self.spec, keys).await,
+        }
+    }
+
+    async fn keys(&mut self, after: Option<&Key>, limit: usize) -> Result<Vec<Key>, ConnectError> {
+        match &self.connection.database {
+            Database::Sqlite(sqlite) => sqlite.keys(&self.spec, after, limit).await,
+            Database::Postgres(postgres) => postgres.keys(&self.spec, after, limit).await,
         }
     }
 
@@ -62,7 +70,11 @@ impl Destination for SqlDestination {
         if ops.is_empty() {
             return Ok(Vec::new());
         }
-        match &self.connection.0 {
+        if self.connection.is_read_only() {
+            let message = format!("the connection is `read_only`: nothing is written to {}", self.spec.table);
+            return Err(ConnectError::new("R126", Class::Pipeline, message));
+        }
+        match &self.connection.database {
             Database::Sqlite(sqlite) => sqlite.write(&self.spec, ops).await,
             Database::Postgres(postgres) => postgres.write(&self.spec, &ops, mode, &mut self.straight).await,
         }

@@ -22,7 +22,7 @@ mod statement;
 mod types;
 
 pub use check::{ProblemKind, SchemaProblem, check};
-pub use connection::{Ensured, SqlConnection};
+pub use connection::{Ensured, Guard, SqlConnection};
 pub use destination::SqlDestination;
 pub use dialect::Dialect;
 pub use postgres::{PostgresConfig, Tls};

@@ -12,6 +12,18 @@ impl Statements<'_> {
         format!("SELECT {} FROM {} AS t WHERE {}", self.key_text("t."), self.table(), self.key_among())
     }
 
+    /// A page of keys in the order of the key column: after `$1` where it continues, at most `limit`.
+    pub(super) fn keys(&self, continues: bool, limit: usize) -> String {
+        let (key, table, deleted) = (ident(&self.spec.key.column), self.table(), self.not_deleted());
+        let after = match (continues, self.dialect) {
+            (false, _) => "true".to_owned(),
+            (true, Dialect::Sqlite) => format!("t.{key} > ?1"),
+            (true, Dialect::Postgres) => format!("t.{key} > $1::text::{}", cast(&self.spec.key.native)),
+        };
+        let text = self.key_text("t.");
+        format!("SELECT {text} FROM {table} AS t WHERE {after}{deleted} ORDER BY t.{key} LIMIT {limit}")
+    }
+
     /// The records of these keys: one parameter with all of them; the key, then the read schema.
     pub(super) fn fetch(&self) -> String {
         let (columns, table) = (self.selected(), self.table());

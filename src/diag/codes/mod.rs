@@ -11,6 +11,8 @@ macro_rules! family_pages {
     };
 }
 
+use std::fmt::Write;
+
 mod expressions;
 mod files;
 mod grammar;
@@ -63,9 +65,10 @@ pub fn reference_page() -> String {
         "# Messages\n\nEvery message of sfsync has a code, a place and a way out. `sfsync explain CODE` shows one of these sections.\n\nE: the file is not loaded. W: it is loaded. R: a record, or a call, failed at run time.\n",
     );
     for page in pages() {
-        text.push_str(&format!("\n## {}: {}\n\n{}\n", page.code, page.title, page.text));
+        // Writing into a String cannot fail.
+        let _ = write!(text, "\n## {}: {}\n\n{}\n", page.code, page.title, page.text);
         if !page.example.is_empty() {
-            text.push_str(&format!("\n```text\n{}\n```\n", page.example));
+            let _ = write!(text, "\n```text\n{}\n```\n", page.example);
         }
     }
     text

@@ -102,15 +102,25 @@ fn phone_call(context: &dyn Context, args: Args<'_>) -> Outcome<Value> {
     }
 }
 
-/// The number in E.164, if it is a valid one. Numbers without `+` belong to the region.
+/// The number in E.164. Numbers without `+` belong to the region and have to be valid there; those that say their country are only
+/// brought into form, because number plans change faster than programs.
 pub(crate) fn phone(text: &str, region: Option<&str>) -> Option<String> {
     // Longer than any number with an extension: not worth parsing.
     if text.len() > 100 {
         return None;
     }
     let region = region.and_then(|region| region.to_uppercase().parse::<Country>().ok());
-    let number = phonenumber::parse(region, text.trim()).ok()?;
-    number.is_valid().then(|| number.format().mode(Mode::E164).to_string())
+    let parsed = phonenumber::parse(region, text.trim()).ok().filter(phonenumber::PhoneNumber::is_valid);
+    parsed.map(|number| number.format().mode(Mode::E164).to_string()).or_else(|| international(text))
+}
+
+/// `+` and digits, where the text is nothing but those and separators.
+fn international(text: &str) -> Option<String> {
+    let rest = text.trim().strip_prefix('+')?;
+    let separator = |c: char| c.is_whitespace() || matches!(c, '-' | '.' | '/' | '(' | ')');
+    let digits: String = rest.chars().filter(|c| !separator(*c)).collect();
+    let fits = (7..=15).contains(&digits.len()) && digits.bytes().all(|digit| digit.is_ascii_digit());
+    fits.then(|| format!("+{digits}"))
 }
 
 /// First and last name of `Kim van Dam` or `van Dam, Kim`.

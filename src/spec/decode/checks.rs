@@ -126,7 +126,7 @@ fn check_backfills(file: &PipelineFile, out: &mut Vec<Diagnostic>) {
                     .help("by: LastModifiedDate    (or CreatedDate, ActivityDate, …)"),
             ),
             (None, Some(by), _) => {
-                out.push(Diagnostic::error("E106", "`by` needs `last`", by.key, "").help("last: 6 months"))
+                out.push(Diagnostic::error("E106", "`by` needs `last`", by.key, "").help("last: 6 months"));
             }
             _ => {}
         }

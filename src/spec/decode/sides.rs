@@ -14,12 +14,10 @@ pub(super) fn salesforce(file: &Fields<'_>, out: &mut Vec<Diagnostic>) -> Option
     let (key, node) = file.get("salesforce")?;
     let empty = Node { span: node.span, data: crate::spec::yaml::Data::Map(Vec::new()) };
     let (object, node) = match node.scalar() {
-        Some(scalar) => (Spanned::new(scalar.text.to_string(), scalar.span), &empty),
-        None => {
-            let scalar = Fields::of(node)?.get("object")?.1.scalar()?;
-            (Spanned::new(scalar.text.to_string(), scalar.span), node)
-        }
+        Some(scalar) => (scalar, &empty),
+        None => (Fields::of(node)?.get("object")?.1.scalar()?, node),
     };
+    let object = Spanned::new(object.text.to_string(), object.span);
     let fields = Fields::of(node)?;
     let condition = |scalar: &Scalar, out: &mut Vec<Diagnostic>| Where {
         scalar: scalar.clone(),
@@ -96,12 +94,12 @@ fn backfill(node: &Node, mut condition: impl FnMut(&Scalar) -> Where) -> Option<
         };
     }
     let fields = Fields::of(node)?;
-    Some(Backfill::Window(BackfillWindow {
+    Some(Backfill::Window(Box::new(BackfillWindow {
         last: fields.period("last"),
         by: fields.path("by"),
         condition: fields.entry("where", |node| Some(condition(node.scalar()?))),
         during: fields.entry("during", |node| TimeWindow::parse(&node.scalar()?.text).ok()),
-    }))
+    })))
 }
 
 fn filters(fields: &Fields<'_>, key: &str) -> Option<Entry<Vec<Filter>>> {

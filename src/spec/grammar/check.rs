@@ -3,6 +3,7 @@
 
 use super::describe::noun;
 use super::shape::{ByWord, Each, Mapping, Shape};
+use super::spill::spill;
 use super::suggest::{closest, singular};
 use super::values;
 use crate::diag::{Diagnostic, SourceMap, Span};
@@ -69,9 +70,8 @@ impl<'a> Checker<'a> {
             .map(|scalar| singular(&scalar.text));
         let present: Vec<String> = entries.iter().map(|(key, _)| key.text.to_string()).collect();
         let mut meant: Vec<&'static str> = Vec::new();
-        let mut spilled = spill(entries, self.map);
-        for at in 0..entries.len() {
-            let (key, value) = &mut entries[at];
+        let mut spilled = spill(entries);
+        for (at, (key, value)) in entries.iter_mut().enumerate() {
             if key.text.starts_with("x-") {
                 value.data = Data::Bad;
                 continue;
@@ -85,12 +85,11 @@ impl<'a> Checker<'a> {
                 }
                 continue;
             }
-            match mapping.key(&key.text) {
-                Some(known) => self.value(key, value, &known.shape),
-                None => {
-                    value.data = Data::Bad;
-                    meant.extend(self.unknown_key(key, mapping, &present));
-                }
+            if let Some(known) = mapping.key(&key.text) {
+                self.value(key, value, &known.shape);
+            } else {
+                value.data = Data::Bad;
+                meant.extend(self.unknown_key(key, mapping, &present));
             }
         }
         self.missing_keys(mapping, &present, &meant, entries.first().map_or(span, |(key, _)| key.span));
@@ -113,12 +112,11 @@ impl<'a> Checker<'a> {
         let free =
             mapping.keys.iter().map(|known| known.name).filter(|name| !present.iter().any(|key| key == name));
         let suggestion = if self.out.len() < 50 { closest(&key.text, free) } else { None };
-        let diagnostic = match suggestion {
-            Some(name) => diagnostic.help(format!("did you mean `{name}`?")).fix(key.span, name),
-            None => {
-                let names: Vec<&str> = mapping.keys.iter().map(|known| known.name).collect();
-                diagnostic.help(format!("keys here: {}", names.join(", ")))
-            }
+        let diagnostic = if let Some(name) = suggestion {
+            diagnostic.help(format!("did you mean `{name}`?")).fix(key.span, name)
+        } else {
+            let names: Vec<&str> = mapping.keys.iter().map(|known| known.name).collect();
+            diagnostic.help(format!("keys here: {}", names.join(", ")))
         };
         self.report(diagnostic);
         suggestion
@@ -162,36 +160,25 @@ impl<'a> Checker<'a> {
     fn value(&mut self, key: &Scalar, node: &mut Node, shape: &Shape) {
         let absent_is_value = matches!(shape, Shape::Literal | Shape::Selector);
         if node.is_nothing() && !absent_is_value {
-            self.report(
-                Diagnostic::error(
-                    "E103",
-                    format!("`{}` has no value", key.text),
-                    key.span,
-                    "nothing follows",
-                )
-                .help(format!("write {} after it, or remove the key", noun(shape))),
-            );
-            node.data = Data::Bad;
+            self.no_value(key, node, shape);
             return;
         }
         match (shape, &mut node.data) {
-            (Shape::Literal, _) => {}
-            (Shape::List(item), Data::List(items)) | (Shape::OneOrMore(item), Data::List(items)) => {
+            (Shape::Literal, _) | (_, Data::Bad) | (Shape::Selector, Data::Scalar(_)) => {}
+            (Shape::List(item) | Shape::OneOrMore(item), Data::List(items)) => {
                 for each in items {
                     self.value(key, each, item);
                 }
             }
             (Shape::OneOrMore(item), _) => self.value(key, node, item),
-            (Shape::Map(mapping), Data::Map(_)) => self.mapping(node, mapping),
-            (Shape::Either(_, mapping), Data::Map(_)) => self.mapping(node, mapping),
+            (Shape::Map(mapping) | Shape::Either(_, mapping), Data::Map(_)) => self.mapping(node, mapping),
             (Shape::Either(short, _), Data::Scalar(_)) => self.value(key, node, short),
             (Shape::ByWord(by), Data::Map(_)) => self.by_word(node, by),
             (Shape::MapOf(each), Data::Map(_)) => self.each(key, node, each),
             (Shape::Filters { empty_list }, _) => self.filters(key, node, *empty_list),
             (Shape::Record | Shape::RecordOrDeleted | Shape::Selector, Data::Map(_)) => {
-                self.record(key, node)
+                self.record(key, node);
             }
-            (Shape::Selector, Data::Scalar(_)) => {}
             (Shape::RecordOrDeleted, Data::Scalar(scalar)) if &*scalar.text == "deleted" => {}
             (Shape::Choice(choices), Data::Scalar(scalar)) => {
                 if !choices.iter().any(|choice| choice.word == &*scalar.text) {
@@ -207,9 +194,18 @@ impl<'a> Checker<'a> {
                     node.data = Data::Bad;
                 }
             }
-            (_, Data::Bad) => {}
             _ => self.wrong_kind(key, node, shape),
         }
+    }
+
+    /// E103: `key:` and nothing.
+    fn no_value(&mut self, key: &Scalar, node: &mut Node, shape: &Shape) {
+        let title = format!("`{}` has no value", clip(&key.text));
+        self.report(
+            Diagnostic::error("E103", title, key.span, "nothing follows")
+                .help(format!("write {} after it, or remove the key", noun(shape))),
+        );
+        node.data = Data::Bad;
     }
 
     /// A mapping with free keys.
@@ -285,11 +281,11 @@ impl<'a> Checker<'a> {
         };
         let title = format!("`{}` is {}, not {given}", clip(&key.text), noun(shape));
         let mut diagnostic = Diagnostic::error("E103", title, first_line(node.span, self.map), "");
-        if let (Shape::List(item), Data::Scalar(scalar)) = (shape, &node.data) {
-            if takes_scalar(item) || matches!(item, Shape::Choice(_)) {
-                let listed = format!("[{}]", self.written(scalar.span));
-                diagnostic = diagnostic.help(format!("{}: {listed}", key.text)).fix(node.span, listed);
-            }
+        if let (Shape::List(item), Data::Scalar(scalar)) = (shape, &node.data)
+            && (takes_scalar(item) || matches!(item, Shape::Choice(_)))
+        {
+            let listed = format!("[{}]", self.written(scalar.span));
+            diagnostic = diagnostic.help(format!("{}: {listed}", key.text)).fix(node.span, listed);
         }
         self.report(diagnostic);
         node.data = Data::Bad;
@@ -373,65 +369,4 @@ pub(in crate::spec) fn first_line(span: Span, map: &SourceMap) -> Span {
     let covered = text.get(span.start as usize..span.end as usize).unwrap_or_default();
     let len = covered.find('\n').unwrap_or(covered.len());
     span.part(0, u32::try_from(len).unwrap_or(u32::MAX))
-}
-
-/// An expression without quotes inside `{ }` whose commas made new keys of its parts.
-struct Spill {
-    /// The entry that holds the beginning.
-    owner: usize,
-    /// The entries that are parts of it.
-    members: std::ops::Range<usize>,
-    /// The key of the owner and the whole expression.
-    key: String,
-    expression: String,
-    span: Span,
-    reported: bool,
-}
-
-impl Spill {
-    fn diagnostic(&self, key: &Scalar) -> Diagnostic {
-        let quoted = crate::spec::yaml::in_single_quotes(&self.expression);
-        let title = format!("unknown key `{}`", clip(&key.text));
-        Diagnostic::error("E101", title, key.span, "this comma started a new key")
-            .help(format!("an expression with a comma needs quotes:  {}: {quoted}", self.key))
-            .fix(self.span, quoted)
-    }
-}
-
-/// Finds a plain value with an open bracket that is followed by keys without values, one of which closes it.
-fn spill(entries: &[(Scalar, Node)], map: &SourceMap) -> Option<Spill> {
-    let open = |text: &str| {
-        text.bytes().fold(0_i64, |depth, byte| match byte {
-            b'(' => depth + 1,
-            b')' => depth - 1,
-            _ => depth,
-        })
-    };
-    let owner = entries.iter().position(|(_, value)| {
-        value.scalar().is_some_and(|scalar| !scalar.style.is_quoted() && open(&scalar.text) > 0)
-    })?;
-    let (key, value) = entries.get(owner)?;
-    let mut depth = open(&value.scalar()?.text);
-    let mut last = owner;
-    for (at, (name, follower)) in entries.iter().enumerate().skip(owner + 1) {
-        if !follower.is_nothing() || depth <= 0 {
-            break;
-        }
-        depth += open(&name.text);
-        last = at;
-    }
-    if last == owner {
-        return None;
-    }
-    let span = Span { end: entries.get(last)?.0.span.end, ..value.span };
-    let text = &map.get(span.source)?.text;
-    let expression = text.get(span.start as usize..span.end as usize)?.to_owned();
-    Some(Spill {
-        owner,
-        members: owner + 1..last + 1,
-        key: key.text.to_string(),
-        expression,
-        span,
-        reported: false,
-    })
 }

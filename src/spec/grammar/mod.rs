@@ -13,6 +13,7 @@ mod schema;
 mod settings;
 mod shape;
 mod sides;
+mod spill;
 mod suggest;
 mod tests_table;
 mod values;
@@ -25,5 +26,11 @@ pub(crate) use pipelines::PIPELINE;
 pub use schema::{SCHEMAS, render_schema};
 pub(crate) use settings::SETTINGS;
 pub use shape::{ByWord, Each, Key, Mapping, Shape};
+pub(in crate::spec) use spill::spilled_expression;
 pub use suggest::closest;
 pub(in crate::spec) use values::is_name;
+
+/// The mapping of a pipeline file.
+pub(in crate::spec) fn pipeline() -> &'static Mapping {
+    &PIPELINE
+}

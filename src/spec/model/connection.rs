@@ -3,6 +3,7 @@
 use super::{HttpConnection, PostgresConnection, SecretRef, SqliteConnection, Template};
 use crate::diag::{SourceId, Span};
 use crate::model::ConnectionName;
+use crate::spec::spanned::says_the_same;
 use crate::spec::values::{Path, Share};
 use crate::spec::words::words;
 use crate::spec::{Entry, Spanned};
@@ -34,7 +35,7 @@ pub struct ProtectedField {
 }
 
 /// What a connection file says. Made by [`crate::spec::read_connection`].
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug)]
 pub struct ConnectionFile {
     /// The file.
     pub source: SourceId,
@@ -53,6 +54,8 @@ pub struct ConnectionFile {
     /// The rest, by type.
     pub kind: ConnectionKind,
 }
+
+says_the_same!(ConnectionFile { source, type_span } { name, description, read_only, protect, secrets, kind });
 
 impl ConnectionFile {
     /// Whether nobody may write there (default: no).

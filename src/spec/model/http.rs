@@ -3,6 +3,7 @@
 use super::{Literal, Template};
 use crate::diag::Span;
 use crate::model::Kind;
+use crate::spec::spanned::says_the_same;
 use crate::spec::values::{Path, Period, Rate};
 use crate::spec::words::words;
 use crate::spec::{Entry, Scalar, Spanned};
@@ -218,7 +219,7 @@ impl ResourceField {
 }
 
 /// One kind of record of an HTTP app.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug)]
 pub struct ResourceSpec {
     /// Its name in pipelines.
     pub name: Spanned<String>,
@@ -265,6 +266,8 @@ pub struct ResourceSpec {
     /// `fields`; `None` where they are not declared
     pub fields: Option<Entry<Vec<ResourceField>>>,
 }
+
+says_the_same!(ResourceSpec { span } { name, path, list, get, create, update, delete, find, key, records, record, wrap, updated_at, since, since_format, deleted, parent, paginate, params, webhook, fields });
 
 /// `type: http`
 #[derive(Clone, Debug, PartialEq)]

@@ -25,8 +25,8 @@ pub use pipeline::{GroupPolicy, GroupSpec, Links, ManualLink, OpList, PairSelect
 pub use row::{Conflict, Flow, Missing, NormalForm, OnError, OnNull, RowSpec, ValueMap, Write};
 pub use settings::{LogLevel, Settings};
 pub use side::{
-    AppPush, AppSide, Backfill, BackfillWindow, Condition, Filter, OnLeave, OwnRecords, Poll, Push,
-    ResourceRef, SalesforceSide, Scope, Where,
+    AppPush, AppSide, Backfill, BackfillWindow, Condition, FieldValues, Filter, OnLeave, OwnRecords, Poll,
+    Push, ResourceRef, SalesforceSide, Scope, Where,
 };
 pub use sql::{PostgresConnection, SqlResource, SqliteConnection, TlsMode};
 pub use story::{Change, ChangeSide, Expect, ExpectedOp, LookupStory, RecordStory, Records, TestSpec};

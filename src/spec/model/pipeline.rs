@@ -3,6 +3,7 @@
 use super::{AppSide, Conflict, Literal, RowSpec, SalesforceSide, TestSpec};
 use crate::diag::{SourceId, Span};
 use crate::model::{ConnectionName, Op, Ops, PipelineName, Side};
+use crate::spec::spanned::says_the_same;
 use crate::spec::values::{Path, Schedule};
 use crate::spec::words::words;
 use crate::spec::{Entry, Spanned};
@@ -61,7 +62,7 @@ pub enum PairSelector {
 }
 
 /// A pair that is linked because the file says so.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug)]
 pub struct ManualLink {
     /// The whole pair.
     pub span: Span,
@@ -71,8 +72,10 @@ pub struct ManualLink {
     pub app: Entry<PairSelector>,
 }
 
+says_the_same!(ManualLink { span } { salesforce, app });
+
 /// What a pipeline file says. Made by [`crate::spec::read_pipeline`]; a file with errors gives as much as could be read.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug)]
 pub struct PipelineFile {
     /// The file.
     pub source: SourceId,
@@ -123,6 +126,8 @@ pub struct PipelineFile {
     /// `tests`
     pub tests: Vec<TestSpec>,
 }
+
+says_the_same!(PipelineFile { source, fields_key } { name, description, enabled, salesforce, app, to_app, to_salesforce, match_fields, links, manual_links, conflict, groups, fields, reconcile, max_deletes, max_changes, retries, pause_after, notify, generation, renamed_from, tests });
 
 impl PipelineFile {
     /// Whether it runs (default: yes).

@@ -3,6 +3,7 @@
 use super::Literal;
 use crate::diag::Span;
 use crate::model::{PipelineName, Side};
+use crate::spec::spanned::says_the_same;
 use crate::spec::values::Path;
 use crate::spec::words::words;
 use crate::spec::{Entry, Scalar, Spanned};
@@ -85,7 +86,7 @@ pub struct ValueMap {
 
 /// A row as written. Whether it makes sense for its pipeline is checked by [`crate::spec::read_pipeline`] where the file
 /// alone tells, and by the plan.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug)]
 pub struct RowSpec {
     /// The whole row.
     pub span: Span,
@@ -124,6 +125,8 @@ pub struct RowSpec {
     /// `on_error`
     pub on_error: Option<Entry<OnError>>,
 }
+
+says_the_same!(RowSpec { span } { number, incomplete, salesforce, app, to_app, to_salesforce, constant, lookup, missing, values, normal_form, default, write, group, on_null, conflict, on_error });
 
 impl RowSpec {
     /// The field on a side, if the row names one there.

@@ -3,6 +3,7 @@
 use super::{SecretRef, Template};
 use crate::diag::SourceId;
 use crate::model::ConnectionName;
+use crate::spec::spanned::says_the_same;
 use crate::spec::values::{Period, Unit};
 use crate::spec::words::words;
 use crate::spec::{Entry, Spanned};
@@ -19,7 +20,7 @@ words! {
 
 /// What `settings.yaml` says. Made by [`crate::spec::read_settings`]. Only `notify`, `retention`, `timezone` and `log` may
 /// change while the daemon runs.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug)]
 pub struct Settings {
     /// The file.
     pub source: SourceId,
@@ -42,6 +43,8 @@ pub struct Settings {
     /// Every secret the file refers to.
     pub secrets: Vec<SecretRef>,
 }
+
+says_the_same!(Settings { source } { listen, public_url, admin_token, state, timezone, notify, retention, log, secrets });
 
 impl Settings {
     /// `listen` (default).

@@ -4,6 +4,7 @@ use super::Literal;
 use crate::diag::Span;
 use crate::model::{ConnectionName, ResourceName};
 use crate::spec::soql::SoqlCondition;
+use crate::spec::spanned::says_the_same;
 use crate::spec::values::{Path, Period, TimeWindow, Unit};
 use crate::spec::words::words;
 use crate::spec::{Entry, Scalar, Spanned};
@@ -69,7 +70,7 @@ impl Default for Poll {
 
 /// `field: value` of a filter. A list means any of its values; an empty list is only possible in `exclude`, where it
 /// excludes nothing.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug)]
 pub struct Condition {
     /// The field.
     pub field: Spanned<Path>,
@@ -79,14 +80,18 @@ pub struct Condition {
     pub span: Span,
 }
 
+says_the_same!(Condition { span } { field, values });
+
 /// One mapping of `include` or `exclude`: all of its conditions hold.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug)]
 pub struct Filter {
     /// The whole mapping.
     pub span: Span,
     /// Its conditions.
     pub conditions: Vec<Condition>,
 }
+
+says_the_same!(Filter { span } { conditions });
 
 /// `where`: text that is added to the query.
 #[derive(Clone, Debug, PartialEq)]
@@ -119,8 +124,11 @@ pub enum Backfill {
     /// Nothing; only what changes from now on.
     None,
     /// A part, or everything at certain hours.
-    Window(BackfillWindow),
+    Window(Box<BackfillWindow>),
 }
+
+/// Fields and the values they get, in the order of the file.
+pub type FieldValues = Vec<(Spanned<Path>, Spanned<Literal>)>;
 
 /// `connection.resource`
 #[derive(Clone, Debug, PartialEq)]
@@ -132,7 +140,7 @@ pub struct ResourceRef {
 }
 
 /// `salesforce:`
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug)]
 pub struct SalesforceSide {
     /// The key `salesforce`.
     pub key: Span,
@@ -161,10 +169,12 @@ pub struct SalesforceSide {
     /// `own_records`
     pub own_records: Option<Entry<OwnRecords>>,
     /// `archive`: what `archive` sets in Salesforce
-    pub archive: Option<Entry<Vec<(Spanned<Path>, Spanned<Literal>)>>>,
+    pub archive: Option<Entry<FieldValues>>,
     /// `select`: additional fields for expressions that compute a field name
     pub select: Option<Entry<Vec<Spanned<Path>>>>,
 }
+
+says_the_same!(SalesforceSide { key } { object, connection, include, exclude, condition, filter, scope, backfill, push, poll, on_leave, own_records, archive, select });
 
 impl SalesforceSide {
     /// The connection (default: `salesforce`).
@@ -201,7 +211,7 @@ impl SalesforceSide {
 }
 
 /// `app:`
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug)]
 pub struct AppSide {
     /// The key `app`.
     pub key: Span,
@@ -228,8 +238,10 @@ pub struct AppSide {
     /// `own_records`
     pub own_records: Option<Entry<OwnRecords>>,
     /// `archive`: what `archive` sets in the app
-    pub archive: Option<Entry<Vec<(Spanned<Path>, Spanned<Literal>)>>>,
+    pub archive: Option<Entry<FieldValues>>,
 }
+
+says_the_same!(AppSide { key } { resource, include, exclude, condition, filter, scope, backfill, push, poll, on_leave, own_records, archive });
 
 impl AppSide {
     /// `scope` (default: all).

@@ -3,6 +3,7 @@
 use super::Literal;
 use crate::diag::Span;
 use crate::model::PipelineName;
+use crate::spec::spanned::says_the_same;
 use crate::spec::values::Path;
 use crate::spec::words::words;
 use crate::spec::{Entry, Spanned};
@@ -24,13 +25,15 @@ words! {
 }
 
 /// Fields of one record, in the order of the file.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug)]
 pub struct RecordStory {
     /// The whole mapping.
     pub span: Span,
     /// Field and value.
     pub fields: Vec<(Spanned<Path>, Spanned<Literal>)>,
 }
+
+says_the_same!(RecordStory { span } { fields });
 
 impl RecordStory {
     /// The value of a field, by its exact name.
@@ -76,7 +79,7 @@ pub struct LookupStory {
 }
 
 /// `expect`
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug)]
 pub struct Expect {
     /// The whole mapping.
     pub span: Span,
@@ -94,8 +97,10 @@ pub struct Expect {
     pub error: Option<Entry<String>>,
 }
 
+says_the_same!(Expect { span } { op, app, salesforce, untouched, exact, error });
+
 /// One inline test.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug)]
 pub struct TestSpec {
     /// The whole test.
     pub span: Span,
@@ -114,3 +119,5 @@ pub struct TestSpec {
     /// `expect`
     pub expect: Option<Entry<Expect>>,
 }
+
+says_the_same!(TestSpec { span } { name, before, change, others, lookups, now, expect });

@@ -4,6 +4,7 @@ use std::fmt;
 
 use crate::diag::Span;
 use crate::spec::Scalar;
+use crate::spec::spanned::says_the_same;
 
 /// Where a secret comes from.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -24,7 +25,7 @@ impl fmt::Display for SecretSource {
 }
 
 /// A secret that a file refers to. Holds its name, never its value.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct SecretRef {
     /// Where it comes from.
     pub source: SecretSource,
@@ -32,8 +33,10 @@ pub struct SecretRef {
     pub span: Span,
 }
 
+says_the_same!(SecretRef { span } { source });
+
 /// A piece of a [`Template`].
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum TemplatePart {
     /// As it is; `$${` is already `${`.
     Text(String),

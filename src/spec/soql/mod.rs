@@ -8,6 +8,7 @@ mod wire;
 
 use crate::diag::Span;
 use crate::spec::Spanned;
+use crate::spec::spanned::says_the_same;
 
 pub(crate) use parser::parse;
 
@@ -44,7 +45,7 @@ pub struct SoqlField {
 }
 
 /// A condition that was read without errors.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug)]
 pub struct SoqlCondition {
     /// For the wire: on one line, keywords in capitals, everything else as written.
     pub text: String,
@@ -53,3 +54,5 @@ pub struct SoqlCondition {
     /// Where it is written.
     pub span: Span,
 }
+
+says_the_same!(SoqlCondition { span } { text, fields });

@@ -39,11 +39,11 @@ pub(crate) fn parse(scalar: &Scalar, out: &mut Vec<Diagnostic>) -> Option<SoqlCo
 
 impl Parser<'_> {
     fn whole(&mut self) -> Read<()> {
-        if let Some(word) = self.word() {
-            if word.eq_ignore_ascii_case("where") || word.eq_ignore_ascii_case("select") {
-                let help = "only the condition is written here, such as: Amount > 0";
-                return Err(self.wrong("this is more than a condition", "").help(help).into());
-            }
+        if let Some(word) = self.word()
+            && (word.eq_ignore_ascii_case("where") || word.eq_ignore_ascii_case("select"))
+        {
+            let help = "only the condition is written here, such as: Amount > 0";
+            return Err(self.wrong("this is more than a condition", "").help(help).into());
         }
         self.condition()?;
         match self.lexemes.get(self.at) {
@@ -55,7 +55,6 @@ impl Parser<'_> {
     fn unexpected_end_of_condition(&self, lexeme: &Lexeme) -> Stop {
         match &lexeme.token {
             Token::Close => self.wrong("this `)` closes nothing", "").into(),
-            Token::Wrong(_) => self.unexpected("`AND` or `OR`"),
             Token::Word(word)
                 if ["order", "limit", "group"].contains(&word.to_ascii_lowercase().as_str()) =>
             {

@@ -8,10 +8,11 @@ mod builder;
 mod limits;
 mod node;
 mod scan;
+mod scan_flow;
 mod scan_value;
 mod translate;
 
-use crate::diag::{Diagnostic, SourceId, SourceMap};
+use crate::diag::{Diagnostic, Fix, SourceId, SourceMap, Span};
 
 pub use limits::add_file;
 pub(crate) use limits::{MAX_DEPTH, MAX_VALUES};
@@ -20,7 +21,7 @@ pub(in crate::spec) use scan_value::in_single_quotes;
 
 /// Reads one file. Without a tree there is at least one error; with a tree there may still be some (duplicate keys).
 pub(crate) fn read(source: SourceId, map: &SourceMap, out: &mut Vec<Diagnostic>) -> Option<Node> {
-    let Some(file) = map.get(source) else { return None };
+    let file = map.get(source)?;
     let text = &file.text;
     if let Err(problem) = limits::check(source, text) {
         out.push(*problem);
@@ -48,6 +49,27 @@ pub(crate) fn read(source: SourceId, map: &SourceMap, out: &mut Vec<Diagnostic>)
             None
         }
     }
+}
+
+/// Corrections of the raw text that make it YAML again: quotes that are missing. Empty where the text passes or no
+/// correction is sure.
+pub(crate) fn repairs(source: SourceId, text: &str) -> Vec<Fix> {
+    let findings = scan::scan(source, "", text);
+    let quoting = findings
+        .into_iter()
+        .filter(|finding| ["E002", "E005", "E010", "E011"].contains(&finding.diagnostic.code.0));
+    quoting.filter_map(|finding| finding.diagnostic.fix).collect()
+}
+
+/// The places of tabs that indent.
+pub(crate) fn tabs(source: SourceId, text: &str) -> Vec<Span> {
+    scan::tabs(source, text)
+}
+
+/// The tree of a text, if it passes the limits and the parser.
+pub(crate) fn tree(source: SourceId, text: &str) -> Option<Node> {
+    limits::check(source, text).ok()?;
+    builder::build(source, text).ok()?.root
 }
 
 /// `projects` of `pipelines/projects.yaml`.

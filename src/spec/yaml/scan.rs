@@ -4,6 +4,7 @@
 //! Findings that are `sure` stand even where the parser accepts the text; the others only explain why it did not.
 
 use super::limits::offset;
+use super::scan_flow::Bracket;
 use super::scan_value as say;
 use crate::diag::{Diagnostic, SourceId, Span};
 
@@ -14,16 +15,6 @@ pub(super) struct Finding {
     pub(super) diagnostic: Diagnostic,
 }
 
-/// An open bracket.
-struct Bracket {
-    byte: u8,
-    at: usize,
-    /// Indentation of its line.
-    indent: usize,
-    /// A `:` was seen since the last comma: what follows is a value.
-    after_colon: bool,
-}
-
 pub(super) struct Scan<'t> {
     pub(super) source: SourceId,
     pub(super) text: &'t str,
@@ -31,19 +22,20 @@ pub(super) struct Scan<'t> {
     pub(super) name: &'t str,
     pub(super) at: usize,
     /// End of the line that is being read.
-    end: usize,
+    pub(super) end: usize,
     /// Indentation of that line.
-    indent: usize,
-    flow: Vec<Bracket>,
+    pub(super) indent: usize,
+    pub(super) flow: Vec<Bracket>,
     /// The key that the value at hand belongs to.
     pub(super) key: &'t str,
     /// Inside a `|` or `>` block whose key has this indentation.
     block: Option<usize>,
-    tabs: Option<(Span, usize)>,
+    /// Tabs before the first word of a line.
+    tabs: Vec<Span>,
     alias: bool,
     anchor: Option<Diagnostic>,
     findings: Vec<Finding>,
-    stopped: bool,
+    pub(super) stopped: bool,
 }
 
 /// At most so many findings; a file with more is not a file with single mistakes.
@@ -51,6 +43,15 @@ const MAX_FINDINGS: usize = 100;
 
 /// Looks through a text that passed the limits.
 pub(super) fn scan(source: SourceId, name: &str, text: &str) -> Vec<Finding> {
+    read(source, name, text).finish()
+}
+
+/// The places of tabs that indent.
+pub(super) fn tabs(source: SourceId, text: &str) -> Vec<Span> {
+    read(source, "", text).tabs
+}
+
+fn read<'t>(source: SourceId, name: &'t str, text: &'t str) -> Scan<'t> {
     let mut scan = Scan {
         source,
         text,
@@ -61,7 +62,7 @@ pub(super) fn scan(source: SourceId, name: &str, text: &str) -> Vec<Finding> {
         flow: Vec::new(),
         key: "",
         block: None,
-        tabs: None,
+        tabs: Vec::new(),
         alias: false,
         anchor: None,
         findings: Vec::new(),
@@ -70,10 +71,10 @@ pub(super) fn scan(source: SourceId, name: &str, text: &str) -> Vec<Finding> {
     while scan.at < text.len() && !scan.stopped && scan.findings.len() < MAX_FINDINGS {
         scan.line();
     }
-    scan.finish()
+    scan
 }
 
-impl<'t> Scan<'t> {
+impl Scan<'_> {
     pub(super) fn span(&self, start: usize, end: usize) -> Span {
         Span { source: self.source, start: offset(start), end: offset(end) }
     }
@@ -83,12 +84,12 @@ impl<'t> Scan<'t> {
     }
 
     /// A finding after which the scan no longer knows where it is.
-    fn lost(&mut self, diagnostic: Diagnostic) {
+    pub(super) fn lost(&mut self, diagnostic: Diagnostic) {
         self.found(false, diagnostic);
         self.stopped = true;
     }
 
-    fn byte(&self, at: usize) -> Option<u8> {
+    pub(super) fn byte(&self, at: usize) -> Option<u8> {
         self.text.as_bytes().get(at).copied()
     }
 
@@ -108,7 +109,8 @@ impl<'t> Scan<'t> {
             return;
         }
         if let Some(tab) = self.text[start..start + margin].find('\t') {
-            self.tab(start + tab, start + margin);
+            let span = self.span(start + tab, start + margin);
+            self.tabs.push(span);
         }
         self.at = start + margin;
         if self.flow.is_empty() {
@@ -129,13 +131,6 @@ impl<'t> Scan<'t> {
                 self.block = None;
                 false
             }
-        }
-    }
-
-    fn tab(&mut self, start: usize, end: usize) {
-        match &mut self.tabs {
-            Some((_, more)) => *more += 1,
-            None => self.tabs = Some((self.span(start, end), 0)),
         }
     }
 
@@ -165,7 +160,7 @@ impl<'t> Scan<'t> {
         self.block_value();
     }
 
-    fn skip_spaces(&mut self) {
+    pub(super) fn skip_spaces(&mut self) {
         while matches!(self.byte(self.at), Some(b' ' | b'\t')) && self.at < self.end {
             self.at += 1;
         }
@@ -201,15 +196,15 @@ impl<'t> Scan<'t> {
         if let Some(colon) = value.find(": ").or_else(|| value.ends_with(':').then(|| value.len() - 1)) {
             let diagnostic = say::colon(self, end, colon);
             self.found(false, diagnostic);
-        } else if end < self.text[..self.end].trim_end().len() {
-            if let Some(diagnostic) = say::cut_by_comment(self, end, self.end) {
-                self.found(true, diagnostic);
-            }
+        } else if end < self.text[..self.end].trim_end().len()
+            && let Some(diagnostic) = say::cut_by_comment(self, end, self.end)
+        {
+            self.found(true, diagnostic);
         }
     }
 
     /// `&anchor`, `*alias`, `!tag`.
-    fn indicator(&mut self, first: u8) {
+    pub(super) fn indicator(&mut self, first: u8) {
         let rest = &self.text[self.at..self.end];
         let len = rest.find([' ', ',', ']', '}', '\t', '\r']).unwrap_or(rest.len());
         let diagnostic = say::indicator(self, first, self.at + len);
@@ -227,7 +222,7 @@ impl<'t> Scan<'t> {
     }
 
     /// A quoted text, over lines if need be, and what stands behind it.
-    fn quoted(&mut self) {
+    pub(super) fn quoted(&mut self) {
         let start = self.at;
         let Some(close) = self.closing_quote(start) else {
             let end = self.text[start..].find('\n').map_or(self.text.len(), |at| start + at);
@@ -254,10 +249,6 @@ impl<'t> Scan<'t> {
             self.found(false, diagnostic);
             self.at = if self.flow.is_empty() { self.end } else { self.flow_value_end() };
         }
-    }
-
-    fn flow_value_end(&self) -> usize {
-        self.at + self.text[self.at..self.end].find([',', '}', ']']).unwrap_or(self.end - self.at)
     }
 
     fn closing_quote(&self, start: usize) -> Option<usize> {
@@ -287,143 +278,6 @@ impl<'t> Scan<'t> {
         true
     }
 
-    /// The rest of a line that began with a bracket, or that is inside one.
-    fn flow_line(&mut self) {
-        while self.at < self.end && !self.stopped {
-            self.skip_spaces();
-            let Some(byte) = self.byte(self.at).filter(|_| self.at < self.end) else { return };
-            let before = self.at;
-            match byte {
-                b'#' => {
-                    self.at = self.end;
-                    return;
-                }
-                b'[' | b'{' => {
-                    let (at, indent) = (self.at, self.indent);
-                    self.flow.push(Bracket { byte, at, indent, after_colon: false });
-                    self.at += 1;
-                }
-                b']' | b'}' => self.close(byte),
-                b',' => {
-                    self.set_after_colon(false);
-                    self.at += 1;
-                }
-                b':' => {
-                    self.set_after_colon(true);
-                    self.at += 1;
-                }
-                b'"' | b'\'' => self.quoted(),
-                b'&' | b'*' | b'!' => self.indicator(byte),
-                b'`' | b'@' => {
-                    let end = self.flow_value_end();
-                    let diagnostic = say::reserved(self, end);
-                    self.found(false, diagnostic);
-                    self.at = end;
-                }
-                _ if self.flow.is_empty() => self.at = self.end,
-                _ => self.flow_plain(),
-            }
-            if self.at == before {
-                self.at += 1;
-            }
-        }
-    }
-
-    fn set_after_colon(&mut self, value: bool) {
-        if let Some(bracket) = self.flow.last_mut() {
-            bracket.after_colon = value;
-        }
-    }
-
-    fn close(&mut self, byte: u8) {
-        let partner = if byte == b']' { b'[' } else { b'{' };
-        match self.flow.pop() {
-            Some(bracket) if bracket.byte == partner => self.at += 1,
-            Some(bracket) => {
-                let diagnostic = say::wrong_bracket(self, byte, bracket.byte, bracket.at);
-                self.lost(diagnostic);
-            }
-            None => self.at += 1,
-        }
-    }
-
-    /// A word or text without quotes inside brackets.
-    fn flow_plain(&mut self) {
-        let start = self.at;
-        while self.at < self.end {
-            match self.byte(self.at).unwrap_or_default() {
-                b',' | b']' | b'}' => break,
-                b'#' if self.byte(self.at - 1) == Some(b' ') => break,
-                b':' if self.ends_key() => break,
-                byte @ (b'[' | b'{') => {
-                    self.bracket_in_plain(start, byte);
-                    return;
-                }
-                _ => self.at += 1,
-            }
-        }
-        if self.byte(self.at) != Some(b':') || self.at >= self.end {
-            return;
-        }
-        let after_colon = self.flow.last().is_some_and(|bracket| bracket.after_colon);
-        if after_colon {
-            let end = self.flow_value_end();
-            let colon = self.at - start;
-            self.at = start;
-            let diagnostic = say::colon(self, end, colon);
-            self.found(false, diagnostic);
-            self.at = end;
-        } else {
-            self.key = self.text[start..self.at].trim_end();
-        }
-    }
-
-    fn ends_key(&self) -> bool {
-        self.at + 1 >= self.end
-            || matches!(self.byte(self.at + 1), Some(b' ' | b',' | b'[' | b']' | b'{' | b'}' | b'\r'))
-    }
-
-    /// `${…}` or an expression with brackets, without quotes.
-    fn bracket_in_plain(&mut self, start: usize, byte: u8) {
-        let close = self.partner(self.at);
-        if byte == b'{' && self.byte(self.at - 1) == Some(b'$') {
-            let end = close.map_or(self.end, |at| at + 1);
-            let diagnostic = say::secret_in_flow(self, start, end);
-            self.found(false, diagnostic);
-            self.at = end;
-            return;
-        }
-        let mut end = close.map_or(self.at + 1, |at| at + 1);
-        while end < self.end && !matches!(self.byte(end), Some(b',' | b'}' | b']')) {
-            end = if matches!(self.byte(end), Some(b'{' | b'[')) {
-                self.partner(end).map_or(self.end, |at| at + 1)
-            } else {
-                end + 1
-            };
-        }
-        let diagnostic = say::bracket(self, start, end, byte);
-        self.found(false, diagnostic);
-        self.at = end;
-    }
-
-    /// The bracket on this line that closes the one at `at`.
-    fn partner(&self, at: usize) -> Option<usize> {
-        let mut depth = 0_usize;
-        for (place, byte) in self.text.as_bytes().iter().enumerate().take(self.end).skip(at) {
-            match byte {
-                b'{' | b'[' => depth += 1,
-                b'}' | b']' => {
-                    depth -= 1;
-                    if depth == 0 {
-                        return Some(place);
-                    }
-                }
-                _ => {}
-            }
-        }
-        None
-    }
-
     fn finish(mut self) -> Vec<Finding> {
         if let Some(diagnostic) = self.anchor.take().filter(|_| !self.alias) {
             self.found(true, diagnostic);
@@ -432,8 +286,8 @@ impl<'t> Scan<'t> {
             let diagnostic = say::open_bracket(&self, bracket.byte, bracket.at);
             self.found(false, diagnostic);
         }
-        if let Some((span, more)) = self.tabs.take() {
-            let diagnostic = say::tabs(&self, span, more);
+        if let Some(first) = self.tabs.first() {
+            let diagnostic = say::tabs(&self, *first, self.tabs.len() - 1);
             self.findings.insert(0, Finding { sure: true, diagnostic });
         }
         self.findings

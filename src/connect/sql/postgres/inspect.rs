@@ -7,7 +7,7 @@ use crate::connect::ConnectError;
 use crate::connect::sql::{Dialect, TableName, statement, types};
 use crate::model::{ColumnInfo, TableInfo};
 
-const TABLES: &str = "SELECT CASE WHEN pg_table_is_visible(c.oid) THEN c.relname::text \
+const TABLES: &str = "SELECT CASE WHEN CASE WHEN $1::text IS NULL THEN pg_table_is_visible(c.oid) ELSE n.nspname = $1 END THEN c.relname::text \
     ELSE n.nspname || '.' || c.relname END \
     FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace \
     WHERE c.relkind IN ('r', 'p', 'v', 'f') AND n.nspname <> 'information_schema' AND n.nspname NOT LIKE 'pg\\_%' ORDER BY 1";
@@ -27,7 +27,12 @@ const UNIQUE: &str = "SELECT i.indisprimary, ARRAY(SELECT a.attname::text \
 
 impl Postgres {
     pub(in crate::connect::sql) async fn tables(&self) -> Result<Vec<String>, ConnectError> {
-        let rows = self.client().await?.query(TABLES, &[]).await.map_err(|error| self.failed(&error))?;
+        let rows = self
+            .client()
+            .await?
+            .query(TABLES, &[&self.0.schema])
+            .await
+            .map_err(|error| self.failed(&error))?;
         Ok(rows.iter().map(|row| row.get(0)).collect())
     }
 

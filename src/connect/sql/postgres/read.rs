@@ -24,6 +24,24 @@ impl Postgres {
         Ok(answers.iter().map(|answer| Key::app(answer.get::<_, &str>(0))).collect())
     }
 
+    pub(in crate::connect::sql) async fn keys(
+        &self,
+        spec: &TableSpec,
+        after: Option<&Key>,
+        limit: usize,
+    ) -> Result<Vec<Key>, ConnectError> {
+        let client = self.client().await?;
+        let sql = statements(spec).keys(after.is_some(), limit);
+        let statement = client.prepare_cached(&sql).await.map_err(|error| self.failed(&error))?;
+        let after = after.map(Key::as_str);
+        let answers = match &after {
+            Some(after) => client.query(&statement, &[after]).await,
+            None => client.query(&statement, &[]).await,
+        };
+        let answers = answers.map_err(|error| self.failed(&error))?;
+        Ok(answers.iter().map(|answer| Key::app(answer.get::<_, &str>(0))).collect())
+    }
+
     pub(in crate::connect::sql) async fn fetch(
         &self,
         spec: &TableSpec,

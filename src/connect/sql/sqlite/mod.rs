@@ -238,6 +238,16 @@ impl Sqlite {
         self.call(move |connection| read::presence(connection, &spec, &keys)).await
     }
 
+    pub(super) async fn keys(
+        &self,
+        spec: &Arc<TableSpec>,
+        after: Option<&Key>,
+        limit: usize,
+    ) -> Result<Vec<Key>, ConnectError> {
+        let (spec, after) = (Arc::clone(spec), after.cloned());
+        self.call(move |connection| read::keys(connection, &spec, after.as_ref(), limit)).await
+    }
+
     pub(super) async fn fetch(
         &self,
         spec: &Arc<TableSpec>,
@@ -264,5 +274,49 @@ impl Sqlite {
         let job_spec = Arc::clone(spec);
         let written = self.run(move |connection| write::write(connection, &job_spec, &ops)).await?;
         written.map_err(|refused| refused.into_connect(&format!("{}, table {}", self.name(), spec.table)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::connect::sql::{ColumnSpec, Dialect, KeySpec, Shape};
+    use crate::model::{Kind, Value};
+
+    fn spec() -> Arc<TableSpec> {
+        let column = |name| ColumnSpec::new(Dialect::Sqlite, name, Shape::of(Kind::Text));
+        Arc::new(TableSpec {
+            table: TableName::parse("clients"),
+            columns: vec![column("id"), column("name")],
+            reads: Vec::new(),
+            key: KeySpec::in_row(Dialect::Sqlite, "id"),
+            unique: vec!["id".to_owned()],
+            match_columns: Vec::new(),
+            updated_at: None,
+            deleted_at: None,
+            create: true,
+        })
+    }
+
+    #[tokio::test]
+    async fn a_full_disk_is_said_and_loses_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        let sqlite = Sqlite::open(SqliteConfig::new(folder.path().join("a.db"))).await.unwrap();
+        sqlite.apply(vec!["CREATE TABLE clients (id TEXT PRIMARY KEY, name TEXT)".to_owned()]).await.unwrap();
+        let batch = |count: usize, name: &str| -> Vec<WriteOp> {
+            let row = |at: usize| Row::from(vec![Value::from(at.to_string()), Value::text(name)]);
+            (0..count).map(|at| WriteOp::Upsert { row: row(at) }).collect()
+        };
+        sqlite.write(&spec(), batch(10, "x")).await.unwrap();
+        // SQLite reports a file that may not grow as it reports a full disk.
+        sqlite.call(|connection| connection.pragma_update(None, "max_page_count", 4)).await.unwrap();
+        let error = sqlite.write(&spec(), batch(10_000, &"y".repeat(200))).await.unwrap_err();
+        assert_eq!((error.code, error.class), ("R132", Class::TRANSIENT));
+        assert!(error.help.unwrap().contains("space"));
+        let count = |connection: &mut Connection| {
+            connection.query_row("SELECT count(*) FROM clients", [], |row| row.get(0))
+        };
+        let stored: i64 = sqlite.call(count).await.unwrap();
+        assert_eq!(stored, 10);
     }
 }

@@ -36,6 +36,22 @@ pub(super) fn presence(
     Ok(present)
 }
 
+/// A page of keys in the order of the key column.
+pub(super) fn keys(
+    connection: &Connection,
+    spec: &TableSpec,
+    after: Option<&Key>,
+    limit: usize,
+) -> rusqlite::Result<Vec<Key>> {
+    let mut statement = connection.prepare_cached(&statements(spec).keys(after.is_some(), limit))?;
+    let mut rows = statement.query(rusqlite::params_from_iter(after.map(Key::as_str)))?;
+    let mut keys = Vec::new();
+    while let Some(row) = rows.next()? {
+        keys.push(key(row.get_ref(0)?));
+    }
+    Ok(keys)
+}
+
 /// The records of these keys.
 pub(super) fn fetch(
     connection: &Connection,

@@ -1,0 +1,62 @@
+//! The folder on the workbench, for the verbs that need no daemon.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use super::Context;
+use super::exit::Failure;
+use crate::runtime::clock::SystemClock;
+use crate::runtime::service::{ServiceSettings, SettingsError, open_state};
+use crate::runtime::workbench::{WorkError, Workbench};
+use crate::runtime::world::ProcessSecrets;
+
+impl From<WorkError> for Failure {
+    fn from(error: WorkError) -> Self {
+        let help = match &error {
+            WorkError::Folder(..) => "name the configuration folder with --config, or go there",
+            WorkError::Store(error) => error.help().unwrap_or_default(),
+            WorkError::Connect(error) => return Self::caused(error, error.help.clone().unwrap_or_default()),
+            WorkError::Pass(_) | WorkError::Unknown(_) | WorkError::Broken(_) => "",
+        };
+        Self::caused(&error, help)
+    }
+}
+
+impl From<SettingsError> for Failure {
+    fn from(error: SettingsError) -> Self {
+        let help = match &error {
+            SettingsError::Folder { .. } => "name the configuration folder with --config, or go there",
+            SettingsError::Broken(_) => "correct settings.yaml",
+            SettingsError::Secret(error) => error.help.as_deref().unwrap_or_default(),
+        };
+        Self::new(error.to_string().trim_end().to_owned(), help)
+    }
+}
+
+/// The settings of a folder.
+pub(super) fn settings(folder: &Path) -> Result<ServiceSettings, SettingsError> {
+    ServiceSettings::read(folder, Arc::new(ProcessSecrets))
+}
+
+/// The folder without a state: nothing is written, and schemas of earlier runs are not known.
+pub(super) fn without_state(context: &Context) -> Result<Workbench, Failure> {
+    Ok(Workbench::open(&context.folder(), None, Arc::new(ProcessSecrets), Arc::new(SystemClock))?)
+}
+
+/// The folder with its state, which nobody else may have open.
+pub(super) fn with_state(context: &Context) -> Result<Workbench, Failure> {
+    let folder = context.folder();
+    let store = open_state(&settings(&folder)?.state).map_err(|error| {
+        let help = error.help().unwrap_or_default().to_owned();
+        Failure::caused(&error, help)
+    })?;
+    Ok(Workbench::open(&folder, Some(store), Arc::new(ProcessSecrets), Arc::new(SystemClock))?)
+}
+
+/// The folder with its state if that is there and free, else without: a check never begins a state and never waits for a daemon.
+pub(super) fn with_state_if_free(context: &Context) -> Result<Workbench, Failure> {
+    let state =
+        settings(&context.folder()).ok().map(|settings| settings.state).filter(|state| state.is_dir());
+    let store = state.and_then(|state| open_state(&state).ok());
+    Ok(Workbench::open(&context.folder(), store, Arc::new(ProcessSecrets), Arc::new(SystemClock))?)
+}

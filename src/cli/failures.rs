@@ -1,0 +1,189 @@
+//! `sfsync failures`: records that could not be settled.
+
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+
+use super::exit::{Exit, Failure};
+use super::{Context, table};
+use crate::model::{FailureKind, FailureWay};
+use crate::runtime::control::FailureView;
+use crate::serve::{FailureList, FailureQuery, Forgotten, Retried};
+
+/// Show, retry or drop records that could not be settled
+///
+/// A failure is kept until its record is settled. Most are tried again by themselves (column NEXT); held ones wait for a person: edit the
+/// record on one side, or the rule in the file, then retry.
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    #[command(subcommand)]
+    what: What,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum What {
+    /// List failures, newest first
+    List {
+        /// Only of this pipeline
+        pipeline: Option<String>,
+        /// Only with this code, such as R211
+        #[arg(long)]
+        code: Option<String>,
+    },
+    /// Show one failure with all that is known
+    Show {
+        /// Its id, or the beginning of it
+        id: String,
+    },
+    /// Try again now: one by its id, or all of a pipeline
+    Retry {
+        /// A pipeline, or the id of a failure
+        which: String,
+        /// Only with this code, such as R102
+        #[arg(long)]
+        code: Option<String>,
+    },
+    /// Forget a failure; its record is looked at again when it changes
+    Drop {
+        /// Its id, or the beginning of it
+        id: String,
+    },
+}
+
+pub(super) async fn run(args: Args, context: &Context) -> Result<Exit, Failure> {
+    match args.what {
+        What::List { pipeline, code } => list(FailureQuery { pipeline, code, id: None }, context).await,
+        What::Show { id } => {
+            let found: FailureView = context.daemon().get(&["api", "failures", &id], &()).await?;
+            context.screen.show(&found, || details(&found));
+            Ok(Exit::Done)
+        }
+        What::Retry { which, code } => retry(&which, code, context).await,
+        What::Drop { id } => {
+            let dropped: Forgotten = context.daemon().delete(&["api", "failures", &id]).await?;
+            context.screen.show(&dropped, || format!("Dropped {}.", dropped.forgotten));
+            Ok(Exit::Done)
+        }
+    }
+}
+
+async fn list(query: FailureQuery, context: &Context) -> Result<Exit, Failure> {
+    let list: FailureList = context.daemon().get(&["api", "failures"], &query).await?;
+    context.screen.show(&list, || render(&list.failures, Timestamp::now(), &TimeZone::system()));
+    Ok(Exit::Done)
+}
+
+/// A word that names a pipeline means all of its failures; anything else is an id.
+async fn retry(which: &str, code: Option<String>, context: &Context) -> Result<Exit, Failure> {
+    let daemon = context.daemon();
+    let known: crate::serve::StatusAnswer = daemon.get(&["api", "pipelines"], &()).await?;
+    let retried: Retried = if known.pipelines.iter().any(|status| status.name.as_str() == which) {
+        let query = FailureQuery { pipeline: Some(which.to_owned()), code, id: None };
+        daemon.post(&["api", "failures", "retry"], &query).await?
+    } else {
+        daemon.post(&["api", "failures", which, "retry"], &()).await?
+    };
+    context.screen.show(&retried, || match retried.retried {
+        1 => "1 record is tried again now.".to_owned(),
+        many => format!("{many} records are tried again now."),
+    });
+    Ok(Exit::Done)
+}
+
+const COLUMNS: [table::Column; 7] = [
+    table::text("ID", 4),
+    table::text("WHEN", 5),
+    table::text("WAY", 14),
+    table::text("RECORD", 20),
+    table::number("TRIES"),
+    table::text("NEXT", 7),
+    table::text("REASON", 0),
+];
+
+/// Shortest unambiguous ids of at least four characters; times of today as a time of day.
+pub(super) fn render(failures: &[FailureView], now: Timestamp, zone: &TimeZone) -> String {
+    if failures.is_empty() {
+        return "No failures.".to_owned();
+    }
+    let length = id_length(failures);
+    let rows = failures.iter().map(|view| {
+        let failure = &view.failure;
+        vec![
+            failure.id.0.chars().take(length).collect(),
+            moment(failure.last, now, zone),
+            way(failure.way).to_owned(),
+            record(view),
+            failure.tries.to_string(),
+            failure.next_try.map_or_else(|| "–".to_owned(), |at| moment(at, now, zone)),
+            reason(view),
+        ]
+    });
+    table::render(&COLUMNS, &rows.collect::<Vec<_>>(), table::plain)
+}
+
+fn id_length(failures: &[FailureView]) -> usize {
+    let unique = |length: &usize| {
+        let mut short: Vec<String> =
+            failures.iter().map(|view| view.failure.id.0.chars().take(*length).collect()).collect();
+        short.sort();
+        short.windows(2).all(|pair| pair[0] != pair[1])
+    };
+    (4..64).find(unique).unwrap_or(64)
+}
+
+fn moment(at: Timestamp, now: Timestamp, zone: &TimeZone) -> String {
+    let (at, now) = (at.to_zoned(zone.clone()), now.to_zoned(zone.clone()));
+    let form = if at.date() == now.date() { "%H:%M" } else { "%d %b %H:%M" };
+    at.strftime(form).to_string()
+}
+
+fn way(way: FailureWay) -> &'static str {
+    match way {
+        FailureWay::ToApp => "to_app",
+        FailureWay::ToSalesforce => "to_salesforce",
+        FailureWay::Both => "both",
+    }
+}
+
+fn record(view: &FailureView) -> String {
+    let (_, key) = &view.failure.source;
+    match (&view.failure.target, view.view.title.as_str()) {
+        (Some(target), title) => format!("{key} {title} ↔ {target}").replace("  ", " "),
+        (None, title) => format!("{key} {title}").trim_end().to_owned(),
+    }
+}
+
+fn reason(view: &FailureView) -> String {
+    match &view.failure.kind {
+        FailureKind::Held => format!("held: {}", view.view.message),
+        FailureKind::Waiting { pipeline, key } => format!("waits until {key} is linked in {pipeline}"),
+        FailureKind::Failed => format!("{} {}", view.failure.code, view.view.message),
+    }
+}
+
+/// All that is known of one failure.
+pub(super) fn details(view: &FailureView) -> String {
+    let failure = &view.failure;
+    let mut rows = vec![
+        ("failure", failure.id.0.clone()),
+        ("pipeline", failure.pipeline.to_string()),
+        ("way", way(failure.way).to_owned()),
+        ("record", record(view)),
+        ("reason", reason(view)),
+    ];
+    rows.extend(failure.remote.iter().map(|remote| ("their code", remote.clone())));
+    rows.extend(failure.place.iter().map(|place| ("place", place.clone())));
+    if !view.view.fields.is_empty() {
+        rows.push(("fields", view.view.fields.join(", ")));
+    }
+    for (row, salesforce, app) in &view.view.values {
+        rows.push(("conflict", format!("{row}: salesforce has {salesforce}, app has {app}")));
+    }
+    rows.push(("tries", format!("{}, since {}, last {}", failure.tries, failure.since, failure.last)));
+    rows.push((
+        "next",
+        failure.next_try.map_or_else(|| "when it changes, or by hand".to_owned(), |at| at.to_string()),
+    ));
+    rows.push(("retry", format!("sfsync failures retry {}", failure.id.0)));
+    let rows: Vec<Vec<String>> = rows.into_iter().map(|(name, value)| vec![name.to_owned(), value]).collect();
+    table::render(&[table::text("", 10), table::text("", 0)], &rows, table::plain)
+}

@@ -1,0 +1,104 @@
+//! `sfsync run`: one pass, then exit (cron, CI).
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use serde::Serialize;
+
+use super::bench;
+use super::exit::{Exit, Failure};
+use super::progress::Bars;
+use super::{Context, table};
+use crate::model::{Counts, PipelineName};
+use crate::runtime::pass::Observer;
+use crate::runtime::workbench::RunReport;
+use crate::serve::shown::thousands;
+
+/// Make one pass of each pipeline and exit, for cron and CI
+///
+/// The state remembers where it was, as that of a daemon; both cannot use the same state at once. Exit code 1 if a record failed or a
+/// pipeline ended early.
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// Pipelines; without names all
+    names: Vec<String>,
+    /// Compare everything on both sides, too
+    #[arg(long)]
+    full: bool,
+}
+
+/// The JSON form of one pipeline.
+#[derive(Debug, Serialize)]
+struct Ran {
+    pipeline: PipelineName,
+    counts: Counts,
+    error: Option<String>,
+}
+
+/// Shows how far the passes are.
+struct Shown {
+    bars: Mutex<(Bars, HashMap<PipelineName, u64>)>,
+}
+
+impl Observer for Shown {
+    fn settled(&self, pipeline: &PipelineName, counts: &Counts, _: bool, total: Option<u64>) {
+        let mut shown = self.bars.lock().unwrap_or_else(PoisonError::into_inner);
+        let (bars, read) = &mut *shown;
+        let read = read.entry(pipeline.clone()).or_default();
+        *read += counts.read;
+        bars.at(pipeline.as_str(), *read, total);
+    }
+}
+
+pub(super) async fn run(args: Args, context: &Context) -> Result<Exit, Failure> {
+    let mut workbench = bench::with_state(context)?;
+    let shown = Arc::new(Shown { bars: Mutex::new((Bars::new(context.screen), HashMap::new())) });
+    let observer: Arc<dyn Observer> = shown.clone();
+    let reports = workbench.run(&args.names, args.full, observer).await?;
+    for report in &reports {
+        let mut shown = shown.bars.lock().unwrap_or_else(PoisonError::into_inner);
+        shown.0.done(report.pipeline.as_str());
+    }
+    let ran: Vec<Ran> = reports.iter().map(ran).collect();
+    context.screen.show(&ran, || render(&ran));
+    let failed = ran.iter().any(|ran| ran.error.is_some() || ran.counts.failed > 0);
+    Ok(if failed { Exit::Errors } else { Exit::Done })
+}
+
+fn ran(report: &RunReport) -> Ran {
+    let error = report.error.as_ref().map(std::string::ToString::to_string);
+    Ran { pipeline: report.pipeline.clone(), counts: report.counts, error }
+}
+
+fn render(ran: &[Ran]) -> String {
+    let columns = [
+        table::text("PIPELINE", 0),
+        table::number("READ"),
+        table::number("CREATED"),
+        table::number("UPDATED"),
+        table::number("DELETED"),
+        table::number("UNCHANGED"),
+        table::number("HELD"),
+        table::number("FAILED"),
+    ];
+    let rows = ran.iter().map(|ran| {
+        let counts = &ran.counts;
+        let numbers = [
+            counts.read,
+            counts.created,
+            counts.updated,
+            counts.deleted,
+            counts.unchanged,
+            counts.held,
+            counts.failed,
+        ];
+        std::iter::once(ran.pipeline.to_string()).chain(numbers.map(thousands)).collect()
+    });
+    let mut text = table::render(&columns, &rows.collect::<Vec<Vec<String>>>(), table::plain);
+    for ran in ran {
+        if let Some(error) = &ran.error {
+            text.push_str(&format!("\n{}  ended early: {error}\n", ran.pipeline));
+        }
+    }
+    text
+}

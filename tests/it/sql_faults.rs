@@ -1,0 +1,137 @@
+//! What breaks while a batch is written: connections, locks, disks, wrong addresses. Each has its class, and a replay is harmless.
+
+use std::time::Duration;
+
+use sfsync::connect::sql::{PostgresConfig, SqlConnection, SqliteConfig};
+use sfsync::connect::{ConnectError, Destination, WriteMode};
+use sfsync::model::{Class, Kind, Outcome, Value, WriteOp};
+
+use crate::harness::postgres;
+use crate::sql_rig::{Database, destination, stored, upsert, words};
+
+fn batch(count: usize, name: &str) -> Vec<WriteOp> {
+    (0..count).map(|at| upsert([Value::from(format!("k{at:05}")), Value::text(name)])).collect()
+}
+
+const COLUMNS: &[(&str, Kind)] = &[("id", Kind::Id), ("name", Kind::Text)];
+
+/// The server's process that waits for a lock on the table.
+async fn wait_for_waiter(client: &tokio_postgres::Client, table: &str) -> i32 {
+    let sql = "SELECT l.pid FROM pg_locks l JOIN pg_class c ON c.oid = l.relation \
+               WHERE NOT l.granted AND c.oid = to_regclass($1)";
+    loop {
+        if let Some(row) = client.query_opt(sql, &[&table]).await.unwrap() {
+            return row.get(0);
+        }
+        tokio::task::yield_now().await;
+    }
+}
+
+#[tokio::test]
+async fn a_killed_connection_is_transient_and_a_replay_is_harmless() {
+    let database = Database::postgres().await;
+    let spec = database.mirror("clients", COLUMNS);
+    let mut table = database.destination(spec).await;
+    let schema = match &database.place {
+        crate::sql_rig::Place::Schema(schema) => schema.clone(),
+        crate::sql_rig::Place::Folder(_) => unreachable!(),
+    };
+    for mode in [WriteMode::Load, WriteMode::Changes] {
+        let mut blocker = postgres::connect().await;
+        let killer = postgres::connect().await;
+        let lock = blocker.transaction().await.unwrap();
+        lock.batch_execute(&format!("LOCK TABLE {schema}.clients")).await.unwrap();
+        let writing = table.write(batch(2_000, "x"), mode);
+        let killing = async {
+            let pid = wait_for_waiter(&killer, &format!("{schema}.clients")).await;
+            killer.execute("SELECT pg_terminate_backend($1)", &[&pid]).await.unwrap();
+        };
+        let (written, ()) = tokio::join!(writing, killing);
+        let error: ConnectError = written.unwrap_err();
+        assert!(matches!(error.class, Class::Transient { .. }), "{error:?}");
+        lock.rollback().await.unwrap();
+        assert_eq!(
+            database.number("SELECT count(*) FROM clients").await,
+            0,
+            "nothing of the batch is stored"
+        );
+    }
+    stored(&mut table, batch(2_000, "x")).await;
+    let replayed = table.write(batch(2_000, "x"), WriteMode::Load).await.unwrap();
+    assert_eq!(words(&replayed), ["unchanged"; 2_000]);
+    assert_eq!(database.number("SELECT count(*) FROM clients").await, 2_000);
+}
+
+#[tokio::test]
+async fn a_table_that_vanished_stops_the_pipeline() {
+    for database in [Database::sqlite().await, Database::postgres().await] {
+        let mut table = database.destination(database.mirror("clients", COLUMNS)).await;
+        database.execute("DROP TABLE clients").await;
+        let error = table.write(batch(3, "x"), WriteMode::Changes).await.unwrap_err();
+        assert_eq!((error.code, error.class), ("R108", Class::Pipeline), "{error:?}");
+        assert!(error.help.is_some());
+        assert!(table.fetch(&[sfsync::model::Key::app("1")]).await.is_err());
+    }
+}
+
+#[tokio::test]
+async fn a_locked_sqlite_file_is_transient() {
+    let folder = tempfile::tempdir().unwrap();
+    let config =
+        SqliteConfig { busy_timeout: Duration::ZERO, ..SqliteConfig::new(folder.path().join("a.db")) };
+    let database = Database::sqlite().await;
+    let connection = SqlConnection::sqlite(config).await.unwrap();
+    let mut table = destination(&connection, database.mirror("clients", COLUMNS)).await;
+    let other = rusqlite::Connection::open(folder.path().join("a.db")).unwrap();
+    other.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let error = table.write(batch(3, "x"), WriteMode::Changes).await.unwrap_err();
+    assert!(matches!(error.class, Class::Transient { .. }), "{error:?}");
+    other.execute_batch("ROLLBACK").unwrap();
+    assert_eq!(words(&table.write(batch(3, "x"), WriteMode::Changes).await.unwrap()), ["written"; 3]);
+}
+
+#[tokio::test]
+async fn files_that_cannot_be_opened_are_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let missing = SqliteConfig::new(folder.path().join("no/such/folder/a.db"));
+    let error = SqlConnection::sqlite(missing).await.err().unwrap();
+    assert_eq!((error.code, error.class), ("R102", Class::Pipeline));
+    assert!(error.help.unwrap().contains("folder"));
+
+    let text = folder.path().join("text.db");
+    std::fs::write(&text, "this is not a database, but long enough to look at".repeat(50)).unwrap();
+    let error = SqlConnection::sqlite(SqliteConfig::new(&text)).await.err().unwrap();
+    assert_eq!((error.remote.as_deref(), error.class), (Some("SQLITE_NOTADB"), Class::Pipeline));
+
+    let read_only = SqliteConfig { read_only: true, ..SqliteConfig::new(folder.path().join("nothing.db")) };
+    assert!(SqlConnection::sqlite(read_only).await.is_err());
+    assert!(!folder.path().join("nothing.db").exists());
+}
+
+#[tokio::test]
+async fn a_server_that_cannot_be_reached_is_transient_and_a_wrong_database_is_not() {
+    let config = |url: &str| PostgresConfig { url: Some(url.into()), ..PostgresConfig::default() };
+    let socket = tempfile::tempdir().unwrap();
+    let nobody = format!("postgres://u@{}/x", socket.path().display().to_string().replace('/', "%2F"));
+    let error = SqlConnection::postgres(&config(&nobody)).await.err().unwrap();
+    assert_eq!(error.code, "R102");
+    assert!(matches!(error.class, Class::Transient { .. }));
+
+    let wrong = postgres::url().replace("/postgres", "/no_such_database");
+    let error = SqlConnection::postgres(&config(&wrong)).await.err().unwrap();
+    assert_eq!((error.code, error.class), ("R134", Class::Pipeline));
+    let wrong = postgres::url().replace("sfsync@", "nobody:s3cret@");
+    let error = SqlConnection::postgres(&config(&wrong)).await.err().unwrap();
+    assert_eq!((error.code, error.class), ("R134", Class::Pipeline));
+    assert!(!format!("{error} {error:?}").contains("s3cret"));
+}
+
+#[tokio::test]
+async fn a_record_error_never_enters_the_message_of_a_call() {
+    let database = Database::postgres().await;
+    database.execute("CREATE TABLE clients (id text PRIMARY KEY, name text CHECK (name <> 'secret'))").await;
+    let mut table = database.destination(database.mirror("clients", COLUMNS)).await;
+    let outcomes = table.write(vec![upsert(["1".into(), "secret".into()])], WriteMode::Load).await.unwrap();
+    let Outcome::Rejected(error) = &outcomes[0] else { panic!("{outcomes:?}") };
+    assert_eq!((error.code, error.remote.as_deref()), ("R224", Some("23514")));
+}
