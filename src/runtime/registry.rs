@@ -3,6 +3,7 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
 
 use tokio::sync::{Mutex, Notify, watch};
 
@@ -30,10 +31,26 @@ pub struct Running {
     pub status: watch::Receiver<PipelineStatus>,
 }
 
+/// What is known of a pipeline before it runs, so that those that begin sooner do not take it for absent.
+#[derive(Clone)]
+pub struct Declared {
+    /// As in [`Running`].
+    pub place: usize,
+    /// As in [`Running`].
+    pub scope: Scope,
+    /// As in [`Running`].
+    pub status: watch::Receiver<PipelineStatus>,
+}
+
+/// How long a record waits for a pipeline that is about to run.
+const ARRIVAL: Duration = Duration::from_secs(10);
+
 /// All pipelines that run.
 #[derive(Default)]
 pub struct Registry {
     running: RwLock<HashMap<PipelineName, Running>>,
+    declared: RwLock<HashMap<PipelineName, Declared>>,
+    arrived: Notify,
 }
 
 impl std::fmt::Debug for Registry {
@@ -47,9 +64,32 @@ impl Registry {
         self.running.read().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Says which pipelines are going to run; called before any of them begins.
+    pub fn declare(&self, all: HashMap<PipelineName, Declared>) {
+        *self.declared.write().unwrap_or_else(PoisonError::into_inner) = all;
+    }
+
+    fn declared(&self) -> std::sync::RwLockReadGuard<'_, HashMap<PipelineName, Declared>> {
+        self.declared.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Adds or replaces a pipeline.
     pub fn insert(&self, name: PipelineName, running: Running) {
         self.running.write().unwrap_or_else(PoisonError::into_inner).insert(name, running);
+        self.arrived.notify_waiters();
+    }
+
+    /// The pipeline, once it runs.
+    async fn arrival(&self, name: &PipelineName) -> Running {
+        loop {
+            let arrived = self.arrived.notified();
+            tokio::pin!(arrived);
+            arrived.as_mut().enable();
+            if let Some(running) = self.get(name) {
+                return running;
+            }
+            arrived.await;
+        }
     }
 
     /// Removes a pipeline.
@@ -76,11 +116,10 @@ impl Registry {
 
     /// Looked-up pipelines whose first load is under way: children wait for them, so that parents come first.
     pub fn loading(&self, names: &[PipelineName]) -> Vec<PipelineName> {
-        let all = self.read();
+        let all = self.declared();
         let loading = |name: &&PipelineName| {
-            all.get(*name).is_some_and(|running| {
-                let status = running.status.borrow();
-                status.state == State::Loading && running.scope == Scope::All
+            all.get(*name).is_some_and(|pipeline| {
+                pipeline.scope == Scope::All && pipeline.status.borrow().state == State::Loading
             })
         };
         names.iter().filter(loading).cloned().collect()
@@ -90,7 +129,7 @@ impl Registry {
 #[async_trait::async_trait]
 impl References for Registry {
     fn on_demand(&self, asking: &PipelineName, pipeline: &PipelineName) -> Demand {
-        let all = self.read();
+        let all = self.declared();
         let (Some(asking), Some(asked)) = (all.get(asking), all.get(pipeline)) else { return Demand::No };
         match asked.scope {
             Scope::All => Demand::No,
@@ -100,7 +139,10 @@ impl References for Registry {
     }
 
     async fn require(&self, pipeline: &PipelineName, keys: Vec<Key>) -> Result<(), ConnectError> {
-        let Some(running) = self.get(pipeline) else { return Ok(()) };
+        let Ok(running) = tokio::time::timeout(ARRIVAL, self.arrival(pipeline)).await else {
+            let message = format!("{pipeline}, which brings in what is looked up, does not run");
+            return Err(ConnectError::new("R110", Class::TRANSIENT, message));
+        };
         let mut runner = running.runner.lock().await;
         match runner.records(&keys, true).await {
             Ok(_) => Ok(()),

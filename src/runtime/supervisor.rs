@@ -19,7 +19,7 @@ use super::control::{FileReport, ReloadReport};
 use super::folder::{self, Texts};
 use super::load::{self, Loaded, Loading};
 use super::metrics::Metrics;
-use super::registry::{Registry, Running};
+use super::registry::{Declared, Registry, Running};
 use super::status::{ConfigStatus, PipelineStatus, State, StatusCounts};
 use super::task::{Command, Task, TaskObserver, TaskParts};
 use super::world::{Secrets, World};
@@ -309,6 +309,7 @@ impl Supervisor {
                 tracing::info!(pipeline = %name, "pipeline removed; its state is kept");
             }
         }
+        self.declare(&plans);
         for (place, plan) in plans.iter().enumerate() {
             let identity = self.identity(&loaded.files, plan);
             let same = self.live.lock().await.get(&plan.name).is_some_and(|live| live.identity == identity);
@@ -317,6 +318,14 @@ impl Supervisor {
                 self.begin(plan, (place, identity), (&loaded.files, catalog)).await;
             }
         }
+    }
+
+    fn declare(&self, plans: &[Arc<Pipeline>]) {
+        let declared = plans.iter().enumerate().map(|(place, plan)| {
+            let status = self.status_of(&plan.name).subscribe();
+            (plan.name.clone(), Declared { place, scope: plan.salesforce.scope, status })
+        });
+        self.registry.declare(declared.collect());
     }
 
     /// Changes when anything changes that the pipeline is made of.

@@ -205,7 +205,7 @@ async fn operating_sees_what_changes_while_a_query_hangs() {
 async fn operating_survives_every_fault_of_a_first_load_over_rest() {
     let mishaps = faults::of_polls(Bench::rig(20, 1).await.sandbox.org());
     let names: Vec<&str> = mishaps.iter().map(|mishap| mishap.name).collect();
-    let groups = names.chunks(5).zip(mishaps.chunks(5));
+    let groups = names.chunks(8).zip(mishaps.chunks(8));
     for (names, group) in groups {
         let rig = Bench::rig(80, 14).await;
         for mishap in group.iter().filter(|mishap| !matches!(mishap.fault.kind, FaultKind::LateCommit { .. }))
@@ -242,7 +242,7 @@ async fn operating_doubles_nothing_when_it_dies_at_any_moment() {
             let daemon = Mortal::start(&bench.rig).await;
             // It dies with its nth call of this life in the air, whatever else it is doing.
             bench.rig.sandbox.faults().add(Fault::new(FaultKind::Hold).nth(1 + (phase * 4 + death) * 7 % 23));
-            daemon.ask_all().await;
+            daemon.ask_all(&PIPELINES).await;
             let held = bench.rig.sandbox.faults().wait_held(1);
             drop(tokio::time::timeout(std::time::Duration::from_secs(1), held).await);
             daemon.die().await;
@@ -259,27 +259,29 @@ async fn operating_doubles_nothing_when_it_dies_at_any_moment() {
 }
 
 /// A daemon on a runtime of its own, which can be taken away from under it.
-struct Mortal {
+pub struct Mortal {
     runtime: tokio::runtime::Runtime,
     supervisor: Arc<Supervisor>,
 }
 
 impl Mortal {
-    async fn start(rig: &Rig) -> Self {
+    /// Starts one.
+    pub async fn start(rig: &Rig) -> Self {
         let runtime =
             tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
         let supervisor = runtime.spawn(Supervisor::start(rig.options())).await.unwrap().unwrap();
         Self { runtime, supervisor }
     }
 
-    async fn ask_all(&self) {
-        for name in PIPELINES {
-            self.supervisor.command(&PipelineName::from(name), Command::Sync { full: false }).await;
+    /// Asks these pipelines to look.
+    pub async fn ask_all(&self, names: &[&str]) {
+        for name in names {
+            self.supervisor.command(&PipelineName::from(*name), Command::Sync { full: false }).await;
         }
     }
 
     /// Every task ends where it stands; nothing is shut down.
-    async fn die(self) {
+    pub async fn die(self) {
         let Self { runtime, supervisor } = self;
         tokio::task::spawn_blocking(move || {
             runtime.shutdown_timeout(std::time::Duration::from_secs(10));

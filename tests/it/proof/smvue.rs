@@ -60,6 +60,10 @@ impl Actual {
             for row in table.values_mut() {
                 // The app's own.
                 row.remove("updated_at");
+                // A key that was emptied holds null, one that never had a value is not there: both are nothing.
+                if let Some(Json::Object(keys)) = row.get_mut("custom") {
+                    keys.retain(|_, value| !value.is_null());
+                }
             }
             tables.insert(name, table);
         }
@@ -78,6 +82,8 @@ pub struct Expected {
     tables: BTreeMap<&'static str, Table>,
     /// Changes after this are followed.
     since: Option<Timestamp>,
+    /// When following began. What was deleted and came back keeps the date of its creation, and is seen again.
+    begun: Option<Timestamp>,
 }
 
 /// What one look sees.
@@ -128,8 +134,9 @@ impl Expected {
         self.opportunities(&look);
         self.people_of_deals(org, wanted);
         self.references(org);
-        self.histories(&look);
+        self.histories(&Look { org, since: self.begun });
         self.since = Some(org.clock().now());
+        self.begun = self.begun.or(self.since);
     }
 
     /// Users who own opportunities, record types, stages.
@@ -361,7 +368,7 @@ impl Expected {
                 ("changed_by_id", self.reference("team_members", text(&moment, "CreatedById"))),
                 ("changed_at", instant(&moment, "CreatedDate")),
             ];
-            self.table("opportunity_stage_history").insert(id, row(values));
+            self.table("opportunity_stage_history").entry(id).or_insert_with(|| row(values));
         }
         let fields = "Id, LeadId, Field, OldValue, NewValue, CreatedDate";
         for (id, moment) in
@@ -375,7 +382,7 @@ impl Expected {
                 ("new_value", as_text(&moment, "NewValue")),
                 ("changed_at", instant(&moment, "CreatedDate")),
             ];
-            self.table("lead_history").insert(id, row(values));
+            self.table("lead_history").entry(id).or_insert_with(|| row(values));
         }
         let fields = "Id, Subject, TextBody, MessageDate, CreatedById, RelatedToId";
         for (id, mail) in

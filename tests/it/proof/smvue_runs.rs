@@ -11,7 +11,7 @@ use sfsync_sandbox::{Customization, EditMix, Fault, FaultKind, OrgConfig, Popula
 use tokio_postgres::Client;
 
 use super::drive;
-use super::operating_runs::factor;
+use super::operating_runs::{Mortal, factor};
 use super::smvue::{Actual, Expected};
 use super::tables::listed;
 use crate::harness::postgres;
@@ -186,6 +186,7 @@ async fn smvue_survives_faults_by_chance_on_any_call() {
     ];
     for round in 0..3 * u64::from(factor()) {
         bench.edit(round * 1_000, 100);
+        drive::look_at_everything(&bench.supervisor, "team_members").await;
         for kind in &kinds {
             bench.rig.sandbox.faults().add(Fault::new(kind.clone()).probability(0.04, round).times(3));
         }
@@ -194,5 +195,24 @@ async fn smvue_survives_faults_by_chance_on_any_call() {
         bench.prove(&format!("after faults of round {round}")).await;
     }
     assert!(!bench.rig.sandbox.faults().fired().is_empty());
+    bench.rig.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn smvue_doubles_nothing_when_its_first_load_dies() {
+    let (rig, client) = Bench::rig(80, 23).await;
+    for death in 0..6 * u64::from(factor()) {
+        let daemon = Mortal::start(&rig).await;
+        rig.sandbox.faults().add(Fault::new(FaultKind::Hold).nth(20 + death * 11 % 47));
+        daemon.ask_all(&PIPELINES).await;
+        let held = rig.sandbox.faults().wait_held(1);
+        drop(tokio::time::timeout(std::time::Duration::from_secs(1), held).await);
+        daemon.die().await;
+        rig.sandbox.faults().clear();
+    }
+    let mut bench = Bench::start((rig, client)).await;
+    bench.prove("after the deaths").await;
+    bench.edit(1, 100);
+    bench.prove("after the deaths and 100 edits").await;
     bench.rig.stop().await;
 }
