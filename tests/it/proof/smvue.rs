@@ -356,7 +356,7 @@ impl Expected {
     fn histories(&mut self, look: &Look<'_>) {
         let fields = "Id, OpportunityId, StageName, Amount, Probability, CloseDate, CreatedById, CreatedDate";
         for (id, moment) in
-            look.taken("OpportunityHistory", fields, "CreatedDate", "CreatedDate >= LAST_N_MONTHS:12", "")
+            look.taken("OpportunityHistory", fields, "SystemModstamp", "CreatedDate >= LAST_N_MONTHS:12", "")
         {
             let values = [
                 ("salesforce_id", json!(id)),
