@@ -34,8 +34,9 @@ if [ "$(id -u)" = 0 ]; then chown -R "$user" "$dir"; fi
 cd "$dir"
 unprivileged "$bin/initdb" -D "$dir/data" -U sfsync --auth=trust --encoding=UTF8 --locale=C.UTF-8 --no-sync >"$dir/initdb.log" 2>&1 ||
     { cat "$dir/initdb.log" >&2; exit 1; }
-# Its data is not worth a sync.
-options="-c listen_addresses='' -c unix_socket_directories='$dir' -c max_connections=400 -c fsync=off -c full_page_writes=off"
+# The data of tests is not worth a sync; a benchmark asks for durability.
+options="-c listen_addresses='' -c unix_socket_directories='$dir' -c max_connections=400"
+options="$options ${SFSYNC_POSTGRES_OPTIONS:--c fsync=off -c full_page_writes=off}"
 unprivileged "$bin/pg_ctl" -D "$dir/data" -w -t 60 -l "$dir/data/log" -o "$options" start >/dev/null 2>&1 ||
     { cat "$dir/data/log" >&2; exit 1; }
 

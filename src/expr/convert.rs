@@ -51,24 +51,35 @@ pub fn convertible(from: Kind, to: Kind) -> bool {
         )
 }
 
+/// Whether a value of a declared kind goes into a field as it is.
+#[inline]
+pub fn fits(value: &Value, to: Kind) -> bool {
+    matches!(
+        (value, to),
+        (_, Kind::Any)
+            | (Value::Null | Value::Absent, _)
+            | (Value::Text(_), Kind::Id | Kind::Text)
+            | (Value::Bool(_), Kind::Bool)
+            | (Value::Int(_), Kind::Int)
+            | (Value::Decimal(_), Kind::Decimal)
+            | (Value::Date(_), Kind::Date)
+            | (Value::Time(_), Kind::Time)
+            | (Value::DateTime(_), Kind::DateTime)
+            | (Value::List(_), Kind::List | Kind::Json)
+            | (Value::Json(_), Kind::Json)
+    )
+}
+
 /// Brings a value to the kind of its field. `from` is the declared kind of the source: what nobody declared
 /// (`Kind::Any`) is read from text where the field needs it. Nothing stays nothing.
 pub fn convert(value: Value, from: Kind, to: Kind, timezone: &TimeZone) -> Result<Value, ConvertError> {
     if let (Kind::Any, Value::Text(text)) = (from, &value) {
         return read(text, to, timezone);
     }
+    if fits(&value, to) {
+        return Ok(value);
+    }
     match (value, to) {
-        (value, Kind::Any)
-        | (value @ (Value::Null | Value::Absent), _)
-        | (value @ Value::Text(_), Kind::Id | Kind::Text)
-        | (value @ Value::Bool(_), Kind::Bool)
-        | (value @ Value::Int(_), Kind::Int)
-        | (value @ Value::Decimal(_), Kind::Decimal)
-        | (value @ Value::Date(_), Kind::Date)
-        | (value @ Value::Time(_), Kind::Time)
-        | (value @ Value::DateTime(_), Kind::DateTime)
-        | (value @ Value::List(_), Kind::List | Kind::Json)
-        | (value @ Value::Json(_), Kind::Json) => Ok(value),
         (Value::Int(number), Kind::Decimal) => Ok(Value::Decimal(number.into())),
         (Value::Decimal(number), Kind::Int) => whole(number),
         (Value::Date(date), Kind::DateTime) => midnight(date, timezone).map(Value::DateTime),

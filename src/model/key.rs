@@ -27,6 +27,7 @@ impl Key {
     pub fn from_value(value: &Value) -> Option<Self> {
         match value {
             Value::Absent | Value::Null => None,
+            Value::Text(text) => Some(Self(text.clone())),
             other => Some(Self(Text::new(other.to_string()))),
         }
     }

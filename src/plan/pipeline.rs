@@ -7,7 +7,7 @@ use std::time::Duration;
 use crate::diag::Span;
 use crate::expr::Bound;
 use crate::expr::normal::NormalForm;
-use crate::model::{ConnectionName, Kind, Ops, PipelineName, ResourceName, Schema, Side, Value};
+use crate::model::{ConnectionName, Kind, Op, Ops, PipelineName, ResourceName, Schema, Side, Value};
 use crate::spec::values::Schedule;
 
 /// A pipeline that may run. Built by compilation only; immutable afterwards and shared by `Arc`.
@@ -381,6 +381,12 @@ impl Mapping {
             Side::App => &self.to_app,
             Side::Salesforce => &self.to_salesforce,
         }
+    }
+
+    /// Whether the row can write towards a side in this operation: it flows, is not switched off, and `on_create` is not an update.
+    pub fn is_live(&self, towards: Side, op: Op) -> bool {
+        let once = self.write == WritePolicy::OnCreate && op != Op::Create;
+        self.flow_to(towards).is_on() && self.write != WritePolicy::Off && !once
     }
 
     /// Position of the row's field in the schema of a side.

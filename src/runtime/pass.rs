@@ -295,6 +295,9 @@ impl Runner {
             if complete || !more {
                 break;
             }
+            if self.interrupt.load(Ordering::Relaxed) {
+                return Err(PassError::Interrupted);
+            }
         }
         self.unseen(&mut pass, &mut pending, &seen, approved).await?;
         self.write_pending(&mut pass, pending).await?;

@@ -1,7 +1,7 @@
 //! The pipelines that run, as they see each other: who brings records in on demand, who waits for whose first load, who has to look
 //! again when somebody else has linked a record.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
@@ -19,8 +19,6 @@ use crate::plan::Scope;
 pub struct Running {
     /// What its passes work with; locked for the length of a pass.
     pub runner: Arc<Mutex<Runner>>,
-    /// Its place among all: looked-up pipelines come first. Only earlier ones are waited for, so there is no circle.
-    pub place: usize,
     /// Whether its records come in on demand.
     pub scope: Scope,
     /// Pipelines it looks up.
@@ -31,17 +29,6 @@ pub struct Running {
     pub status: watch::Receiver<PipelineStatus>,
 }
 
-/// What is known of a pipeline before it runs, so that those that begin sooner do not take it for absent.
-#[derive(Clone)]
-pub struct Declared {
-    /// As in [`Running`].
-    pub place: usize,
-    /// As in [`Running`].
-    pub scope: Scope,
-    /// As in [`Running`].
-    pub status: watch::Receiver<PipelineStatus>,
-}
-
 /// How long a record waits for a pipeline that is about to run.
 const ARRIVAL: Duration = Duration::from_secs(10);
 
@@ -49,8 +36,9 @@ const ARRIVAL: Duration = Duration::from_secs(10);
 #[derive(Default)]
 pub struct Registry {
     running: RwLock<HashMap<PipelineName, Running>>,
-    declared: RwLock<HashMap<PipelineName, Declared>>,
+    order: RwLock<HashMap<PipelineName, (usize, Scope)>>,
     arrived: Notify,
+    absent: RwLock<BTreeMap<PipelineName, String>>,
 }
 
 impl std::fmt::Debug for Registry {
@@ -64,19 +52,29 @@ impl Registry {
         self.running.read().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Says which pipelines are going to run; called before any of them begins.
-    pub fn declare(&self, all: HashMap<PipelineName, Declared>) {
-        *self.declared.write().unwrap_or_else(PoisonError::into_inner) = all;
+    /// Looked-up pipelines come first. Only earlier ones are waited for, so there is no circle. Set whenever the files were loaded,
+    /// before anything begins: a pipeline that is about to run is not taken for absent.
+    pub fn set_order(&self, pipelines: impl IntoIterator<Item = (PipelineName, Scope)>) {
+        let order = pipelines.into_iter().enumerate().map(|(place, (name, scope))| (name, (place, scope))).collect();
+        *self.order.write().unwrap_or_else(PoisonError::into_inner) = order;
     }
 
-    fn declared(&self) -> std::sync::RwLockReadGuard<'_, HashMap<PipelineName, Declared>> {
-        self.declared.read().unwrap_or_else(PoisonError::into_inner)
+    /// The pipelines that files look up and that do not run, with the reason: lookups go on with their remembered links. Wakes those
+    /// that look them up, now or before.
+    pub fn set_absent(&self, absent: BTreeMap<PipelineName, String>) {
+        let before = std::mem::replace(
+            &mut *self.absent.write().unwrap_or_else(PoisonError::into_inner),
+            absent.clone(),
+        );
+        if before != absent {
+            before.keys().chain(absent.keys()).for_each(|name| self.wake_users_of(name));
+        }
     }
 
-    /// Adds or replaces a pipeline.
-    pub fn insert(&self, name: PipelineName, running: Running) {
-        self.running.write().unwrap_or_else(PoisonError::into_inner).insert(name, running);
-        self.arrived.notify_waiters();
+    /// Why the first of these does not run, if one does not.
+    pub fn absent(&self, names: &[PipelineName]) -> Option<String> {
+        let absent = self.absent.read().unwrap_or_else(PoisonError::into_inner);
+        names.iter().find_map(|name| absent.get(name).cloned())
     }
 
     /// The pipeline, once it runs.
@@ -92,14 +90,20 @@ impl Registry {
         }
     }
 
-    /// Removes a pipeline.
-    pub fn remove(&self, name: &PipelineName) {
-        self.running.write().unwrap_or_else(PoisonError::into_inner).remove(name);
+    /// Adds or replaces a pipeline.
+    pub fn insert(&self, name: PipelineName, running: Running) {
+        self.running.write().unwrap_or_else(PoisonError::into_inner).insert(name, running);
+        self.arrived.notify_waiters();
     }
 
     /// Removes all pipelines.
     pub fn clear(&self) {
         self.running.write().unwrap_or_else(PoisonError::into_inner).clear();
+    }
+
+    /// Removes a pipeline.
+    pub fn remove(&self, name: &PipelineName) {
+        self.running.write().unwrap_or_else(PoisonError::into_inner).remove(name);
     }
 
     /// One pipeline.
@@ -116,10 +120,11 @@ impl Registry {
 
     /// Looked-up pipelines whose first load is under way: children wait for them, so that parents come first.
     pub fn loading(&self, names: &[PipelineName]) -> Vec<PipelineName> {
-        let all = self.declared();
+        let all = self.read();
         let loading = |name: &&PipelineName| {
-            all.get(*name).is_some_and(|pipeline| {
-                pipeline.scope == Scope::All && pipeline.status.borrow().state == State::Loading
+            all.get(*name).is_some_and(|running| {
+                let status = running.status.borrow();
+                status.state == State::Loading && running.scope == Scope::All
             })
         };
         names.iter().filter(loading).cloned().collect()
@@ -129,12 +134,11 @@ impl Registry {
 #[async_trait::async_trait]
 impl References for Registry {
     fn on_demand(&self, asking: &PipelineName, pipeline: &PipelineName) -> Demand {
-        let all = self.declared();
-        let (Some(asking), Some(asked)) = (all.get(asking), all.get(pipeline)) else { return Demand::No };
-        match asked.scope {
-            Scope::All => Demand::No,
-            Scope::Referenced if asked.place < asking.place => Demand::Now,
-            Scope::Referenced => Demand::Later,
+        let order = self.order.read().unwrap_or_else(PoisonError::into_inner);
+        match (order.get(pipeline), order.get(asking)) {
+            (None | Some((_, Scope::All)), _) => Demand::No,
+            (Some((asked, Scope::Referenced)), Some((asking, _))) if asked < asking => Demand::Now,
+            (Some((_, Scope::Referenced)), _) => Demand::Later,
         }
     }
 

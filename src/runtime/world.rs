@@ -2,6 +2,7 @@
 //! their connection file or its secrets change.
 
 use std::collections::HashMap;
+use std::fmt::Write as _;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -119,7 +120,7 @@ impl World {
     pub fn identity(&self, file: &ConnectionFile) -> u64 {
         let mut text = format!("{:?} {}", file.kind, file.read_only());
         for protected in &file.protect {
-            text.push_str(&format!(" {}.{}", protected.object, protected.field));
+            _ = write!(text, " {}.{}", protected.object, protected.field);
         }
         for secret in &file.secrets {
             text.push_str(&self.secrets.get(&secret.source).unwrap_or_default());

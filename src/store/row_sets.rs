@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use super::{Store, StoreError};
-use crate::model::{ConnectionName, PipelineName};
+use crate::model::PipelineName;
 
 /// Name of the fact.
 const FACT: &str = "row_sets";
@@ -11,7 +11,7 @@ const FACT: &str = "row_sets";
 impl Store {
     /// All row sets that links of a pipeline may carry.
     pub fn row_sets(&self, pipeline: &PipelineName) -> Result<HashMap<u32, Vec<u64>>, StoreError> {
-        Ok(self.fact(&owner(pipeline), FACT)?.unwrap_or_default())
+        Ok(self.pipeline_fact(pipeline, FACT)?.unwrap_or_default())
     }
 
     /// Remembers a row set before the first link carries it. Storing it again changes nothing.
@@ -21,11 +21,6 @@ impl Store {
             return Ok(());
         }
         sets.insert(id, rows.to_vec());
-        self.save_fact(&owner(pipeline), FACT, &sets)
+        self.save_pipeline_fact(pipeline, FACT, &sets)
     }
-}
-
-/// Facts are kept by connection; no connection has a slash in its name.
-fn owner(pipeline: &PipelineName) -> ConnectionName {
-    ConnectionName::from(format!("pipelines/{pipeline}").as_str())
 }

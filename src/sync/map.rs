@@ -7,7 +7,7 @@ use jiff::civil::Date;
 use super::lookups::{LookupTable, key_value, lookup_key};
 use crate::expr::{self, Bound, Context, Eval, Inputs};
 use crate::model::{Class, Key, Kind, Op, PipelineName, RecordError, Row, Side, Value};
-use crate::plan::{Flow, Lookup, Mapping, Missing, OnError, Pipeline, ValueMap, WritePolicy};
+use crate::plan::{Flow, Lookup, Mapping, Missing, OnError, Pipeline, ValueMap};
 
 /// What a row has to say.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -82,28 +82,23 @@ pub fn map(pipeline: &Pipeline, source: &Row, towards: Side, inputs: &MapInputs<
     let mut wants = Vec::new();
     for (at, row) in pipeline.rows.iter().enumerate() {
         let one = One { pipeline, row, at, source, towards, inputs };
-        slots.push(if one.is_live() { one.slot(&mut wants)? } else { Slot::Silent });
+        slots.push(if row.is_live(towards, inputs.op) { one.slot(&mut wants)? } else { Slot::Silent });
     }
     Ok(Mapped { slots: slots.into_boxed_slice(), wants })
 }
 
 /// One row of one record on its way.
-struct One<'a> {
-    pipeline: &'a Pipeline,
-    row: &'a Mapping,
-    at: usize,
-    source: &'a Row,
-    towards: Side,
-    inputs: &'a MapInputs<'a>,
+pub(super) struct One<'a> {
+    pub(super) pipeline: &'a Pipeline,
+    pub(super) row: &'a Mapping,
+    pub(super) at: usize,
+    pub(super) source: &'a Row,
+    pub(super) towards: Side,
+    pub(super) inputs: &'a MapInputs<'a>,
 }
 
 impl One<'_> {
-    fn is_live(&self) -> bool {
-        let once = self.row.write == WritePolicy::OnCreate && self.inputs.op != Op::Create;
-        self.row.flow_to(self.towards).is_on() && self.row.write != WritePolicy::Off && !once
-    }
-
-    fn slot(&self, wants: &mut Vec<(PipelineName, Key)>) -> Result<Slot, Stop> {
+    pub(super) fn slot(&self, wants: &mut Vec<(PipelineName, Key)>) -> Result<Slot, Stop> {
         let value = match self.raw()? {
             Eval::Value(Value::Absent) | Eval::Keep => return Ok(Slot::Silent),
             Eval::Value(value) => value,

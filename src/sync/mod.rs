@@ -4,6 +4,7 @@
 //!
 //! A record goes through the files in this order: `filter`, `map` (with `lookups`), `matching`, `decide` (with `merge`), `settle`.
 
+mod carry;
 mod decide;
 mod filter;
 mod lookups;
@@ -12,6 +13,7 @@ mod matching;
 mod merge;
 mod settle;
 
+pub use carry::{Carrier, Uncarried};
 pub use decide::{Decision, Known, Mode, SideWrite, Situation, decide};
 pub use filter::{LeftOut, passes};
 pub use lookups::{LookupTable, Needed, needed};

@@ -104,10 +104,9 @@ fn careless(text: &str, (line, word, kind): (usize, usize, u8)) -> String {
             lines[at] = lines[at].chars().take(half).collect();
         }
         _ => {
-            let words: Vec<String> = lines[at].split(' ').map(str::to_owned).collect();
+            let mut words: Vec<&str> = lines[at].split(' ').collect();
             let place = word % words.len();
-            let mut words = words;
-            words[place] = other[(line + word) % other.len()].to_owned();
+            words[place] = other[(line + word) % other.len()];
             lines[at] = words.join(" ");
         }
     }

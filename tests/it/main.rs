@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used)] // tests, also outside functions marked as such
 
+mod carry;
 mod diagnostics;
 mod example_sets;
 mod harness;
@@ -9,6 +10,9 @@ mod hostile;
 mod layers;
 mod proof;
 mod quickstart;
+mod reload_changes;
+mod reload_files;
+mod reload_identity;
 mod salesforce_faults;
 mod salesforce_load;
 mod salesforce_poll;

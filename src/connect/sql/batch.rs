@@ -78,13 +78,12 @@ pub(super) fn sets(spec: &TableSpec, ops: &[WriteOp]) -> Vec<Group> {
             seen.insert(key);
         }
         let (kind, row) = parts(op);
-        match groups[wave..].iter_mut().find(|group| group.takes(kind, row)) {
-            Some(group) => group.ops.push(at),
-            None => {
-                let mut group = Group::new(kind, row);
-                group.ops.push(at);
-                groups.push(group);
-            }
+        if let Some(group) = groups[wave..].iter_mut().find(|group| group.takes(kind, row)) {
+            group.ops.push(at);
+        } else {
+            let mut group = Group::new(kind, row);
+            group.ops.push(at);
+            groups.push(group);
         }
     }
     groups

@@ -146,10 +146,10 @@ fn text_to_kind(text: &str, kind: Kind) -> Option<Value> {
 }
 
 fn list(text: &str) -> Value {
-    if text.starts_with('[') {
-        if let Ok(json @ serde_json::Value::Array(_)) = serde_json::from_str(text) {
-            return from_json(json);
-        }
+    if text.starts_with('[')
+        && let Ok(json @ serde_json::Value::Array(_)) = serde_json::from_str(text)
+    {
+        return from_json(json);
     }
     Value::List(text.split(';').filter(|item| !item.is_empty()).map(Value::text).collect())
 }

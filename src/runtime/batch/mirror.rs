@@ -13,7 +13,7 @@ use crate::model::{
 };
 use crate::plan::{OnLeave, WritePolicy};
 use crate::runtime::facts::RunContext;
-use crate::sync::{self, LookupTable, MapInputs, Slot, Stop};
+use crate::sync::{self, Carrier, LookupTable, MapInputs, Stop};
 
 /// A batch of a mirror, mapped and not yet written. `plan` and reconciliation look at it before anything happens.
 #[derive(Debug, Default)]
@@ -45,6 +45,12 @@ fn differs(row: &Row, held: &Row, policies: &[(usize, WritePolicy)]) -> bool {
     })
 }
 
+/// How the records of a batch are mapped.
+struct Way<'a> {
+    carrier: Carrier<'a>,
+    inputs: &'a MapInputs<'a>,
+}
+
 impl Bench<'_> {
     /// Maps a batch of changes.
     pub fn mirror(&self, events: Vec<ChangeEvent>) -> MirrorBatch {
@@ -60,22 +66,23 @@ impl Bench<'_> {
             lookups: &table,
             context: &context,
         };
+        let way = Way { carrier: Carrier::new(self.pipeline), inputs: &inputs };
         for event in events {
-            self.mirror_one(&mut batch, event, &inputs);
+            self.mirror_one(&mut batch, event, &way);
         }
         batch
     }
 
-    fn mirror_one(&self, batch: &mut MirrorBatch, event: ChangeEvent, inputs: &MapInputs<'_>) {
+    fn mirror_one(&self, batch: &mut MirrorBatch, event: ChangeEvent, way: &Way<'_>) {
         let key = event.key;
         match (event.change, self.pipeline.salesforce.on_leave) {
-            (Change::Upsert(row), on_leave) => match (self.mirror_passes(&row, inputs), on_leave) {
-                (true, _) => self.mirror_row(batch, key, row, inputs, true),
-                (false, OnLeave::Keep) => self.mirror_row(batch, key, row, inputs, false),
+            (Change::Upsert(row), on_leave) => match (self.mirror_passes(&row, way.inputs), on_leave) {
+                (true, _) => self.mirror_row(batch, key, row, way, true),
+                (false, OnLeave::Keep) => self.mirror_row(batch, key, row, way, false),
                 (false, OnLeave::Delete) => self.mirror_gone(batch, key),
                 (false, OnLeave::Stop) => batch.skipped += 1,
             },
-            (Change::Left(Some(row)), OnLeave::Keep) => self.mirror_row(batch, key, row, inputs, false),
+            (Change::Left(Some(row)), OnLeave::Keep) => self.mirror_row(batch, key, row, way, false),
             (Change::Delete { .. }, _) | (Change::Left(_), OnLeave::Delete) => self.mirror_gone(batch, key),
             _ => batch.skipped += 1,
         }
@@ -101,27 +108,18 @@ impl Bench<'_> {
     }
 
     /// `insert`: the record takes part; otherwise it is only kept up to date if it is there already.
-    fn mirror_row(&self, batch: &mut MirrorBatch, key: Key, row: Row, inputs: &MapInputs<'_>, insert: bool) {
-        match sync::map(self.pipeline, &row, Side::App, inputs) {
-            Ok(mapped) => {
-                let row = self.target_row(mapped.slots);
+    fn mirror_row(&self, batch: &mut MirrorBatch, key: Key, row: Row, way: &Way<'_>, insert: bool) {
+        match way.carrier.carry(row, way.inputs) {
+            Ok(row) => {
                 let op =
                     if insert { WriteOp::Upsert { row } } else { WriteOp::Update { key: key.clone(), row } };
                 batch.writes.push((key, op));
             }
-            Err(Stop::Fail { error, .. }) => batch.failed.push((key, Some(row), error)),
-            Err(_) => batch.skipped += 1,
+            Err(stopped) => match *stopped {
+                (row, Stop::Fail { error, .. }) => batch.failed.push((key, Some(row), error)),
+                _ => batch.skipped += 1,
+            },
         }
-    }
-
-    fn target_row(&self, slots: Box<[Slot]>) -> Row {
-        let mut target = Row::absent(self.pipeline.app.schema.len());
-        for (mapping, slot) in self.pipeline.rows.iter().zip(slots) {
-            if let (Some(field), Slot::Value(value)) = (mapping.app, slot) {
-                target.set(field, value);
-            }
-        }
-        target
     }
 
     fn mirror_gone(&self, batch: &mut MirrorBatch, key: Key) {

@@ -214,8 +214,11 @@ fn a_rename_keeps_everything_and_does_not_overwrite() {
     store.commit(&name("deals"), 1, &Commit { wants, ..Commit::default() }).unwrap();
     let failures = vec![failure(&old, 5, FailureKind::Held)];
     store.commit(&old, 1, &Commit { failures, ..commit_of(vec![link(1, 1, 1)]) }).unwrap();
+    store.save_row_set(&old, 7, &[1, 2]).unwrap();
     store.rename(&old, &new).unwrap();
     store.rename(&old, &new).unwrap();
+    assert_eq!(store.row_sets(&new).unwrap()[&7], [1, 2]);
+    assert!(store.row_sets(&old).unwrap().is_empty());
     assert_eq!(store.links(&new, 1, None, 9).unwrap(), [link(1, 1, 1)]);
     assert_eq!(store.links(&old, 1, None, 9).unwrap(), []);
     assert_eq!(store.failures(&FailureFilter::default()).unwrap()[0].pipeline, new);

@@ -47,12 +47,22 @@ pub(crate) fn read_into(files: &mut Files, shown: &str, bytes: &[u8]) {
     let stem = Path::new(shown).file_stem().unwrap().to_str().unwrap();
     if shown.starts_with("connections/") {
         let parsed = read_connection(source, &files.map, stem);
-        files.connections.push(FileOf { name: ConnectionName::from(stem), source, parsed, since: None });
+        files.connections.push(FileOf {
+            name: ConnectionName::from(stem),
+            source,
+            parsed: std::sync::Arc::new(parsed),
+            since: None,
+        });
     } else if stem == "settings" {
         files.settings = Some(read_settings(source, &files.map));
     } else {
         let parsed = read_pipeline(source, &files.map, stem);
-        files.pipelines.push(FileOf { name: PipelineName::from(stem), source, parsed, since: None });
+        files.pipelines.push(FileOf {
+            name: PipelineName::from(stem),
+            source,
+            parsed: std::sync::Arc::new(parsed),
+            since: None,
+        });
     }
 }
 
@@ -136,23 +146,24 @@ fn every_mistake_has_its_message() {
         .filter(|path| path.is_dir())
         .collect();
     folders.sort();
-    let mut wrong = String::new();
+    let mut wrong: Vec<String> = Vec::new();
     for folder in &folders {
         let (printed, expected) = (load(folder, &engine), folder.join("expected.txt"));
         if std::env::var_os("UPDATE").is_some() {
             fs::write(&expected, &printed).unwrap();
         }
         if fs::read_to_string(&expected).unwrap_or_default() != printed {
-            wrong += &format!("--- {}\n{printed}\n", folder.display());
+            wrong.push(format!("--- {}\n{printed}", folder.display()));
         }
         let code = folder.file_name().unwrap().to_str().unwrap().split('_').nth(1).unwrap();
         if !printed.contains(&format!("[{code}]")) {
-            wrong += &format!("--- {} does not give {code}\n", folder.display());
+            wrong.push(format!("--- {} does not give {code}", folder.display()));
         }
     }
     assert!(
         wrong.is_empty(),
-        "these print something else than their expected.txt (UPDATE=1 writes it):\n{wrong}"
+        "these print something else than their expected.txt (UPDATE=1 writes it):\n{}",
+        wrong.join("\n")
     );
     assert!(folders.len() >= 50, "fixtures are missing");
 }

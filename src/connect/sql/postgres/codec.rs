@@ -4,6 +4,7 @@
 use std::fmt::Write as _;
 
 use bytes::{BufMut as _, BytesMut};
+use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use rust_decimal::Decimal;
@@ -233,7 +234,7 @@ fn instant(value: &Value) -> Result<i64, Misfit> {
     match value {
         Value::DateTime(instant) => Ok(instant.as_microsecond()),
         Value::Date(date) => Ok(i64::from(days(*date)) * 86_400_000_000 + EPOCH_MICROS),
-        Value::Text(text) => convert::timestamp(text).map(|at| at.as_microsecond()).ok_or(Misfit::Kind),
+        Value::Text(text) => convert::timestamp(text).map(Timestamp::as_microsecond).ok_or(Misfit::Kind),
         _ => Err(Misfit::Kind),
     }
 }

@@ -146,7 +146,7 @@ fn tls() -> Result<MakeRustlsConnect, ConnectError> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let config = rustls::ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
-        .and_then(|builder| builder.with_platform_verifier())
+        .and_then(rustls::ConfigBuilder::with_platform_verifier)
         .map_err(failed)?
         .with_no_client_auth();
     Ok(MakeRustlsConnect::new(config))

@@ -69,7 +69,7 @@ fn refusal(error: &tokio_postgres::Error) -> Refusal {
         return answered(answer);
     }
     let cause = std::error::Error::source(error);
-    let broke = error.is_closed() || cause.is_some_and(|cause| cause.is::<std::io::Error>());
+    let broke = error.is_closed() || cause.is_some_and(<dyn std::error::Error>::is::<std::io::Error>);
     let (code, class) = if broke { ("R105", Class::TRANSIENT) } else { ("R133", Class::Pipeline) };
     let message = if broke { format!("the connection broke: {error}") } else { error.to_string() };
     Refusal { code, class, remote: None, message, columns: Vec::new() }

@@ -69,7 +69,7 @@ pub(super) fn decode(bytes: &[u8]) -> Option<Result<Decimal, String>> {
     }
     for place in 0..=weight {
         let digit = digit(place)?;
-        text.push_str(&if place == 0 { digit.to_string() } else { format!("{digit:04}") });
+        _ = if place == 0 { write!(text, "{digit}") } else { write!(text, "{digit:04}") };
     }
     if scale > 0 {
         let mut fraction = String::new();

@@ -126,7 +126,7 @@ impl Batch<'_> {
             self.outcomes[at] = Some(Outcome::Rejected(error));
         }
         self.merge(&Staged { group, order: &order }).await?;
-        self.execute(&format!("DROP TABLE {}", STAGE)).await
+        self.execute(&format!("DROP TABLE {STAGE}")).await
     }
 
     /// Copies straight into the table. False where one of the records is refused: nothing is written then.
@@ -153,7 +153,8 @@ impl Batch<'_> {
 
     /// Writes what is staged, halving where a record is refused.
     async fn merge(&mut self, staged: &Staged<'_>) -> Result<(), Refusal> {
-        let mut parts = vec![0..staged.order.len()];
+        let all = 0..staged.order.len();
+        let mut parts = vec![all];
         while let Some(part) = parts.pop() {
             self.execute("SAVEPOINT sfsync").await?;
             let refused = match self.merge_part(staged, part.clone()).await {
@@ -290,7 +291,7 @@ impl Batch<'_> {
     }
 }
 
-fn text_at<'a>(op: &'a WriteOp, position: usize) -> &'a str {
+fn text_at(op: &WriteOp, position: usize) -> &str {
     match op {
         WriteOp::Create { row } | WriteOp::Upsert { row } => row.get(position).as_text().unwrap_or_default(),
         WriteOp::Update { .. } | WriteOp::Delete { .. } => "",

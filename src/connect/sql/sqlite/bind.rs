@@ -75,23 +75,36 @@ impl Binding {
         scratch: &mut String,
     ) -> Result<(), BindError> {
         use std::fmt::Write as _;
-        if self.affinity != Affinity::Text {
-            if let Some(whole) = convert::whole(value) {
-                return statement.raw_bind_parameter(parameter, whole).map_err(BindError::Sqlite);
-            }
+        if self.affinity != Affinity::Text
+            && let Some(whole) = convert::whole(value)
+        {
+            return statement.raw_bind_parameter(parameter, whole).map_err(BindError::Sqlite);
+        }
+        if let (Affinity::Numeric | Affinity::None, Some(float)) = (self.affinity, exact_float(value)) {
+            return statement.raw_bind_parameter(parameter, float).map_err(BindError::Sqlite);
         }
         _ = write!(scratch, "{value}");
         let bound = match self.affinity {
-            Affinity::Text => statement.raw_bind_parameter(parameter, scratch.as_str()),
             Affinity::Numeric | Affinity::None if digits(value) <= FLOAT_DIGITS => {
                 let float: f64 = scratch.parse().map_err(|_| BindError::Misfit(Misfit::Digits))?;
                 statement.raw_bind_parameter(parameter, float)
             }
             Affinity::Numeric => return Err(BindError::Misfit(Misfit::Digits)),
-            Affinity::None => statement.raw_bind_parameter(parameter, scratch.as_str()),
+            Affinity::Text | Affinity::None => statement.raw_bind_parameter(parameter, scratch.as_str()),
         };
         bound.map_err(BindError::Sqlite)
     }
+}
+
+/// The float nearest to a short decimal. Both numbers are exact as floats, so one division rounds as reading the text would.
+fn exact_float(value: Decimal) -> Option<f64> {
+    const TENS: [f64; 11] = [1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10];
+    let ten = TENS.get(usize::try_from(value.scale()).ok()?)?;
+    let most = 10_u64.pow(FLOAT_DIGITS);
+    let mantissa = i64::try_from(value.mantissa()).ok().filter(|mantissa| mantissa.unsigned_abs() < most)?;
+    #[allow(clippy::cast_precision_loss)] // less than 53 bits
+    let mantissa = mantissa as f64;
+    Some(mantissa / ten)
 }
 
 fn digits(value: Decimal) -> u32 {
@@ -132,5 +145,20 @@ pub(super) fn plain(stored: ValueRef<'_>) -> Value {
         ValueRef::Integer(value) => Value::Int(value),
         ValueRef::Real(value) => convert::decimal_of_float(value),
         ValueRef::Text(text) | ValueRef::Blob(text) => Value::text(String::from_utf8_lossy(text)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn a_short_decimal_gives_the_float_of_its_text(mantissa in -999_999_999_999_999_i64..=999_999_999_999_999, scale in 0..11_u32) {
+            let number = Decimal::new(mantissa, scale);
+            prop_assert_eq!(exact_float(number), number.to_string().parse().ok());
+        }
     }
 }

@@ -1,0 +1,82 @@
+//! What is printed: the machine, each run, and the table with the targets.
+
+use std::process::Command;
+use std::time::Duration;
+
+use super::Column;
+use super::daemon::Load;
+use super::databases::answer;
+
+/// The machine and the programs.
+pub fn machine() -> String {
+    let read = |path: &str| std::fs::read_to_string(path).unwrap_or_default();
+    let line = |text: &str, name: &str| {
+        let found = text.lines().find_map(|line| line.strip_prefix(name).map(str::to_owned));
+        found.unwrap_or_default().trim_start_matches([' ', '\t', ':']).to_owned()
+    };
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let memory = line(&read("/proc/meminfo"), "MemTotal");
+    let load = read("/proc/loadavg");
+    let sqlite = answer(Command::new("sqlite3").arg("--version")).unwrap_or_default();
+    format!(
+        "{cores} cores ({}), {memory}, load before: {}, sqlite3 {}",
+        line(&read("/proc/cpuinfo"), "model name"),
+        load.split(' ').next().unwrap_or_default(),
+        sqlite.split(' ').next().unwrap_or_default(),
+    )
+}
+
+/// What the org and `curl` alone take.
+pub fn alone(records: u32, took: Duration) -> String {
+    format!("{records} records; the org and curl alone, into nothing: {}", seconds(took))
+}
+
+/// One run of the floor and of sfsync.
+pub fn run(name: &str, floor: Duration, load: &Load) -> String {
+    format!(
+        "  {name}: floor {}, sfsync {} and {} before the first page",
+        seconds(floor),
+        seconds(load.moving()),
+        seconds(load.waiting)
+    )
+}
+
+/// The table of a database.
+pub fn table(column: &Column) -> String {
+    let Some(load) = column.loads.iter().min_by_key(|load| load.moving()) else { return String::new() };
+    let floor = column.floor.iter().min().copied().unwrap_or_default();
+    let ratio = floor.as_secs_f64() / load.moving().as_secs_f64();
+    let wanted = if column.name == "SQLite" { "1.2" } else { "0.9" };
+    let (calls, pages) = load.calls;
+    let (changes, changed) = column.after_changes;
+    let share = 100.0 * changes.as_secs_f64() / load.moving().as_secs_f64();
+    let mut table = comfy_table::Table::new();
+    table.load_style(comfy_table::presets::ASCII_MARKDOWN);
+    table.set_header([column.name, "measured", "wanted"]);
+    let mut row = |what: &str, measured: String, wanted: &str| {
+        table.add_row([what.to_owned(), measured, wanted.to_owned()]);
+    };
+    row("floor", rate(load.records, floor), "");
+    row("sfsync, from the first page to the last commit", rate(load.records, load.moving()), "");
+    row("ratio to the floor", format!("{ratio:.2}"), &format!("≥ {wanted}"));
+    row("before the first page: sign-in, describe, the job", seconds(load.waiting), "");
+    row("most memory of the process", format!("{} MB", column.peaks.iter().max().unwrap_or(&0)), "≤ 100 MB");
+    row("API calls besides the result pages", format!("{} + {pages} pages", calls - pages), "≤ 6");
+    row("API calls of an idle look", column.idle_calls.to_string(), "1");
+    row(
+        "look after 1 % changed",
+        format!("{} ({changed} records, {share:.1} % of the load)", seconds(changes)),
+        "≤ 3 %",
+    );
+    table.to_string()
+}
+
+fn rate(records: u64, took: Duration) -> String {
+    #[allow(clippy::cast_precision_loss)] // a figure for people
+    let rate = records as f64 / took.as_secs_f64() / 1000.0;
+    format!("{} ({rate:.0} k records/s)", seconds(took))
+}
+
+fn seconds(took: Duration) -> String {
+    format!("{:.2} s", took.as_secs_f64())
+}
