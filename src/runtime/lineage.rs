@@ -169,3 +169,93 @@ fn other_org(file: &PipelineFile, made: &Made, next: &Made, links: u64) -> Diagn
         "or `generation: {generation}`  starts over with the records of the other org; nothing is deleted"
     ))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::diag::SourceMap;
+    use crate::model::{Commit, Counts};
+    use crate::store::StoreKey;
+
+    const FILE: &str = "salesforce: { object: Account }\napp: erp.clients\nto_app: [create]\nmatch: [id]\nfields:\n  - { salesforce: Id, app: id }\n";
+
+    fn file(text: &str) -> PipelineFile {
+        let mut map = SourceMap::default();
+        let source = map.add("accounts.yaml", text);
+        crate::spec::read_pipeline(source, &map, "accounts").value.unwrap()
+    }
+
+    fn made(file: &PipelineFile, org: &str) -> Made {
+        Made { identity: Identity::of(file), org: Some(org.to_owned()), linked: false }
+    }
+
+    /// A pipeline that has made three rows.
+    fn begun(store: &Store, lineage: &Lineage, made: &Made) -> PipelineName {
+        let name = PipelineName::from("accounts");
+        lineage.enter(store, &name, made, jiff::Timestamp::UNIX_EPOCH).unwrap();
+        let counts = Counts { created: 3, ..Counts::default() };
+        store.commit(&name, made.identity.generation, &Commit { counts, ..Commit::default() }).unwrap();
+        name
+    }
+
+    fn check(store: &Store, lineage: &Lineage, file: &PipelineFile, made: &Made) -> Option<String> {
+        let found = lineage.check(store, (file, made), &PipelineName::from("accounts"), None).unwrap();
+        found.map(|error| format!("{}: {}", error.code, error.title))
+    }
+
+    #[test]
+    fn another_org_behind_the_same_connection_is_refused() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = Store::open(dir.path(), &StoreKey::File).unwrap();
+        let (lineage, file) = (Lineage::default(), file(FILE));
+        begun(&store, &lineage, &made(&file, "00D1"));
+        assert_eq!(check(&store, &lineage, &file, &made(&file, "00D1")), None);
+        let refused = check(&store, &lineage, &file, &made(&file, "00D2"));
+        assert_eq!(refused.as_deref(), Some("E504: the connection `salesforce` leads to another org"));
+        // An org that could not be asked is no other org.
+        assert_eq!(check(&store, &lineage, &file, &Made { org: None, ..made(&file, "") }), None);
+        // What is known outlives the process.
+        assert!(check(&store, &Lineage::default(), &file, &made(&file, "00D2")).is_some());
+    }
+
+    #[test]
+    fn a_higher_generation_is_free_and_the_old_one_is_remembered() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = Store::open(dir.path(), &StoreKey::File).unwrap();
+        let (lineage, first) = (Lineage::default(), file(FILE));
+        let name = begun(&store, &lineage, &made(&first, "00D1"));
+        let contacts = FILE.replace("object: Account", "object: Contact");
+        let (same, second) = (file(&contacts), file(&format!("generation: 2\n{contacts}")));
+        assert!(
+            check(&store, &lineage, &same, &made(&same, "00D1"))
+                .is_some_and(|error| error.starts_with("E504"))
+        );
+        assert_eq!(check(&store, &lineage, &second, &made(&second, "00D1")), None);
+        lineage.enter(&store, &name, &made(&second, "00D1"), jiff::Timestamp::UNIX_EPOCH).unwrap();
+        assert_eq!(store.summary(&name, 2).unwrap().totals.created, 0);
+        assert_eq!(check(&store, &lineage, &first, &made(&first, "00D1")), None);
+        lineage.enter(&store, &name, &made(&first, "00D1"), jiff::Timestamp::UNIX_EPOCH).unwrap();
+        assert_eq!(store.summary(&name, 1).unwrap().totals.created, 3);
+    }
+
+    #[test]
+    fn state_that_made_nothing_is_dropped_and_one_that_remembers_pairs_begins_its_load_again() {
+        use crate::model::Cursor;
+        let dir = tempfile::tempdir().unwrap();
+        let store = Store::open(dir.path(), &StoreKey::File).unwrap();
+        let (lineage, first) = (Lineage::default(), file(FILE));
+        let name = begun(&store, &lineage, &made(&first, "00D1"));
+        let upto = jiff::Timestamp::UNIX_EPOCH;
+        let cursor = Cursor::Changes { upto, within: None };
+        let commit = Commit { cursors: vec![(Side::Salesforce, cursor)], ..Commit::default() };
+        store.commit(&name, 1, &commit).unwrap();
+        let linked = Made { linked: true, ..made(&first, "00D1") };
+        lineage.enter(&store, &name, &linked, upto).unwrap();
+        assert_eq!(store.cursor(&name, 1, Side::Salesforce).unwrap(), None, "it has no links yet");
+        // It has no links, so another object begins with nothing.
+        let other = file(&FILE.replace("object: Account", "object: Contact"));
+        let other = Made { linked: true, ..made(&other, "00D1") };
+        lineage.enter(&store, &name, &other, upto).unwrap();
+        assert_eq!(store.summary(&name, 1).unwrap().totals.created, 0);
+    }
+}

@@ -73,7 +73,7 @@ impl Supervisor {
         self.remember(texts, &judged, now)?;
         self.show_configs(texts, &judged, now);
         self.use_settings(&judged.running().files);
-        let report = self.report(texts, &judged, &before).await;
+        let report = self.report(texts, &judged, &before);
         let (files, desired) = (Arc::new(judged.running().files.clone()), Arc::new(judged.desired.files));
         self.set_latest(Latest { desired, files, catalog, connections, moved, report: report.clone() });
         Ok(report)
@@ -448,7 +448,7 @@ impl Supervisor {
         }
     }
 
-    async fn report(&self, texts: &Texts, judged: &Judged, before: &Latest) -> ReloadReport {
+    fn report(&self, texts: &Texts, judged: &Judged, before: &Latest) -> ReloadReport {
         let mut report = ReloadReport::default();
         let desired = &judged.desired;
         let mut add = |path: &str, source, tests, state: Option<String>| {

@@ -23,7 +23,8 @@ use super::registry::{Registry, Running};
 use super::status::{ConfigStatus, PipelineStatus, State, StatusCounts};
 use super::task::{Command, Task, TaskObserver, TaskParts};
 use super::world::{Secrets, World};
-use crate::connect::{ConnectError, Limit};
+use crate::connect::ConnectError;
+pub use crate::connect::Limit;
 use crate::expr::Engine;
 use crate::model::{Class, Clock, ConnectionName, Counts, PipelineName};
 use crate::plan::catalog::Catalog;
@@ -367,10 +368,10 @@ impl Supervisor {
         if org.is_some_and(|org| org.object(&side.object).known().is_some()) {
             return Ok(());
         }
-        if let Some(file) = seed.files.connection(&side.connection).and_then(|file| file.value()) {
-            if let super::world::System::Salesforce(client) = self.world.open(file).await? {
-                client.sign_in().await?;
-            }
+        if let Some(file) = seed.files.connection(&side.connection).and_then(|file| file.value())
+            && let super::world::System::Salesforce(client) = self.world.open(file).await?
+        {
+            client.sign_in().await?;
         }
         self.relook.notify_one();
         let message = format!("the schema of {} in {} is not known yet", side.object, side.connection);
@@ -473,6 +474,7 @@ pub(super) fn new_status(name: &PipelineName) -> PipelineStatus {
         progress: None,
         totals: Counts::default(),
         passes: 0,
+        comparisons: 0,
         next_look: None,
     }
 }

@@ -318,7 +318,11 @@ impl Task {
                 self.loaded = true;
                 self.hold.errors = 0;
                 self.hold.blocked = None;
-                self.parts.status.send_modify(|status| status.passes += 1);
+                let everything = matches!(work, Work::Everything);
+                self.parts.status.send_modify(|status| {
+                    status.passes += 1;
+                    status.comparisons += u64::from(everything);
+                });
             }
             Err(PassError::Interrupted) if work == Work::Everything => self.reconcile_at = Some(now),
             Err(PassError::Interrupted) => self.look_at = self.look_at.min(now),
@@ -344,7 +348,7 @@ impl Task {
     fn failed(&mut self, now: Timestamp, class: Class, message: String) {
         self.hold.errors = self.hold.errors.saturating_add(1);
         let seed =
-            xxh3_64(self.parts.pipeline.name.as_str().as_bytes()) ^ now.as_nanosecond().unsigned_abs() as u64;
+            xxh3_64(self.parts.pipeline.name.as_str().as_bytes()) ^ now.as_microsecond().unsigned_abs();
         let pause = backoff::pause(class, self.hold.errors, seed);
         let state = if class.is_retried() { State::Degraded } else { State::Blocked };
         tracing::warn!(pipeline = %self.parts.pipeline.name, errors = self.hold.errors, %message, "pass failed");
