@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
 
 use tokio::sync::{Mutex, Notify, watch};
 
@@ -28,11 +29,15 @@ pub struct Running {
     pub status: watch::Receiver<PipelineStatus>,
 }
 
+/// How long a record waits for a pipeline that is about to run.
+const ARRIVAL: Duration = Duration::from_secs(10);
+
 /// All pipelines that run.
 #[derive(Default)]
 pub struct Registry {
     running: RwLock<HashMap<PipelineName, Running>>,
-    order: RwLock<HashMap<PipelineName, usize>>,
+    order: RwLock<HashMap<PipelineName, (usize, Scope)>>,
+    arrived: Notify,
     absent: RwLock<BTreeMap<PipelineName, String>>,
 }
 
@@ -47,9 +52,10 @@ impl Registry {
         self.running.read().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Looked-up pipelines come first. Only earlier ones are waited for, so there is no circle. Set whenever the files were loaded.
-    pub fn set_order(&self, names: impl IntoIterator<Item = PipelineName>) {
-        let order = names.into_iter().enumerate().map(|(place, name)| (name, place)).collect();
+    /// Looked-up pipelines come first. Only earlier ones are waited for, so there is no circle. Set whenever the files were loaded,
+    /// before anything begins: a pipeline that is about to run is not taken for absent.
+    pub fn set_order(&self, pipelines: impl IntoIterator<Item = (PipelineName, Scope)>) {
+        let order = pipelines.into_iter().enumerate().map(|(place, (name, scope))| (name, (place, scope))).collect();
         *self.order.write().unwrap_or_else(PoisonError::into_inner) = order;
     }
 
@@ -71,14 +77,28 @@ impl Registry {
         names.iter().find_map(|name| absent.get(name).cloned())
     }
 
-    fn is_before(&self, one: &PipelineName, other: &PipelineName) -> bool {
-        let order = self.order.read().unwrap_or_else(PoisonError::into_inner);
-        matches!((order.get(one), order.get(other)), (Some(one), Some(other)) if one < other)
+    /// The pipeline, once it runs.
+    async fn arrival(&self, name: &PipelineName) -> Running {
+        loop {
+            let arrived = self.arrived.notified();
+            tokio::pin!(arrived);
+            arrived.as_mut().enable();
+            if let Some(running) = self.get(name) {
+                return running;
+            }
+            arrived.await;
+        }
     }
 
     /// Adds or replaces a pipeline.
     pub fn insert(&self, name: PipelineName, running: Running) {
         self.running.write().unwrap_or_else(PoisonError::into_inner).insert(name, running);
+        self.arrived.notify_waiters();
+    }
+
+    /// Removes all pipelines.
+    pub fn clear(&self) {
+        self.running.write().unwrap_or_else(PoisonError::into_inner).clear();
     }
 
     /// Removes a pipeline.
@@ -114,17 +134,19 @@ impl Registry {
 #[async_trait::async_trait]
 impl References for Registry {
     fn on_demand(&self, asking: &PipelineName, pipeline: &PipelineName) -> Demand {
-        let all = self.read();
-        let Some(asked) = all.get(pipeline) else { return Demand::No };
-        match asked.scope {
-            Scope::All => Demand::No,
-            Scope::Referenced if self.is_before(pipeline, asking) => Demand::Now,
-            Scope::Referenced => Demand::Later,
+        let order = self.order.read().unwrap_or_else(PoisonError::into_inner);
+        match (order.get(pipeline), order.get(asking)) {
+            (None | Some((_, Scope::All)), _) => Demand::No,
+            (Some((asked, Scope::Referenced)), Some((asking, _))) if asked < asking => Demand::Now,
+            (Some((_, Scope::Referenced)), _) => Demand::Later,
         }
     }
 
     async fn require(&self, pipeline: &PipelineName, keys: Vec<Key>) -> Result<(), ConnectError> {
-        let Some(running) = self.get(pipeline) else { return Ok(()) };
+        let Ok(running) = tokio::time::timeout(ARRIVAL, self.arrival(pipeline)).await else {
+            let message = format!("{pipeline}, which brings in what is looked up, does not run");
+            return Err(ConnectError::new("R110", Class::TRANSIENT, message));
+        };
         let mut runner = running.runner.lock().await;
         match runner.records(&keys, true).await {
             Ok(_) => Ok(()),

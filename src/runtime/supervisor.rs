@@ -86,6 +86,13 @@ pub(super) struct MadeOf {
     pub(super) zone: String,
 }
 
+impl Drop for Supervisor {
+    /// Runners know the registry and the registry knows the runners: without this the state would stay open.
+    fn drop(&mut self) {
+        self.registry.clear();
+    }
+}
+
 /// What a task grows from, again and again.
 pub(super) struct Seed {
     pub(super) plan: Arc<Pipeline>,

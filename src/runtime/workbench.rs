@@ -275,7 +275,7 @@ impl Workbench {
         };
         let registry = Arc::new(Registry::default());
         let plans = self.loaded.compiled.plans();
-        registry.set_order(plans.iter().map(|plan| plan.name.clone()));
+        registry.set_order(plans.iter().map(|plan| (plan.name.clone(), plan.salesforce.scope)));
         for plan in plans.iter().filter(|plan| plan.enabled) {
             let references: Arc<dyn super::batch::References> = Arc::clone(&registry) as _;
             let known = (&self.loaded.files, &self.looked.catalog);
