@@ -110,7 +110,7 @@ impl Daemon {
             match std::os::unix::net::UnixStream::connect(socket) {
                 Ok(_) => return Ok(socket.clone()),
                 Err(error) if error.kind() == std::io::ErrorKind::PermissionDenied => {
-                    forbidden = Some(socket)
+                    forbidden = Some(socket);
                 }
                 Err(_) => {}
             }

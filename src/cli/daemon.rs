@@ -19,7 +19,7 @@ use crate::runtime::service::open_state;
 use crate::runtime::supervisor::{Options, StartError, Supervisor};
 use crate::runtime::watch::{Timing, Watch};
 use crate::runtime::world::{ProcessSecrets, Secrets};
-use crate::serve::{self, Listening, Serving};
+use crate::serve::{self, ControlSlot, Listening, Serving};
 use crate::telemetry::{self, LevelHandle};
 
 /// Run the service: follow changes, load edited files, answer on HTTP and on the unix socket
@@ -130,18 +130,29 @@ impl Service {
         // What is on disk before the first load: whatever is written after it is a change.
         let seen = folder::read(&start.folder).ok();
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        #[allow(clippy::default_trait_access)]
+        // the type of the limit belongs to a layer that the command line may not name
         let options = Options {
             folder: start.folder.clone(),
             store,
             clock: Arc::clone(&clock),
             secrets: start.secrets,
-            limit: Default::default(),
+            limit: crate::runtime::supervisor::Limit::default(),
         };
-        let supervisor = Supervisor::start(options).await.map_err(|error| not_started(&error))?;
         let (stop, reloaded) = (CancellationToken::new(), Arc::from(start.reloaded));
-        let control: Arc<dyn Control> = Arc::new(Door(Arc::clone(&supervisor)));
         let (address, socket) = (listening.address(), listening.socket().to_owned());
-        let server = tokio::spawn(listening.serve(Arc::clone(&control), None, stop.clone()));
+        let slot = ControlSlot::default();
+        let server = tokio::spawn(listening.serve(Arc::clone(&slot), None, stop.clone()));
+        let supervisor = match Supervisor::start(options).await {
+            Ok(supervisor) => supervisor,
+            Err(error) => {
+                stop.cancel();
+                let _ = server.await;
+                return Err(not_started(&error));
+            }
+        };
+        let control: Arc<dyn Control> = Arc::new(Door(Arc::clone(&supervisor)));
+        let _ = slot.set(Arc::clone(&control));
         let folder = start.folder;
         let read = folder.clone();
         let watch = Watch::new(&folder, move || folder::read(&read), seen, (clock, Timing::default()));

@@ -13,6 +13,7 @@ mod demo;
 mod exit;
 mod explain;
 mod failures;
+mod fmt;
 mod links;
 mod new;
 mod plan;
@@ -26,6 +27,9 @@ mod table;
 mod tell;
 mod test;
 mod why;
+
+#[cfg(test)]
+mod tests;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -107,6 +111,7 @@ enum Verb {
     Schema(schema::Args),
     Explain(explain::Args),
     New(new::Args),
+    Fmt(fmt::Args),
     /// Drop the state of a removed pipeline: links, cursors, failures
     Forget(tell::Named),
     /// Load the files now instead of when their change is noticed
@@ -116,8 +121,8 @@ enum Verb {
 }
 
 /// What every verb works with.
-pub(crate) struct Context {
-    pub(crate) screen: Screen,
+struct Context {
+    screen: Screen,
     config: Option<PathBuf>,
     socket: Option<PathBuf>,
 }
@@ -206,6 +211,7 @@ async fn dispatch(verb: Verb, context: &Context) -> Result<Exit, Failure> {
         Verb::Schema(args) => schema::run(args, context).await,
         Verb::Explain(args) => explain::run(args, context),
         Verb::New(args) => new::run(args, context).await,
+        Verb::Fmt(args) => fmt::run(&args, context),
         Verb::Forget(args) => tell::forget(args, context).await,
         Verb::Reload => tell::reload(context).await,
         Verb::Demo(args) => demo::run(args, context).await,

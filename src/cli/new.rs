@@ -85,12 +85,12 @@ fn render(args: &Args, object: &ObjectInfo, table: Option<&TableInfo>) -> String
     );
     match table {
         _ if args.all_fields => {
-            text.push_str(&field_rows(object).replacen("app: id }", "app: salesforce_id }", 1))
+            text.push_str(&field_rows(object).replacen("app: id }", "app: salesforce_id }", 1));
         }
         Some(table) => text.push_str(&shared(object, table)),
         None => text.push_str(&usual(object)),
     }
-    let _ = write!(text, "# more fields: sfsync schema {} --rows\n", object.name);
+    let _ = writeln!(text, "# more fields: sfsync schema {} --rows", object.name);
     text
 }
 

@@ -15,19 +15,19 @@ const PAUSE: Duration = Duration::from_secs(5);
 pub(super) struct Bars {
     screen: Screen,
     all: MultiProgress,
-    bars: HashMap<String, ProgressBar>,
+    by_name: HashMap<String, ProgressBar>,
     said: HashMap<String, Instant>,
 }
 
 impl Bars {
     pub(super) fn new(screen: Screen) -> Self {
-        Self { screen, all: MultiProgress::new(), bars: HashMap::new(), said: HashMap::new() }
+        Self { screen, all: MultiProgress::new(), by_name: HashMap::new(), said: HashMap::new() }
     }
 
     /// A pipeline is so far; `total` where the source tells.
     pub(super) fn at(&mut self, name: &str, done: u64, total: Option<u64>) {
         if self.screen.terminal {
-            let bar = self.bars.entry(name.to_owned()).or_insert_with(|| begin(&self.all, name));
+            let bar = self.by_name.entry(name.to_owned()).or_insert_with(|| begin(&self.all, name));
             if let Some(total) = total {
                 bar.set_length(total.max(done));
             }
@@ -43,16 +43,9 @@ impl Bars {
 
     /// A pipeline is done; its bar goes away.
     pub(super) fn done(&mut self, name: &str) {
-        if let Some(bar) = self.bars.remove(name) {
+        if let Some(bar) = self.by_name.remove(name) {
             bar.finish_and_clear();
             self.all.remove(&bar);
-        }
-    }
-
-    /// A line above the bars.
-    pub(super) fn say(&self, text: &str) {
-        if self.bars.is_empty() || self.all.println(text).is_err() {
-            self.screen.say(text);
         }
     }
 }

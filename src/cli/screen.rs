@@ -8,7 +8,7 @@ use serde::Serialize;
 
 /// When colours are used.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
-pub enum Color {
+pub(crate) enum Color {
     /// On terminals, unless NO_COLOR is set.
     #[default]
     Auto,
@@ -20,7 +20,7 @@ pub enum Color {
 
 /// The output of this process.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Screen {
+pub(crate) struct Screen {
     pub(super) json: bool,
     pub(super) color: bool,
     pub(super) terminal: bool,

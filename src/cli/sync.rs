@@ -46,21 +46,27 @@ pub(super) async fn run(args: Args, context: &Context) -> Result<Exit, Failure> 
         if let Some(progress) = status.progress {
             bars.at(&args.name, progress.done, progress.total);
         }
-        if status.passes > before.passes || !may_go_on(status.state) {
+        if done(&before, &status, args.full) || !may_go_on(status.state) {
             break status;
         }
     };
     bars.done(&args.name);
-    context.screen.show(&after, || summary(&before, &after));
-    Ok(if after.passes > before.passes && after.counts.failed == 0 { Exit::Done } else { Exit::Errors })
+    let done = done(&before, &after, args.full);
+    context.screen.show(&after, || summary(&before, &after, done));
+    Ok(if done && after.totals.failed == before.totals.failed { Exit::Done } else { Exit::Errors })
+}
+
+/// A pass that was under way when the request came does not count as a comparison of everything.
+fn done(before: &PipelineStatus, now: &PipelineStatus, full: bool) -> bool {
+    if full { now.comparisons > before.comparisons } else { now.passes > before.passes }
 }
 
 fn may_go_on(state: State) -> bool {
     matches!(state, State::Running | State::Loading | State::Degraded)
 }
 
-fn summary(before: &PipelineStatus, after: &PipelineStatus) -> String {
-    if after.passes == before.passes {
+fn summary(before: &PipelineStatus, after: &PipelineStatus, done: bool) -> String {
+    if !done {
         return format!("{} is {}: {}", after.name, after.state.name(), after.message);
     }
     let (old, new) = (&before.totals, &after.totals);

@@ -16,7 +16,8 @@ pub(super) struct Named {
 }
 
 pub(super) async fn pause(args: Named, context: &Context) -> Result<Exit, Failure> {
-    let by = std::env::var("SUDO_USER").or_else(|_| std::env::var("USER")).unwrap_or_default();
+    let names = ["SUDO_USER", "USER", "LOGNAME"].into_iter().find_map(|name| std::env::var(name).ok());
+    let by = names.unwrap_or_else(|| "the command line".to_owned());
     let query = PauseQuery { by };
     let answer: Accepted = context.daemon().post(&["api", "pipelines", &args.name, "pause"], &query).await?;
     context.screen.show(&answer, || {

@@ -96,7 +96,10 @@ fn untold(
         let one = [name.to_string()];
         workbench.check(&one, false).errors > 0 && workbench.stories(&one, None).is_empty()
     });
-    broken.map(|name| format!("{name}  has errors, its tests cannot be run: sfsync check {name}\n")).collect()
+    let lines: Vec<String> = broken
+        .map(|name| format!("{name}  has errors, its tests cannot be run: sfsync check {name}\n"))
+        .collect();
+    lines.concat()
 }
 
 /// A line for each pipeline, three lines for each difference.

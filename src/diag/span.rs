@@ -50,6 +50,22 @@ impl SourceMap {
         SourceId(u32::try_from(self.sources.len() - 1).unwrap_or(u32::MAX))
     }
 
+    /// Adds a file, or takes the place of the one with the same path: a file keeps its id while its text changes.
+    pub fn put(&mut self, path: &str, text: &str) -> SourceId {
+        match self.sources.iter().position(|source| &*source.path == path) {
+            Some(at) => {
+                self.sources[at].text = Arc::from(text);
+                SourceId(u32::try_from(at).unwrap_or(u32::MAX))
+            }
+            None => self.add(path, text),
+        }
+    }
+
+    /// All files.
+    pub fn sources(&self) -> impl Iterator<Item = &Source> {
+        self.sources.iter()
+    }
+
     /// A file by its id. Ids come from `add` of the same map.
     pub fn get(&self, id: SourceId) -> Option<&Source> {
         self.sources.get(id.0 as usize)

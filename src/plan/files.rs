@@ -1,5 +1,7 @@
 //! The files of a configuration folder as they were read. Files with errors are there too, so that others can refer to them.
 
+use std::sync::Arc;
+
 use jiff::Timestamp;
 
 use crate::diag::{SourceId, SourceMap};
@@ -13,8 +15,8 @@ pub struct FileOf<N, T> {
     pub name: N,
     /// The file.
     pub source: SourceId,
-    /// What came of reading it.
-    pub parsed: Parsed<T>,
+    /// What came of reading it; shared with other loads of the same text.
+    pub parsed: Arc<Parsed<T>>,
     /// When this name was first loaded; `None` for a file that is new. Of two files that cannot both be right, the
     /// newer one gets the error.
     pub since: Option<Timestamp>,

@@ -20,13 +20,13 @@ pub(super) fn files(texts: &[(&str, &str)]) -> Files {
         } else if path.starts_with("connections/") {
             let parsed = spec::read_connection(source, &files.map, &stem);
             let name = ConnectionName::from(stem.as_str());
-            files.connections.push(FileOf { name, source, parsed, since: None });
+            files.connections.push(FileOf { name, source, parsed: Arc::new(parsed), since: None });
         } else {
             let parsed = spec::read_pipeline(source, &files.map, &stem);
             files.pipelines.push(FileOf {
                 name: PipelineName::from(stem.as_str()),
                 source,
-                parsed,
+                parsed: Arc::new(parsed),
                 since: None,
             });
         }
@@ -63,7 +63,7 @@ pub(super) fn pipeline_file(name: &str, text: &str) -> PipelineFile {
     let mut files = files(&[(&format!("pipelines/{name}.yaml"), text)]);
     let parsed = files.pipelines.pop().unwrap().parsed;
     assert!(!parsed.has_errors(), "{:?}", parsed.diagnostics);
-    parsed.value.unwrap()
+    parsed.value.clone().unwrap()
 }
 
 /// A database with one table of text columns; the first is the primary key if `key`.

@@ -63,8 +63,15 @@ pub async fn runner(
     })
 }
 
-fn state_failed(error: crate::store::StoreError) -> ConnectError {
-    ConnectError::new("R111", Class::Pipeline, "the state could not be read or written").caused_by(error)
+/// A failure of the state, as a failure of what needed it. A full disk passes by itself.
+pub fn state_failed(error: crate::store::StoreError) -> ConnectError {
+    let class = if error.is_passing() { Class::TRANSIENT } else { Class::Pipeline };
+    let help = error.help();
+    let failed = ConnectError::new("R111", class, error.to_string()).caused_by(error);
+    match help {
+        Some(help) => failed.help(help),
+        None => failed,
+    }
 }
 
 fn connection<'a>(files: &'a Files, name: &ConnectionName) -> Result<&'a ConnectionFile, ConnectError> {

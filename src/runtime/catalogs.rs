@@ -13,7 +13,7 @@ use super::world::{System, World};
 use crate::connect::ConnectError;
 use crate::connect::salesforce::Client;
 use crate::connect::sql::{SqlConnection, TableName};
-use crate::model::{ConnectionName, ObjectInfo};
+use crate::model::{ConnectionName, ObjectInfo, PipelineName};
 use crate::plan::Files;
 use crate::plan::catalog::{Catalog, DatabaseCatalog, MissingSecret, OrgCatalog, OrgFacts};
 use crate::spec::{ConnectionFile, ConnectionKind};
@@ -35,10 +35,23 @@ pub struct Looked {
     pub reached: BTreeSet<ConnectionName>,
 }
 
+/// What to look at.
+#[derive(Clone, Debug, Default)]
+pub struct Look {
+    /// Look at everything that the files name, the orgs' own facts included.
+    pub everything: bool,
+    /// Connections that lead elsewhere since the last look: nothing that is known of them holds.
+    pub moved: BTreeSet<ConnectionName>,
+    /// Pipelines whose objects and tables are looked at even if they are known.
+    pub pipelines: BTreeSet<PipelineName>,
+    /// Objects are described again even if that was done within the hour.
+    pub again: bool,
+}
+
 /// What the files name of each connection: objects or tables.
-fn wanted(files: &Files) -> BTreeMap<ConnectionName, BTreeSet<String>> {
+fn wanted(files: &Files, of: impl Fn(&PipelineName) -> bool) -> BTreeMap<ConnectionName, BTreeSet<String>> {
     let mut wanted: BTreeMap<ConnectionName, BTreeSet<String>> = BTreeMap::new();
-    for file in files.pipelines.iter().filter_map(|file| file.value()) {
+    for file in files.pipelines.iter().filter(|file| of(&file.name)).filter_map(|file| file.value()) {
         wanted
             .entry(file.salesforce.connection_name())
             .or_default()
@@ -95,72 +108,172 @@ pub async fn look(
     now: Timestamp,
     again: bool,
 ) -> Looked {
-    let mut looked = Looked { catalog: stored(files, world, store), ..Looked::default() };
-    let wanted = wanted(files);
+    let look = Look { everything: true, again, ..Look::default() };
+    refresh(files, (world, store), stored(files, world, store), (&look, now)).await
+}
+
+/// Looks at those systems of which something is asked or not known yet; the others are not even opened.
+pub async fn refresh(
+    files: &Files,
+    (world, store): (&World, Option<&Store>),
+    before: Catalog,
+    (look, now): (&Look, Timestamp),
+) -> Looked {
+    let mut looked = Looked { catalog: before, ..Looked::default() };
+    looked.catalog.missing_secrets.clear();
+    let (wanted_by_all, asked) =
+        (wanted(files, |_| true), wanted(files, |name| look.pipelines.contains(name)));
     for file in files.connections.iter().filter_map(|file| file.value()) {
-        let Some(names) = wanted.get(&file.name) else { continue };
-        if !matches!(
-            file.kind,
-            ConnectionKind::Salesforce(_) | ConnectionKind::Postgres(_) | ConnectionKind::Sqlite(_)
-        ) {
-            continue;
+        note_missing_secrets(&mut looked.catalog, file, world);
+        let Some(names) = wanted_by_all.get(&file.name) else { continue };
+        let Some(known) = Known::take(&mut looked.catalog, file) else { continue };
+        let (known, result) = ask(file, world, known, (names, asked.get(&file.name)), (look, now)).await;
+        if result.as_ref().is_ok_and(|asked| *asked) {
+            known.save(store, &file.name);
+            looked.reached.insert(file.name.clone());
         }
-        let before =
-            (looked.catalog.orgs.get(&file.name).cloned(), looked.catalog.databases.get(&file.name).cloned());
-        let result = match world.open(file).await {
-            Ok(System::Salesforce(client)) => {
-                org(&client, file, before.0, names, (now, again)).await.map(|org| {
-                    save(store, &file.name, &org);
-                    looked.catalog.orgs.insert(file.name.clone(), org);
-                })
-            }
-            Ok(System::Sql(database)) => tables(&database, file, names).await.map(|database| {
-                save(store, &file.name, &database);
-                looked.catalog.databases.insert(file.name.clone(), database);
-            }),
-            Err(error) => Err(error),
-        };
-        match result {
-            Ok(()) => drop(looked.reached.insert(file.name.clone())),
-            Err(error) => drop(looked.unreachable.insert(file.name.clone(), error)),
+        known.put(&mut looked.catalog, &file.name);
+        if let Err(error) = result {
+            looked.unreachable.insert(file.name.clone(), error);
         }
     }
     looked
 }
 
-/// The org's facts and the objects that are named. Objects that are known and fresh are not asked for again.
-async fn org(
+/// What is known of one connection.
+enum Known {
+    Org(OrgCatalog),
+    Database(DatabaseCatalog),
+}
+
+impl Known {
+    /// Takes it out of the catalog; `None` for connections that have no schema.
+    fn take(catalog: &mut Catalog, file: &ConnectionFile) -> Option<Self> {
+        let (org, database) = (catalog.orgs.remove(&file.name), catalog.databases.remove(&file.name));
+        match &file.kind {
+            ConnectionKind::Salesforce(_) => Some(Self::Org(org.unwrap_or_default())),
+            ConnectionKind::Postgres(_) | ConnectionKind::Sqlite(_) => {
+                Some(Self::Database(database.unwrap_or_default()))
+            }
+            _ => None,
+        }
+    }
+
+    /// A catalog that knows nothing stays away: nothing was ever learned.
+    fn put(self, catalog: &mut Catalog, name: &ConnectionName) {
+        match self {
+            Self::Org(org) if org != OrgCatalog::default() => drop(catalog.orgs.insert(name.clone(), org)),
+            Self::Database(database) if database != DatabaseCatalog::default() => {
+                drop(catalog.databases.insert(name.clone(), database));
+            }
+            _ => {}
+        }
+    }
+
+    fn save(&self, store: Option<&Store>, name: &ConnectionName) {
+        match self {
+            Self::Org(org) => save(store, name, org),
+            Self::Database(database) => save(store, name, database),
+        }
+    }
+}
+
+/// Asks one system, if there is something to ask. What was known stays where it cannot be reached.
+async fn ask(
+    file: &ConnectionFile,
+    world: &World,
+    known: Known,
+    (names, asked): (&BTreeSet<String>, Option<&BTreeSet<String>>),
+    (look, now): (&Look, Timestamp),
+) -> (Known, Result<bool, ConnectError>) {
+    let moved = look.moved.contains(&file.name);
+    let is_asked =
+        |name: &&String| look.everything || moved || asked.is_some_and(|asked| asked.contains(*name));
+    match &known {
+        Known::Org(org) => {
+            let (mut next, again) =
+                (if moved { OrgCatalog::default() } else { org.clone() }, look.everything || moved);
+            let is_old = |name: &&String| {
+                object_at(&next, name)
+                    .is_none_or(|at| is_asked(name) && (look.again || !is_fresh(&next.objects[at], now)))
+            };
+            let names: Vec<&String> = names.iter().filter(is_old).collect();
+            if names.is_empty() && org.facts.is_some() && !again {
+                return (known, Ok(false));
+            }
+            let result = match world.open(file).await {
+                Ok(System::Salesforce(client)) => ask_org(&client, file, &mut next, (&names, again)).await,
+                Ok(System::Sql(_)) => Ok(()),
+                Err(error) => Err(error),
+            };
+            settled(known, Known::Org(next), result)
+        }
+        Known::Database(database) => {
+            let mut next = if moved { DatabaseCatalog::default() } else { database.clone() };
+            let is_known = |name: &String| {
+                let table = table_of(file, name);
+                next.tables.iter().any(|known| known.name == table) || next.missing.contains(&table)
+            };
+            let names: Vec<&String> = names.iter().filter(|name| is_asked(name) || !is_known(name)).collect();
+            if names.is_empty() {
+                return (known, Ok(false));
+            }
+            let result = match world.open(file).await {
+                Ok(System::Sql(system)) => ask_tables(&system, file, &mut next, &names).await,
+                Ok(System::Salesforce(_)) => Ok(()),
+                Err(error) => Err(error),
+            };
+            settled(known, Known::Database(next), result)
+        }
+    }
+}
+
+fn settled(
+    before: Known,
+    next: Known,
+    result: Result<(), ConnectError>,
+) -> (Known, Result<bool, ConnectError>) {
+    match result {
+        Ok(()) => (next, Ok(true)),
+        Err(error) => (before, Err(error)),
+    }
+}
+
+fn object_at(org: &OrgCatalog, name: &str) -> Option<usize> {
+    org.objects.iter().position(|object| object.name.eq_ignore_ascii_case(name))
+}
+
+/// The org's facts and the objects that are named. An org that is another one than before begins with nothing.
+async fn ask_org(
     client: &Arc<Client>,
     file: &ConnectionFile,
-    before: Option<OrgCatalog>,
-    names: &BTreeSet<String>,
-    (now, again): (Timestamp, bool),
-) -> Result<OrgCatalog, ConnectError> {
-    let mut org = before.unwrap_or_default();
+    org: &mut OrgCatalog,
+    (names, again): (&[&String], bool),
+) -> Result<(), ConnectError> {
+    let mut names: Vec<String> = names.iter().map(|name| (*name).clone()).collect();
     if org.facts.is_none() || again {
-        org.facts = Some(facts(client, file).await?);
-    }
-    for name in names {
-        let known = org.objects.iter().position(|object| object.name.eq_ignore_ascii_case(name));
-        let is_fresh = known.is_some_and(|at| is_fresh(&org.objects[at], now));
-        if is_fresh && !again {
-            continue;
+        let facts = facts(client, file).await?;
+        if org.facts.as_ref().is_some_and(|before| before.id != facts.id) {
+            names.extend(org.objects.drain(..).map(|object| object.name));
+            org.names.clear();
         }
-        match described(client, name).await? {
-            Some(object) => {
-                known.map(|at| org.objects.remove(at));
-                org.objects.push(object);
+        org.facts = Some(facts);
+    }
+    for name in &names {
+        let described = described(client, name).await?;
+        if let Some(at) = object_at(org, name) {
+            org.objects.remove(at);
+        }
+        match described {
+            Some(object) => org.objects.push(object),
+            None if org.names.is_empty() || again => {
+                org.names = client.objects().await?.into_iter().map(|object| object.name).collect();
             }
-            None => {
-                known.map(|at| org.objects.remove(at));
-                if org.names.is_empty() || again {
-                    org.names = client.objects().await?.into_iter().map(|object| object.name).collect();
-                }
-            }
+            None => {}
         }
     }
     tracing::debug!(connection = %file.name, objects = org.objects.len(), "schema is known");
-    Ok(org)
+    Ok(())
 }
 
 /// What the org says about itself. Stops at an org of the wrong kind.
@@ -196,24 +309,27 @@ fn is_fresh(object: &ObjectInfo, now: Timestamp) -> bool {
     now.duration_since(object.read_at).unsigned_abs() < FRESH
 }
 
-/// The tables that are named. Reading them is cheap, so it is always done.
-async fn tables(
-    database: &SqlConnection,
+/// The tables that are named.
+async fn ask_tables(
+    system: &SqlConnection,
     file: &ConnectionFile,
-    names: &BTreeSet<String>,
-) -> Result<DatabaseCatalog, ConnectError> {
-    let mut catalog = DatabaseCatalog::default();
+    database: &mut DatabaseCatalog,
+    names: &[&String],
+) -> Result<(), ConnectError> {
     for name in names {
         let table = table_of(file, name);
-        match database.inspect(&TableName::parse(&table)).await? {
+        let info = system.inspect(&TableName::parse(&table)).await?;
+        database.tables.retain(|known| known.name != table);
+        database.missing.remove(&table);
+        match info {
             Some(mut info) => {
                 info.name = table;
-                catalog.tables.push(info);
+                database.tables.push(info);
             }
-            None => drop(catalog.missing.insert(table)),
+            None => drop(database.missing.insert(table)),
         }
     }
-    Ok(catalog)
+    Ok(())
 }
 
 /// The table of a resource.

@@ -1,6 +1,9 @@
 //! From texts to plans: every file is read, checked, compiled and its inline tests are run, and only then may it be taken over. Pure but
 //! for the expression engine; the same texts and catalog give the same result.
 
+use std::collections::HashMap;
+use std::sync::Arc;
+
 use jiff::Timestamp;
 
 use super::folder::{File, Texts};
@@ -38,34 +41,58 @@ pub struct Loading<'a> {
 
 /// Reads all texts.
 pub fn parse(texts: &Texts, since: impl Fn(&str) -> Option<Timestamp>) -> Files {
-    let mut files = Files::default();
-    let mut map = SourceMap::default();
-    if let Some(file) = &texts.settings {
-        let (source, broken) = add(&mut map, file);
-        files.settings = Some(broken.unwrap_or_else(|| spec::read_settings(source, &map)));
-    }
+    parse_after(texts, &Files::default(), since)
+}
+
+/// Reads the texts that differ from those of an earlier load; the others are shared with it.
+pub fn parse_after(texts: &Texts, before: &Files, since: impl Fn(&str) -> Option<Timestamp>) -> Files {
+    let mut files = Files { map: before.map.clone(), ..Files::default() };
+    let map = &mut files.map;
+    files.settings = texts.settings.as_ref().map(|file| {
+        let (source, broken) = add(map, file);
+        broken.unwrap_or_else(|| spec::read_settings(source, map))
+    });
     for (name, file) in &texts.connections {
-        let (source, broken) = add(&mut map, file);
-        let parsed = broken.unwrap_or_else(|| spec::read_connection(source, &map, name));
         let name = ConnectionName::from(name.as_str());
+        let known = before.connection(&name).map(|known| (known.source, &known.parsed));
+        let (source, parsed) =
+            read(map, file, known, |source, map| spec::read_connection(source, map, name.as_str()));
         files.connections.push(FileOf { name, source, parsed, since: since(&file.path) });
     }
+    let known: HashMap<&str, _> =
+        before.pipelines.iter().map(|file| (file.name.as_str(), (file.source, &file.parsed))).collect();
     for (name, file) in &texts.pipelines {
-        let (source, broken) = add(&mut map, file);
-        let parsed = broken.unwrap_or_else(|| spec::read_pipeline(source, &map, name));
+        let known = known.get(name.as_str()).copied();
+        let (source, parsed) = read(map, file, known, |source, map| spec::read_pipeline(source, map, name));
         let name = PipelineName::from(name.as_str());
         files.pipelines.push(FileOf { name, source, parsed, since: since(&file.path) });
     }
-    files.map = map;
     files
+}
+
+/// What was read before, if the text is the same; else what the text says.
+fn read<T>(
+    map: &mut SourceMap,
+    file: &File,
+    known: Option<(SourceId, &Arc<Parsed<T>>)>,
+    parse: impl FnOnce(SourceId, &SourceMap) -> Parsed<T>,
+) -> (SourceId, Arc<Parsed<T>>) {
+    let same = known.filter(|(source, _)| {
+        map.get(*source).is_some_and(|known| *known.path == *file.path && known.text.as_bytes() == file.bytes)
+    });
+    if let Some((source, parsed)) = same {
+        return (source, Arc::clone(parsed));
+    }
+    let (source, broken) = add(map, file);
+    (source, Arc::new(broken.unwrap_or_else(|| parse(source, map))))
 }
 
 /// Adds a file; bytes that are no text give a message of their own.
 fn add<T>(map: &mut SourceMap, file: &File) -> (SourceId, Option<Parsed<T>>) {
     match std::str::from_utf8(&file.bytes) {
-        Ok(text) => (map.add(&file.path, text), None),
+        Ok(text) => (map.put(&file.path, text), None),
         Err(error) => {
-            let source = map.add(&file.path, &String::from_utf8_lossy(&file.bytes));
+            let source = map.put(&file.path, &String::from_utf8_lossy(&file.bytes));
             let start = u32::try_from(error.valid_up_to()).unwrap_or(u32::MAX);
             let span = Span { source, start, end: start.saturating_add(1) };
             let message =

@@ -284,7 +284,10 @@ impl Runner {
         let mut pending = Pending::default();
         let mut cursor: Option<Cursor> = None;
         let referenced = self.pipeline.salesforce.scope == Scope::Referenced;
-        while !referenced {
+        loop {
+            if referenced {
+                break;
+            }
             let read = self.source.read(cursor.as_ref(), self.limit).await?;
             let Read::Batch { events, next, more, total } = read else { break };
             let complete = matches!(next, Cursor::Changes { .. });
@@ -294,6 +297,9 @@ impl Runner {
             cursor = Some(next);
             if complete || !more {
                 break;
+            }
+            if self.interrupt.load(Ordering::Relaxed) {
+                return Err(PassError::Interrupted);
             }
         }
         self.unseen(&mut pass, &mut pending, &seen, approved).await?;
@@ -466,17 +472,17 @@ impl Pending {
             )
         };
         self.changes += prepared.items.iter().filter(writes).count() as u64;
-        prepared.items.retain(|item| is_worth_keeping(item));
-        if !self.forgotten && !(prepared.items.is_empty() && prepared.later.is_empty()) {
+        prepared.items.retain(is_worth_keeping);
+        let is_empty = prepared.items.is_empty() && prepared.later.is_empty();
+        if !self.forgotten && !is_empty {
             self.linked.push(prepared);
         }
     }
 
     fn add_mirror(&mut self, batch: MirrorBatch) {
         self.changes += batch.writes.len() as u64;
-        if !self.forgotten
-            && !(batch.writes.is_empty() && batch.deletes.is_empty() && batch.failed.is_empty())
-        {
+        let is_empty = batch.writes.is_empty() && batch.deletes.is_empty() && batch.failed.is_empty();
+        if !self.forgotten && !is_empty {
             self.mirror.push(batch);
         }
     }

@@ -1,8 +1,9 @@
 //! The pipelines that run, as they see each other: who brings records in on demand, who waits for whose first load, who has to look
 //! again when somebody else has linked a record.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
 
 use tokio::sync::{Mutex, Notify, watch};
 
@@ -18,8 +19,6 @@ use crate::plan::Scope;
 pub struct Running {
     /// What its passes work with; locked for the length of a pass.
     pub runner: Arc<Mutex<Runner>>,
-    /// Its place among all: looked-up pipelines come first. Only earlier ones are waited for, so there is no circle.
-    pub place: usize,
     /// Whether its records come in on demand.
     pub scope: Scope,
     /// Pipelines it looks up.
@@ -30,10 +29,16 @@ pub struct Running {
     pub status: watch::Receiver<PipelineStatus>,
 }
 
+/// How long a record waits for a pipeline that is about to run.
+const ARRIVAL: Duration = Duration::from_secs(10);
+
 /// All pipelines that run.
 #[derive(Default)]
 pub struct Registry {
     running: RwLock<HashMap<PipelineName, Running>>,
+    order: RwLock<HashMap<PipelineName, (usize, Scope)>>,
+    arrived: Notify,
+    absent: RwLock<BTreeMap<PipelineName, String>>,
 }
 
 impl std::fmt::Debug for Registry {
@@ -47,9 +52,53 @@ impl Registry {
         self.running.read().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Looked-up pipelines come first. Only earlier ones are waited for, so there is no circle. Set whenever the files were loaded,
+    /// before anything begins: a pipeline that is about to run is not taken for absent.
+    pub fn set_order(&self, pipelines: impl IntoIterator<Item = (PipelineName, Scope)>) {
+        let order = pipelines.into_iter().enumerate().map(|(place, (name, scope))| (name, (place, scope))).collect();
+        *self.order.write().unwrap_or_else(PoisonError::into_inner) = order;
+    }
+
+    /// The pipelines that files look up and that do not run, with the reason: lookups go on with their remembered links. Wakes those
+    /// that look them up, now or before.
+    pub fn set_absent(&self, absent: BTreeMap<PipelineName, String>) {
+        let before = std::mem::replace(
+            &mut *self.absent.write().unwrap_or_else(PoisonError::into_inner),
+            absent.clone(),
+        );
+        if before != absent {
+            before.keys().chain(absent.keys()).for_each(|name| self.wake_users_of(name));
+        }
+    }
+
+    /// Why the first of these does not run, if one does not.
+    pub fn absent(&self, names: &[PipelineName]) -> Option<String> {
+        let absent = self.absent.read().unwrap_or_else(PoisonError::into_inner);
+        names.iter().find_map(|name| absent.get(name).cloned())
+    }
+
+    /// The pipeline, once it runs.
+    async fn arrival(&self, name: &PipelineName) -> Running {
+        loop {
+            let arrived = self.arrived.notified();
+            tokio::pin!(arrived);
+            arrived.as_mut().enable();
+            if let Some(running) = self.get(name) {
+                return running;
+            }
+            arrived.await;
+        }
+    }
+
     /// Adds or replaces a pipeline.
     pub fn insert(&self, name: PipelineName, running: Running) {
         self.running.write().unwrap_or_else(PoisonError::into_inner).insert(name, running);
+        self.arrived.notify_waiters();
+    }
+
+    /// Removes all pipelines.
+    pub fn clear(&self) {
+        self.running.write().unwrap_or_else(PoisonError::into_inner).clear();
     }
 
     /// Removes a pipeline.
@@ -85,17 +134,19 @@ impl Registry {
 #[async_trait::async_trait]
 impl References for Registry {
     fn on_demand(&self, asking: &PipelineName, pipeline: &PipelineName) -> Demand {
-        let all = self.read();
-        let (Some(asking), Some(asked)) = (all.get(asking), all.get(pipeline)) else { return Demand::No };
-        match asked.scope {
-            Scope::All => Demand::No,
-            Scope::Referenced if asked.place < asking.place => Demand::Now,
-            Scope::Referenced => Demand::Later,
+        let order = self.order.read().unwrap_or_else(PoisonError::into_inner);
+        match (order.get(pipeline), order.get(asking)) {
+            (None | Some((_, Scope::All)), _) => Demand::No,
+            (Some((asked, Scope::Referenced)), Some((asking, _))) if asked < asking => Demand::Now,
+            (Some((_, Scope::Referenced)), _) => Demand::Later,
         }
     }
 
     async fn require(&self, pipeline: &PipelineName, keys: Vec<Key>) -> Result<(), ConnectError> {
-        let Some(running) = self.get(pipeline) else { return Ok(()) };
+        let Ok(running) = tokio::time::timeout(ARRIVAL, self.arrival(pipeline)).await else {
+            let message = format!("{pipeline}, which brings in what is looked up, does not run");
+            return Err(ConnectError::new("R110", Class::TRANSIENT, message));
+        };
         let mut runner = running.runner.lock().await;
         match runner.records(&keys, true).await {
             Ok(_) => Ok(()),

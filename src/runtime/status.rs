@@ -124,6 +124,9 @@ pub struct PipelineStatus {
     pub totals: Counts,
     /// Completed passes since the process started; tests wait on it.
     pub passes: u64,
+    /// Completed comparisons of everything since the process started; `sync --full --wait` waits on it.
+    #[serde(default)]
+    pub comparisons: u64,
     /// When it will look next.
     pub next_look: Option<Timestamp>,
 }

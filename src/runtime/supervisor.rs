@@ -1,38 +1,37 @@
-//! All pipelines of a folder under one roof: files are loaded and loaded again, what changed is swapped between two batches, tasks that
-//! panic begin again. *Desired* (what the files say) and *running* are two values; a broken file never changes what runs.
+//! All pipelines of a folder under one roof. *Desired* (what the files say) and *running* are two values; how files become
+//! pipelines stands in `reload`, when they are looked at in [`super::follow`], how a task is kept alive in [`super::keeper`].
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
-use jiff::Timestamp;
+use futures_util::future::join_all;
 use tokio::sync::{Mutex, Notify, mpsc, watch};
-use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
-use xxhash_rust::xxh3::xxh3_64;
+use tokio_util::task::AbortOnDropHandle;
 
 use super::build::{self, Workshop};
-use super::catalogs;
-use super::control::{FileReport, ReloadReport};
+use super::control::ReloadReport;
 use super::folder::{self, Texts};
-use super::load::{self, Loaded, Loading};
+use super::keeper::{Keeper, News};
+use super::lineage::{Lineage, Made};
+use super::load::{self, Loading};
 use super::metrics::Metrics;
 use super::registry::{Registry, Running};
 use super::status::{ConfigStatus, PipelineStatus, State, StatusCounts};
 use super::task::{Command, Task, TaskObserver, TaskParts};
 use super::world::{Secrets, World};
-use crate::connect::Limit;
+use crate::connect::ConnectError;
+pub use crate::connect::Limit;
 use crate::expr::Engine;
-use crate::model::{Clock, Counts, PipelineName};
+use crate::model::{Class, Clock, ConnectionName, Counts, PipelineName};
 use crate::plan::catalog::Catalog;
 use crate::plan::{Files, Pipeline};
 use crate::store::{LastGood, Store, StoreError};
+use crate::telemetry::LevelHandle;
 
-/// Panics of one pipeline within this time that end it.
-const PANIC_WINDOW: Duration = Duration::from_secs(600);
-const PANICS: usize = 5;
 /// How long a task may take to come to the end of its batch.
 const DEADLINE: Duration = Duration::from_secs(30);
 
@@ -68,12 +67,39 @@ pub enum StartError {
 }
 
 /// A pipeline with a task.
-struct Live {
-    identity: u64,
-    plan: Arc<Pipeline>,
+pub(super) struct Live {
+    pub(super) made_of: MadeOf,
+    pub(super) plan: Arc<Pipeline>,
     commands: mpsc::Sender<Command>,
     stop: CancellationToken,
-    watcher: JoinHandle<()>,
+    keeper: AbortOnDropHandle<()>,
+}
+
+/// What a task was made of, besides its plan: when this changes, it is made anew.
+#[derive(Clone, PartialEq, Eq)]
+pub(super) struct MadeOf {
+    /// The text of the file.
+    pub(super) text: Arc<str>,
+    /// Both connections, secrets included, as hashes.
+    pub(super) systems: [u64; 2],
+    /// Time zone of the settings.
+    pub(super) zone: String,
+}
+
+impl Drop for Supervisor {
+    /// Runners know the registry and the registry knows the runners: without this the state would stay open.
+    fn drop(&mut self) {
+        self.registry.clear();
+    }
+}
+
+/// What a task grows from, again and again.
+pub(super) struct Seed {
+    pub(super) plan: Arc<Pipeline>,
+    pub(super) made: Made,
+    pub(super) made_of: MadeOf,
+    pub(super) files: Arc<Files>,
+    pub(super) catalog: Arc<Catalog>,
 }
 
 /// Everything the daemon is made of.
@@ -87,10 +113,15 @@ pub struct Supervisor {
     pub(super) metrics: Arc<Metrics>,
     pub(super) changed: Arc<Notify>,
     limit: Limit,
-    live: Mutex<BTreeMap<PipelineName, Live>>,
+    pub(super) live: Mutex<BTreeMap<PipelineName, Live>>,
     statuses: RwLock<BTreeMap<PipelineName, watch::Sender<PipelineStatus>>>,
-    pub(super) latest: RwLock<Latest>,
-    reloading: Mutex<Option<Texts>>,
+    latest: RwLock<Arc<Latest>>,
+    pub(super) reloading: Mutex<Option<Texts>>,
+    pub(super) good: RwLock<BTreeMap<String, LastGood>>,
+    pub(super) lineage: Lineage,
+    pub(super) relook: Notify,
+    pub(super) level: RwLock<Option<LevelHandle>>,
+    pub(super) attendants: std::sync::Mutex<Vec<AbortOnDropHandle<()>>>,
     ready: AtomicBool,
     pub(super) stop: CancellationToken,
 }
@@ -104,20 +135,27 @@ impl std::fmt::Debug for Supervisor {
 /// What the last load brought.
 #[derive(Default)]
 pub struct Latest {
+    /// The files on disk.
+    pub desired: Arc<Files>,
     /// The files that run: on disk, or the last good version of those that are broken.
-    pub files: Files,
+    pub files: Arc<Files>,
     /// What is known of the systems.
-    pub catalog: Catalog,
+    pub catalog: Arc<Catalog>,
+    /// Connections as they were, as hashes.
+    pub connections: BTreeMap<ConnectionName, u64>,
+    /// Connections that changed and have not answered since.
+    pub moved: BTreeSet<ConnectionName>,
     /// What the load came to.
     pub report: ReloadReport,
 }
 
 impl Supervisor {
-    /// Loads the folder and starts its pipelines.
+    /// Loads the folder and starts its pipelines. Files are followed once [`Supervisor::follow`] is called.
     pub async fn start(options: Options) -> Result<Arc<Self>, StartError> {
         let store = options.store;
         let world =
             Arc::new(World::new(Arc::clone(&options.clock), options.secrets, Some(Arc::clone(&store))));
+        let good = store.last_good_files()?.into_iter().collect();
         let supervisor = Arc::new(Self {
             folder: options.folder,
             store,
@@ -132,11 +170,17 @@ impl Supervisor {
             statuses: RwLock::default(),
             latest: RwLock::default(),
             reloading: Mutex::new(None),
+            good: RwLock::new(good),
+            lineage: Lineage::default(),
+            relook: Notify::new(),
+            level: RwLock::default(),
+            attendants: std::sync::Mutex::default(),
             ready: AtomicBool::new(false),
             stop: CancellationToken::new(),
         });
         supervisor.reload_now(true).await?;
         supervisor.ready.store(true, Ordering::Release);
+        supervisor.attend();
         Ok(supervisor)
     }
 
@@ -145,16 +189,17 @@ impl Supervisor {
         self.ready.load(Ordering::Acquire)
     }
 
-    /// Stops all pipelines at the end of their batches. The state may be closed afterwards.
+    /// Stops all pipelines at the end of their batches, and what has not come to it in half a minute in the middle; that batch is repeated
+    /// after the next start. The state may be closed afterwards.
     pub async fn shutdown(&self) {
         self.stop.cancel();
+        let attendants = std::mem::take(&mut *self.attendants.lock().unwrap_or_else(PoisonError::into_inner));
+        join_all(attendants).await;
         let names: Vec<PipelineName> = self.live.lock().await.keys().cloned().collect();
-        for name in names {
-            self.end(&name).await;
-        }
+        self.end_all(&names).await;
     }
 
-    /// Loads the files now. Nothing happens if they are as they were, unless `always`.
+    /// Loads the files now. Nothing happens if they are as they were, unless `always`: then what is broken or unknown is looked at again.
     pub async fn reload_now(self: &Arc<Self>, always: bool) -> Result<ReloadReport, StartError> {
         let mut last = self.reloading.lock().await;
         let texts = folder::read(&self.folder)
@@ -167,217 +212,115 @@ impl Supervisor {
         Ok(report)
     }
 
-    pub(super) fn latest(&self) -> std::sync::RwLockReadGuard<'_, Latest> {
-        self.latest.read().unwrap_or_else(PoisonError::into_inner)
+    pub(super) fn latest(&self) -> Arc<Latest> {
+        Arc::clone(&self.latest.read().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// All or nothing per file: what is good is taken over, what is broken leaves its last good version running.
-    async fn take_over(self: &Arc<Self>, texts: &Texts, again: bool) -> Result<ReloadReport, StartError> {
-        let now = self.clock.now();
-        let files = load::parse(texts, |path| self.since(path));
-        let looked =
-            catalogs::look(&files, &self.world, Some(&self.store), now, again && self.is_ready()).await;
-        for (connection, error) in &looked.unreachable {
-            tracing::warn!(%connection, %error, "connection cannot be reached");
-        }
-        let loading = Loading { engine: &self.engine, catalog: &looked.catalog, now, ignore_not_yet: false };
-        let desired = load::load(files, &loading);
-        let (effective, old) = self.effective(texts, &desired, &loading)?;
-        let running = effective.as_ref().unwrap_or(&desired);
-        self.apply(running, &looked.catalog).await;
-        self.remember(texts, &desired, now)?;
-        let report = self.report(texts, &desired, &old).await;
-        self.show_configs(texts, &desired, &old, now);
-        let files = running.files.clone();
-        *self.latest.write().unwrap_or_else(PoisonError::into_inner) =
-            Latest { files, catalog: looked.catalog, report: report.clone() };
-        Ok(report)
+    pub(super) fn set_latest(&self, latest: Latest) {
+        *self.latest.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(latest);
     }
 
-    fn since(&self, path: &str) -> Option<Timestamp> {
-        self.store.last_good(path).ok().flatten().map(|good| good.loaded_at)
-    }
-
-    /// The files as they run: broken pipelines in their last good version. `None` where nothing is broken.
-    fn effective(
-        &self,
-        texts: &Texts,
-        desired: &Loaded,
-        loading: &Loading<'_>,
-    ) -> Result<(Option<Loaded>, BTreeMap<PipelineName, Timestamp>), StoreError> {
-        let mut replaced = texts.clone();
-        let mut old = BTreeMap::new();
-        let mut broken = false;
-        for (name, plan) in &desired.compiled.pipelines {
-            if plan.is_ok() {
-                continue;
-            }
-            broken = true;
-            let Some(file) = texts.pipelines.get(name.as_str()) else { continue };
-            match self.store.last_good(&file.path)? {
-                Some(good) => {
-                    let file = folder::File { path: file.path.clone(), bytes: good.text.into_bytes() };
-                    replaced.pipelines.insert(name.to_string(), file);
-                    old.insert(name.clone(), good.loaded_at);
-                }
-                None => drop(replaced.pipelines.remove(name.as_str())),
+    /// Ends tasks at the end of their batches, all at the same time.
+    pub(super) async fn end_all(&self, names: &[PipelineName]) {
+        let mut ending = Vec::new();
+        for name in names {
+            if let Some(live) = self.live.lock().await.remove(name) {
+                live.stop.cancel();
+                ending.push(self.ended(name, live));
             }
         }
-        if !broken {
-            return Ok((None, old));
-        }
-        let loaded = load::load(load::parse(&replaced, |path| self.since(path)), loading);
-        old.retain(|name, _| loaded.compiled.pipelines.get(name).is_some_and(Result::is_ok));
-        Ok((Some(loaded), old))
+        join_all(ending).await;
     }
 
-    /// Starts what is new, swaps what changed, ends what is gone.
-    async fn apply(self: &Arc<Self>, loaded: &Loaded, catalog: &Catalog) {
-        let plans = loaded.compiled.plans();
-        let gone: Vec<PipelineName> = {
-            let live = self.live.lock().await;
-            live.keys().filter(|name| !plans.iter().any(|plan| plan.name == **name)).cloned().collect()
-        };
-        for name in gone {
-            if !loaded.compiled.pipelines.contains_key(&name) {
-                self.end(&name).await;
-                self.statuses.write().unwrap_or_else(PoisonError::into_inner).remove(&name);
-                tracing::info!(pipeline = %name, "pipeline removed; its state is kept");
-            }
-        }
-        for (place, plan) in plans.iter().enumerate() {
-            let identity = self.identity(&loaded.files, plan);
-            let same = self.live.lock().await.get(&plan.name).is_some_and(|live| live.identity == identity);
-            if !same {
-                self.end(&plan.name).await;
-                self.begin(plan, (place, identity), (&loaded.files, catalog)).await;
-            }
-        }
-    }
-
-    /// Changes when anything changes that the pipeline is made of.
-    fn identity(&self, files: &Files, plan: &Pipeline) -> u64 {
-        let mut text = String::new();
-        if let Some(file) = files.pipeline(&plan.name)
-            && let Some(source) = files.map.get(file.source)
-        {
-            text.push_str(&source.text);
-        }
-        for name in [&plan.salesforce.connection, &plan.app.connection] {
-            let identity =
-                files.connection(name).and_then(|file| file.value()).map(|file| self.world.identity(file));
-            text.push_str(&format!("\n{identity:?}"));
-        }
-        let shape = (&plan.salesforce.schema, &plan.app.schema, plan.lane, &plan.row_set);
-        text.push_str(&format!("\n{shape:?}{:?}", files.timezone().iana_name()));
-        xxh3_64(text.as_bytes())
-    }
-
-    /// Ends a task at the end of its batch.
-    async fn end(&self, name: &PipelineName) {
-        let Some(live) = self.live.lock().await.remove(name) else { return };
-        live.stop.cancel();
-        if tokio::time::timeout(DEADLINE, live.watcher).await.is_err() {
+    async fn ended(&self, name: &PipelineName, live: Live) {
+        let mut keeper = live.keeper;
+        if tokio::time::timeout(DEADLINE, &mut keeper).await.is_err() {
             tracing::warn!(pipeline = %name, "the pipeline did not end its batch in time; it will be repeated");
+            keeper.abort();
+            let _aborted = keeper.await;
         }
         self.registry.remove(name);
     }
 
-    /// Makes the runner and starts the task. A system that cannot be reached now is tried again by the task's own rules.
-    async fn begin(
-        self: &Arc<Self>,
-        plan: &Arc<Pipeline>,
-        (place, identity): (usize, u64),
-        (files, catalog): (&Files, &Catalog),
-    ) {
-        let status = self.status_of(&plan.name);
+    /// Starts the task of a plan. A system that cannot be reached now is tried again by the task's own rules.
+    pub(super) async fn begin(self: &Arc<Self>, seed: Seed) {
         let (commands, receiver) = mpsc::channel(16);
         let stop = self.stop.child_token();
-        let seed = Seed {
-            plan: Arc::clone(plan),
-            place,
-            files: files.clone(),
-            catalog: catalog.clone(),
-            status,
-            stop: stop.clone(),
-        };
-        let watcher = tokio::spawn(Arc::clone(self).watch(seed, receiver));
-        let live = Live { identity, plan: Arc::clone(plan), commands, stop, watcher };
-        self.live.lock().await.insert(plan.name.clone(), live);
+        let (plan, made_of) = (Arc::clone(&seed.plan), seed.made_of.clone());
+        let kept = Arc::clone(self).keep(seed, receiver, stop.clone());
+        let keeper = AbortOnDropHandle::new(tokio::spawn(kept));
+        let name = plan.name.clone();
+        self.live.lock().await.insert(name, Live { made_of, plan, commands, stop, keeper });
     }
 
-    fn status_of(&self, name: &PipelineName) -> watch::Sender<PipelineStatus> {
+    async fn keep(self: Arc<Self>, seed: Seed, commands: mpsc::Receiver<Command>, stop: CancellationToken) {
+        let name = seed.plan.name.clone();
+        let status = self.status_of(&name);
+        if !seed.plan.enabled {
+            status.send_modify(|status| {
+                status.state = State::Disabled;
+                status.message = "enabled: false".to_owned();
+                status.next_look = None;
+            });
+            self.changed.notify_waiters();
+            return disabled(commands, stop).await;
+        }
+        let tell = |news: News<'_>| self.hear(&name, &status, &news);
+        let keeper = Keeper { clock: Arc::clone(&self.clock), stop: stop.clone(), tell };
+        keeper
+            .keep(commands, |receiver| {
+                let (supervisor, seed, stop) = (&self, &seed, stop.clone());
+                async move { supervisor.task(seed, (receiver, stop)).await.map(Task::run) }
+            })
+            .await;
+        self.registry.remove(&name);
+    }
+
+    fn hear(&self, name: &PipelineName, status: &watch::Sender<PipelineStatus>, news: &News<'_>) {
+        self.registry.remove(name);
+        match news {
+            News::CannotBegin(error) => {
+                tracing::warn!(pipeline = %name, %error, "the pipeline cannot start");
+                let help = error.help.as_deref().map(|help| format!(" ({help})")).unwrap_or_default();
+                status.send_modify(|status| {
+                    status.state = if error.class.is_retried() { State::Degraded } else { State::Blocked };
+                    status.message = format!("{}{help}", error.message);
+                });
+            }
+            News::Panicked(count) => {
+                tracing::error!(pipeline = %name, count, "the pipeline panicked and begins again; this is a bug");
+            }
+            News::GivenUp => status.send_modify(|status| {
+                status.state = State::Blocked;
+                status.message =
+                    "it panicked five times in ten minutes; this is a bug, see the log".to_owned();
+            }),
+        }
+        self.changed.notify_waiters();
+    }
+
+    pub(super) fn status_of(&self, name: &PipelineName) -> watch::Sender<PipelineStatus> {
         let mut statuses = self.statuses.write().unwrap_or_else(PoisonError::into_inner);
         statuses.entry(name.clone()).or_insert_with(|| watch::Sender::new(new_status(name))).clone()
     }
 
-    /// Lives as long as the pipeline: makes its task, and makes it again when it panics.
-    async fn watch(self: Arc<Self>, seed: Seed, mut commands: mpsc::Receiver<Command>) {
-        let mut panics: VecDeque<Timestamp> = VecDeque::new();
-        let mut tries = 0_u32;
-        while !seed.stop.is_cancelled() {
-            let (forward, receiver) = mpsc::channel(16);
-            let task = match self.task(&seed, receiver).await {
-                Ok(task) => task,
-                Err(error) => {
-                    tries += 1;
-                    self.blocked(&seed, &error);
-                    let pause = Duration::from_secs(1 << tries.min(6));
-                    tokio::select! {
-                        () = seed.stop.cancelled() => {}
-                        _ = commands.recv() => {}
-                        () = self.clock.sleep(pause) => {}
-                    }
-                    continue;
-                }
-            };
-            tries = 0;
-            let mut running = tokio::spawn(task.run());
-            let ended = loop {
-                tokio::select! {
-                    ended = &mut running => break ended,
-                    Some(command) = commands.recv() => drop(forward.send(command).await),
-                }
-            };
-            self.registry.remove(&seed.plan.name);
-            if ended.is_ok() {
-                return;
-            }
-            let now = self.clock.now();
-            panics.push_back(now);
-            panics.retain(|at| now.duration_since(*at).unsigned_abs() < PANIC_WINDOW);
-            tracing::error!(pipeline = %seed.plan.name, count = panics.len(), "the pipeline panicked; this is a bug");
-            if panics.len() >= PANICS {
-                seed.status.send_modify(|status| {
-                    status.state = State::Blocked;
-                    status.message =
-                        "it panicked five times in ten minutes; this is a bug, see the log".to_owned();
-                });
-                return;
-            }
-            self.clock.sleep(Duration::from_secs(1 << panics.len())).await;
-        }
-    }
-
-    fn blocked(&self, seed: &Seed, error: &crate::connect::ConnectError) {
-        tracing::warn!(pipeline = %seed.plan.name, %error, "the pipeline cannot start");
-        let help = error.help.as_deref().map(|help| format!(" ({help})")).unwrap_or_default();
-        seed.status.send_modify(|status| {
-            status.state = if error.class.is_retried() { State::Degraded } else { State::Blocked };
-            status.message = format!("{}{help}", error.message);
-        });
-        self.changed.notify_waiters();
+    pub(super) fn drop_status(&self, name: &PipelineName) {
+        self.statuses.write().unwrap_or_else(PoisonError::into_inner).remove(name);
     }
 
     async fn task(
         self: &Arc<Self>,
         seed: &Seed,
-        commands: mpsc::Receiver<Command>,
-    ) -> Result<Task, crate::connect::ConnectError> {
+        (commands, stop): (mpsc::Receiver<Command>, CancellationToken),
+    ) -> Result<Task, ConnectError> {
         let plan = &seed.plan;
+        self.needs_schema(seed).await?;
+        let entered = self.lineage.enter(&self.store, &plan.name, &seed.made, self.clock.now());
+        entered.map_err(build::state_failed)?;
+        let status = self.status_of(&plan.name);
         let observer = Arc::new(TaskObserver {
             name: plan.name.clone(),
-            status: seed.status.clone(),
+            status: status.clone(),
             changed: Arc::clone(&self.changed),
             registry: Arc::downgrade(&self.registry),
             metrics: Arc::clone(&self.metrics),
@@ -393,119 +336,46 @@ impl Supervisor {
         let runner = build::runner(&shop, plan, (&seed.files, &seed.catalog), references, observer).await?;
         let runner = Arc::new(Mutex::new(runner));
         let wake = Arc::new(Notify::new());
-        let task = Task::new(TaskParts {
+        let running = Running {
             runner: Arc::clone(&runner),
+            scope: plan.salesforce.scope,
+            looks_up: plan.looks_up.clone(),
+            wake: Arc::clone(&wake),
+            status: status.subscribe(),
+        };
+        let task = Task::new(TaskParts {
+            runner,
             pipeline: Arc::clone(plan),
             store: Arc::clone(&self.store),
             registry: Arc::clone(&self.registry),
             clock: Arc::clone(&self.clock),
             zone: seed.files.timezone(),
-            status: seed.status.clone(),
+            status,
             changed: Arc::clone(&self.changed),
-            wake: Arc::clone(&wake),
+            wake,
             commands,
-            stop: seed.stop.clone(),
+            stop,
             metrics: Arc::clone(&self.metrics),
         });
-        let running = Running {
-            runner,
-            place: seed.place,
-            scope: plan.salesforce.scope,
-            looks_up: plan.looks_up.clone(),
-            wake,
-            status: seed.status.subscribe(),
-        };
         self.registry.insert(plan.name.clone(), running);
         Ok(task)
     }
 
-    /// Stores the texts that were taken over, so that they survive a restart with a broken file on disk.
-    fn remember(&self, texts: &Texts, desired: &Loaded, now: Timestamp) -> Result<(), StoreError> {
-        for (name, plan) in &desired.compiled.pipelines {
-            let Some(file) = texts.pipelines.get(name.as_str()).filter(|_| plan.is_ok()) else { continue };
-            let text = String::from_utf8_lossy(&file.bytes);
-            let known = self.store.last_good(&file.path)?;
-            if known.is_none_or(|known| known.text != text) {
-                let good = LastGood { text: text.into_owned(), loaded_at: now };
-                self.store.save_last_good(&[(&file.path, good)])?;
-            }
+    /// A plan that was made while its org could not be reached knows too little to run: once the org answers, the files are loaded again.
+    async fn needs_schema(&self, seed: &Seed) -> Result<(), ConnectError> {
+        let side = &seed.plan.salesforce;
+        let org = seed.catalog.org(&side.connection);
+        if org.is_some_and(|org| org.object(&side.object).known().is_some()) {
+            return Ok(());
         }
-        Ok(())
-    }
-
-    async fn report(
-        &self,
-        texts: &Texts,
-        desired: &Loaded,
-        old: &BTreeMap<PipelineName, Timestamp>,
-    ) -> ReloadReport {
-        let mut report = ReloadReport::default();
-        let live = self.live.lock().await;
-        for file in &desired.files.connections {
-            let (errors, warnings) = desired.counts(file.source);
-            let path =
-                texts.connections.get(file.name.as_str()).map(|file| file.path.clone()).unwrap_or_default();
-            let state = if errors == 0 { "ok" } else { "invalid" }.to_owned();
-            report.files.push(FileReport { file: path, errors, warnings, tests: (0, 0), state });
+        if let Some(file) = seed.files.connection(&side.connection).and_then(|file| file.value())
+            && let super::world::System::Salesforce(client) = self.world.open(file).await?
+        {
+            client.sign_in().await?;
         }
-        for file in &desired.files.pipelines {
-            let (errors, warnings) = desired.counts(file.source);
-            let path =
-                texts.pipelines.get(file.name.as_str()).map(|file| file.path.clone()).unwrap_or_default();
-            let state = match (old.get(&file.name), live.contains_key(&file.name)) {
-                (Some(at), _) => format!("last good of {}", clock_time(*at)),
-                (None, true) => "this version".to_owned(),
-                (None, false) => "invalid".to_owned(),
-            };
-            report.files.push(FileReport {
-                file: path,
-                errors,
-                warnings,
-                tests: desired.tests(&file.name),
-                state,
-            });
-        }
-        let map = &desired.files.map;
-        report.diagnostics =
-            desired.compiled.diagnostics.iter().map(|message| crate::diag::to_data(message, map)).collect();
-        report
-    }
-
-    /// Puts into every status which version of its file runs.
-    fn show_configs(
-        &self,
-        texts: &Texts,
-        desired: &Loaded,
-        old: &BTreeMap<PipelineName, Timestamp>,
-        now: Timestamp,
-    ) {
-        for file in &desired.files.pipelines {
-            let (errors, _) = desired.counts(file.source);
-            let good = desired.compiled.pipelines.get(&file.name).is_some_and(Result::is_ok);
-            let path =
-                texts.pipelines.get(file.name.as_str()).map(|file| file.path.clone()).unwrap_or_default();
-            let known = self.store.last_good(&path).ok().flatten();
-            let status = self.status_of(&file.name);
-            status.send_modify(|status| {
-                if !good && !old.contains_key(&file.name) {
-                    status.state = State::Invalid;
-                    status.message = format!("no version of {path} was ever loaded");
-                }
-                status.config = ConfigStatus {
-                    file: path.clone(),
-                    loaded_at: if good {
-                        known.as_ref().map(|good| good.loaded_at).or(Some(now))
-                    } else {
-                        old.get(&file.name).copied()
-                    },
-                    current: good,
-                    generation: file.value().map_or(1, crate::spec::PipelineFile::generation),
-                    errors,
-                };
-            });
-            self.metrics.reloaded(&path, good, now);
-        }
-        self.changed.notify_waiters();
+        self.relook.notify_one();
+        let message = format!("the schema of {} in {} is not known yet", side.object, side.connection);
+        Err(ConnectError::new("R112", Class::TRANSIENT, message))
     }
 
     /// Checks the text of one file among the files that are there; nothing is taken over.
@@ -527,9 +397,13 @@ impl Supervisor {
             texts.pipelines.insert(name, file);
         }
         let files = load::parse(&texts, |path| self.since(path));
-        let catalog = self.latest().catalog.clone();
-        let loading =
-            Loading { engine: &self.engine, catalog: &catalog, now: self.clock.now(), ignore_not_yet: false };
+        let latest = self.latest();
+        let loading = Loading {
+            engine: &self.engine,
+            catalog: &latest.catalog,
+            now: self.clock.now(),
+            ignore_not_yet: false,
+        };
         let loaded = load::load(files, &loading);
         let map = &loaded.files.map;
         let here = |message: &&crate::diag::Diagnostic| {
@@ -576,14 +450,14 @@ impl Supervisor {
     }
 }
 
-/// What a task grows from, again and again.
-struct Seed {
-    plan: Arc<Pipeline>,
-    place: usize,
-    files: Files,
-    catalog: Catalog,
-    status: watch::Sender<PipelineStatus>,
-    stop: CancellationToken,
+/// Lives without doing anything.
+async fn disabled(mut commands: mpsc::Receiver<Command>, stop: CancellationToken) {
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => return,
+            command = commands.recv() => if command.is_none() { return },
+        }
+    }
 }
 
 /// A pipeline of which nothing is known yet.
@@ -600,11 +474,7 @@ pub(super) fn new_status(name: &PipelineName) -> PipelineStatus {
         progress: None,
         totals: Counts::default(),
         passes: 0,
+        comparisons: 0,
         next_look: None,
     }
-}
-
-/// `14:02`, in UTC.
-fn clock_time(at: Timestamp) -> String {
-    at.to_zoned(jiff::tz::TimeZone::UTC).strftime("%H:%M").to_string()
 }

@@ -258,6 +258,9 @@ impl Task {
         }
         self.show();
         let result = self.interruptible(job).await;
+        if approved && matches!(result, Err(PassError::Interrupted)) {
+            self.hold.approved = Some(work);
+        }
         Some((work, result))
     }
 
@@ -315,8 +318,13 @@ impl Task {
                 self.loaded = true;
                 self.hold.errors = 0;
                 self.hold.blocked = None;
-                self.parts.status.send_modify(|status| status.passes += 1);
+                let everything = matches!(work, Work::Everything);
+                self.parts.status.send_modify(|status| {
+                    status.passes += 1;
+                    status.comparisons += u64::from(everything);
+                });
             }
+            Err(PassError::Interrupted) if work == Work::Everything => self.reconcile_at = Some(now),
             Err(PassError::Interrupted) => self.look_at = self.look_at.min(now),
             Err(PassError::Approval(approval)) => self.hold.approval = Some((work, approval)),
             Err(PassError::FailuresInARow(count)) => {
@@ -324,7 +332,11 @@ impl Task {
                 self.hold.paused = Some(by.clone());
                 self.remember_pause(Some(by));
             }
-            Err(PassError::Store(error)) => self.failed(now, Class::Pipeline, error.to_string()),
+            Err(PassError::Store(error)) => {
+                let error = super::build::state_failed(error);
+                let help = error.help.as_deref().map(|help| format!(" ({help})")).unwrap_or_default();
+                self.failed(now, error.class, format!("{}{help}", error.message));
+            }
             Err(PassError::Connect(error)) => {
                 let help = error.help.as_deref().map(|help| format!(" ({help})")).unwrap_or_default();
                 self.failed(now, error.class, format!("{}{help}", error.message));
@@ -336,7 +348,7 @@ impl Task {
     fn failed(&mut self, now: Timestamp, class: Class, message: String) {
         self.hold.errors = self.hold.errors.saturating_add(1);
         let seed =
-            xxh3_64(self.parts.pipeline.name.as_str().as_bytes()) ^ now.as_nanosecond().unsigned_abs() as u64;
+            xxh3_64(self.parts.pipeline.name.as_str().as_bytes()) ^ now.as_microsecond().unsigned_abs();
         let pause = backoff::pause(class, self.hold.errors, seed);
         let state = if class.is_retried() { State::Degraded } else { State::Blocked };
         tracing::warn!(pipeline = %self.parts.pipeline.name, errors = self.hold.errors, %message, "pass failed");
@@ -388,6 +400,9 @@ impl Task {
         if !self.loaded {
             return (State::Loading, String::new());
         }
+        if let Some(reason) = self.parts.registry.absent(&self.parts.pipeline.looks_up) {
+            return (State::Degraded, reason);
+        }
         (State::Running, String::new())
     }
 }
@@ -428,7 +443,8 @@ enum Job {
 impl Job {
     async fn run(self, runner: &mut Runner) -> Result<Counts, PassError> {
         match self {
-            Self::Records(keys) => runner.records(&keys, false).await,
+            // Whatever is in the queue was asked for by somebody, so it takes part in `scope: referenced` too.
+            Self::Records(keys) => runner.records(&keys, true).await,
             Self::Changes(approved) => runner.changes(approved).await,
             Self::Everything(approved) => runner.everything(approved).await,
         }

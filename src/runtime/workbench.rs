@@ -274,14 +274,14 @@ impl Workbench {
             limit: Limit::default(),
         };
         let registry = Arc::new(Registry::default());
-        for (place, plan) in self.loaded.compiled.plans().iter().enumerate().filter(|(_, plan)| plan.enabled)
-        {
+        let plans = self.loaded.compiled.plans();
+        registry.set_order(plans.iter().map(|plan| (plan.name.clone(), plan.salesforce.scope)));
+        for plan in plans.iter().filter(|plan| plan.enabled) {
             let references: Arc<dyn super::batch::References> = Arc::clone(&registry) as _;
             let known = (&self.loaded.files, &self.looked.catalog);
             let runner = build::runner(&shop, plan, known, references, Arc::clone(observer)).await?;
             let running = Running {
                 runner: Arc::new(Mutex::new(runner)),
-                place,
                 scope: plan.salesforce.scope,
                 looks_up: plan.looks_up.clone(),
                 wake: Arc::new(Notify::new()),

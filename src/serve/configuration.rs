@@ -1,13 +1,13 @@
 //! Files: load them now, or check one that is not on the server.
 
 use axum::Json;
+use axum::extract::Query;
 use axum::extract::rejection::{QueryRejection, StringRejection};
-use axum::extract::{Query, State};
 use axum::http::StatusCode;
 use serde::{Deserialize, Serialize};
 
 use super::answer::Refusal;
-use super::router::{Shared, query};
+use super::router::{Daemon, query};
 use crate::runtime::control::ReloadReport;
 
 /// `POST /api/check?file=<name>`
@@ -27,12 +27,12 @@ fn answer(report: ReloadReport) -> (StatusCode, Json<ReloadReport>) {
     (if bad { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK }, Json(report))
 }
 
-pub(super) async fn reload(State(shared): State<Shared>) -> Answer {
-    Ok(answer(shared.control.reload().await?))
+pub(super) async fn reload(Daemon(control): Daemon) -> Answer {
+    Ok(answer(control.reload().await?))
 }
 
 pub(super) async fn check(
-    State(shared): State<Shared>,
+    Daemon(control): Daemon,
     asked: Result<Query<CheckQuery>, QueryRejection>,
     text: Result<String, StringRejection>,
 ) -> Answer {
@@ -44,5 +44,5 @@ pub(super) async fn check(
             "send the file as it is, in UTF-8",
         )
     })?;
-    Ok(answer(shared.control.check(&asked.file, &text).await?))
+    Ok(answer(control.check(&asked.file, &text).await?))
 }

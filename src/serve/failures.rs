@@ -1,15 +1,17 @@
 //! Records that could not be settled: list, try again, forget. They show record values, so all of it needs the token.
 
+use std::sync::Arc;
+
 use axum::Json;
 use axum::extract::rejection::QueryRejection;
-use axum::extract::{Path, Query, State};
+use axum::extract::{Path, Query};
 use axum::http::StatusCode;
 use serde::{Deserialize, Serialize};
 
 use super::answer::{Forgotten, Refusal};
-use super::router::{Shared, query};
+use super::router::{Daemon, query};
 use crate::model::PipelineName;
-use crate::runtime::control::{FailureFilter, FailureView};
+use crate::runtime::control::{Control, FailureFilter, FailureView};
 
 /// Which failures: `?pipeline=…&code=…&id=…`
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -48,51 +50,48 @@ pub struct Retried {
 }
 
 pub(super) async fn list(
-    State(shared): State<Shared>,
+    Daemon(control): Daemon,
     asked: Result<Query<FailureQuery>, QueryRejection>,
 ) -> Result<Json<FailureList>, Refusal> {
-    let failures = shared.control.failures(query(asked)?.into()).await?;
+    let failures = control.failures(query(asked)?.into()).await?;
     Ok(Json(FailureList { failures }))
 }
 
 pub(super) async fn retry_some(
-    State(shared): State<Shared>,
+    Daemon(control): Daemon,
     asked: Result<Query<FailureQuery>, QueryRejection>,
 ) -> Result<Json<Retried>, Refusal> {
-    let retried = shared.control.retry(query(asked)?.into()).await?;
+    let retried = control.retry(query(asked)?.into()).await?;
     Ok(Json(Retried { retried }))
 }
 
 pub(super) async fn show(
-    State(shared): State<Shared>,
+    Daemon(control): Daemon,
     Path(id): Path<String>,
 ) -> Result<Json<FailureView>, Refusal> {
-    only(&shared, id).await.map(Json)
+    only(&control, id).await.map(Json)
 }
 
-pub(super) async fn retry(
-    State(shared): State<Shared>,
-    Path(id): Path<String>,
-) -> Result<Json<Retried>, Refusal> {
-    let failure = only(&shared, id).await?.failure;
+pub(super) async fn retry(Daemon(control): Daemon, Path(id): Path<String>) -> Result<Json<Retried>, Refusal> {
+    let failure = only(&control, id).await?.failure;
     let filter = FailureFilter { id: Some(failure.id.0), ..FailureFilter::default() };
-    let retried = shared.control.retry(filter).await?;
+    let retried = control.retry(filter).await?;
     Ok(Json(Retried { retried }))
 }
 
 pub(super) async fn forget(
-    State(shared): State<Shared>,
+    Daemon(control): Daemon,
     Path(id): Path<String>,
 ) -> Result<Json<Forgotten>, Refusal> {
-    let failure = only(&shared, id).await?.failure;
-    shared.control.drop_failure(&failure.id).await?;
+    let failure = only(&control, id).await?.failure;
+    control.drop_failure(&failure.id).await?;
     Ok(Json(Forgotten { forgotten: failure.id.0 }))
 }
 
 /// The one failure whose id begins so.
-async fn only(shared: &Shared, id: String) -> Result<FailureView, Refusal> {
+async fn only(control: &Arc<dyn Control>, id: String) -> Result<FailureView, Refusal> {
     let filter = FailureFilter { id: Some(id.clone()), ..FailureFilter::default() };
-    let mut found = shared.control.failures(filter).await?;
+    let mut found = control.failures(filter).await?;
     if let Some(exact) = found.iter().position(|view| view.failure.id.0 == id) {
         return Ok(found.swap_remove(exact));
     }

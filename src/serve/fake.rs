@@ -68,6 +68,7 @@ pub(crate) fn status(name: &str) -> PipelineStatus {
         progress: None,
         totals: Counts::default(),
         passes: 0,
+        comparisons: 0,
         next_look: None,
     }
 }

@@ -1,13 +1,12 @@
 //! Is the process alive, is it ready, and its numbers.
 
 use axum::Json;
-use axum::extract::State;
-use axum::http::{StatusCode, header};
+use axum::http::header;
 use axum::response::IntoResponse;
 use serde::{Deserialize, Serialize};
 
 use super::answer::Refusal;
-use super::router::Shared;
+use super::router::{Daemon, starting};
 
 /// `GET /healthz`
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -27,16 +26,15 @@ pub(super) async fn healthz() -> Json<Alive> {
 }
 
 /// Ready: state opened and first load of files done. A broken pipeline file does not make the daemon unready.
-pub(super) async fn readyz(State(shared): State<Shared>) -> Result<&'static str, Refusal> {
-    if shared.control.is_ready() {
+pub(super) async fn readyz(Daemon(control): Daemon) -> Result<&'static str, Refusal> {
+    if control.is_ready() {
         return Ok("ready\n");
     }
-    let help = "it is ready once the state is opened and the files were loaded once";
-    Err(Refusal::new(StatusCode::SERVICE_UNAVAILABLE, "the daemon is starting", help))
+    Err(starting())
 }
 
 /// The registry, as Prometheus reads it.
-pub(super) async fn metrics(State(shared): State<Shared>) -> impl IntoResponse {
+pub(super) async fn metrics(Daemon(control): Daemon) -> impl IntoResponse {
     let kind = "application/openmetrics-text; version=1.0.0; charset=utf-8";
-    ([(header::CONTENT_TYPE, kind)], shared.control.metrics())
+    ([(header::CONTENT_TYPE, kind)], control.metrics())
 }

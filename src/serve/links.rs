@@ -2,11 +2,11 @@
 
 use axum::Json;
 use axum::extract::rejection::QueryRejection;
-use axum::extract::{Path, Query, State};
+use axum::extract::{Path, Query};
 use serde::{Deserialize, Serialize};
 
 use super::answer::{Forgotten, Refusal};
-use super::router::{Shared, query};
+use super::router::{Daemon, query};
 use crate::model::{Key, PipelineName, Side};
 use crate::runtime::control::{LinkView, Why};
 
@@ -36,20 +36,20 @@ pub struct LinkList {
 }
 
 pub(super) async fn list(
-    State(shared): State<Shared>,
+    Daemon(control): Daemon,
     Path(name): Path<PipelineName>,
     asked: Result<Query<LinkQuery>, QueryRejection>,
 ) -> Result<Json<LinkList>, Refusal> {
     let asked = query(asked)?;
     let limit = asked.limit.unwrap_or(PAGE).clamp(1, MOST);
     let after = asked.after.as_deref().map(Key::salesforce);
-    let links = shared.control.links(&name, after, limit).await?;
+    let links = control.links(&name, after, limit).await?;
     let after = links.last().filter(|_| links.len() == limit).map(|link| link.salesforce.clone());
     Ok(Json(LinkList { links, after }))
 }
 
 pub(super) async fn show(
-    State(shared): State<Shared>,
+    Daemon(control): Daemon,
     Path((name, side, key)): Path<(PipelineName, String, String)>,
 ) -> Result<Json<LinkView>, Refusal> {
     let (side, key) = match side.as_str() {
@@ -62,21 +62,21 @@ pub(super) async fn show(
             ));
         }
     };
-    let found = shared.control.link(&name, side, &key).await?;
+    let found = control.link(&name, side, &key).await?;
     let missing =
         || Refusal::not_found(format!("{name} has no link of {key}"), format!("try sfsync why {key}"));
     found.map(Json).ok_or_else(missing)
 }
 
 pub(super) async fn unlink(
-    State(shared): State<Shared>,
+    Daemon(control): Daemon,
     Path((name, salesforce)): Path<(PipelineName, String)>,
 ) -> Result<Json<Forgotten>, Refusal> {
     let key = Key::salesforce(&salesforce);
-    shared.control.unlink(&name, &key).await?;
+    control.unlink(&name, &key).await?;
     Ok(Json(Forgotten { forgotten: key.to_string() }))
 }
 
-pub(super) async fn why(State(shared): State<Shared>, Path(id): Path<String>) -> Result<Json<Why>, Refusal> {
-    Ok(Json(shared.control.why(&id).await?))
+pub(super) async fn why(Daemon(control): Daemon, Path(id): Path<String>) -> Result<Json<Why>, Refusal> {
+    Ok(Json(control.why(&id).await?))
 }

@@ -11,10 +11,9 @@ use tokio::net::{TcpListener, UnixListener};
 use tokio_util::sync::CancellationToken;
 
 use super::access::Door;
-use super::router::router;
+use super::router::{ControlSlot, router};
 use super::sign_in::SignIn;
 use super::socket;
-use crate::runtime::control::Control;
 
 /// How long answers that are under way may take after a shutdown began.
 const LAST_ANSWERS: Duration = Duration::from_secs(5);
@@ -49,12 +48,12 @@ pub enum ServeError {
         source: io::Error,
     },
     /// Another daemon answers there.
-    #[error("a daemon is running already: process {pid} answers on {}", path.display())]
+    #[error("a daemon is running already{} on {}", pid.map(|pid| format!(" (process {pid})")).unwrap_or_default(), path.display())]
     SocketInUse {
         /// The socket.
         path: PathBuf,
-        /// Its process; 0 if it did not say.
-        pid: u32,
+        /// Its process, where the system tells.
+        pid: Option<i32>,
     },
     /// None of the paths can be used.
     #[error("cannot create the socket {}", path.display())]
@@ -91,7 +90,7 @@ pub struct Listening {
     tcp: TcpListener,
     address: SocketAddr,
     unix: UnixListener,
-    socket: PathBuf,
+    socket: SocketFile,
     admin_token: Option<SecretString>,
 }
 
@@ -105,16 +104,12 @@ impl Listening {
             }
             ServeError::Listen { address, source }
         };
-        let (unix, socket) = socket::bind(&serving.sockets).await?;
+        let (unix, path) = socket::bind(&serving.sockets).await?;
+        let socket = SocketFile(path);
         let bound =
             TcpListener::bind(serving.listen.as_str()).await.and_then(|tcp| Ok((tcp.local_addr()?, tcp)));
-        match bound {
-            Ok((address, tcp)) => Ok(Self { tcp, address, unix, socket, admin_token: serving.admin_token }),
-            Err(source) => {
-                remove(&socket);
-                Err(failed(source))
-            }
-        }
+        let (address, tcp) = bound.map_err(failed)?;
+        Ok(Self { tcp, address, unix, socket, admin_token: serving.admin_token })
     }
 
     /// The TCP address, with the port that was taken.
@@ -124,28 +119,28 @@ impl Listening {
 
     /// The unix socket.
     pub fn socket(&self) -> &Path {
-        &self.socket
+        &self.socket.0
     }
 
-    /// Answers until the token is cancelled; answers that are under way then have five seconds.
+    /// Answers until the token is cancelled; before the slot is filled only `/healthz` is a success, all else is 503; answers that are under way then have five seconds.
     pub async fn serve(
         self,
-        control: Arc<dyn Control>,
+        control: ControlSlot,
         sign_in: Option<Arc<dyn SignIn>>,
         shutdown: CancellationToken,
     ) -> io::Result<()> {
+        // Named, so that it lives until the listeners have ended.
+        let _socket = self.socket;
         let door = Door::tcp(self.admin_token.as_ref());
         let over_tcp = router(Arc::clone(&control), sign_in.clone(), door);
         let over_socket = router(control, sign_in, Door::Socket);
         let stop = || shutdown.clone().cancelled_owned();
         let tcp = axum::serve(self.tcp, over_tcp).with_graceful_shutdown(stop()).into_future();
         let unix = axum::serve(self.unix, over_socket).with_graceful_shutdown(stop()).into_future();
-        let ended = tokio::select! {
+        tokio::select! {
             ended = async { tokio::try_join!(tcp, unix) } => ended.map(|_| ()),
             () = late(&shutdown) => Ok(()),
-        };
-        remove(&self.socket);
-        ended
+        }
     }
 }
 
@@ -154,7 +149,12 @@ async fn late(shutdown: &CancellationToken) {
     tokio::time::sleep(LAST_ANSWERS).await;
 }
 
-/// A socket file that stays behind is replaced by the next daemon, so a failure here does not matter.
-fn remove(socket: &Path) {
-    let _ = std::fs::remove_file(socket);
+/// The socket file; it goes away with its listener. One that stays behind is replaced by the next daemon, so a failure does not matter.
+#[derive(Debug)]
+struct SocketFile(PathBuf);
+
+impl Drop for SocketFile {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_file(&self.0);
+    }
 }

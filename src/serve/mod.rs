@@ -26,11 +26,11 @@ pub use health::Alive;
 pub use links::{LinkList, LinkQuery};
 pub use listen::{Listening, ServeError, Serving};
 pub use pipelines::{Accepted, PauseQuery, StatusAnswer, SyncQuery};
-pub use router::router;
+pub use router::{ControlSlot, router};
 pub use sign_in::{SignIn, SignInError, SignInStarted};
 pub use socket::candidates;
 
 #[cfg(test)]
-mod fake;
+pub(crate) mod fake;
 #[cfg(test)]
 mod tests;

@@ -2,13 +2,13 @@
 
 use std::fmt::Write as _;
 
-use axum::extract::State;
 use axum::http::{HeaderName, HeaderValue, header};
 use axum::response::{Html, IntoResponse};
 use jiff::Timestamp;
 
-use super::router::Shared;
+use super::router::Daemon;
 use super::shown;
+use crate::runtime::control::Control;
 
 const STYLE: &str = "body{font:15px/1.5 system-ui,sans-serif;margin:2rem;color:#222;background:#fff}\
 h1{font-size:1.2rem}table{border-collapse:collapse}th,td{padding:.25rem .9rem .25rem 0;text-align:left;vertical-align:top}\
@@ -17,14 +17,14 @@ th{font-weight:600;color:#666;font-size:.8rem}td.n,th.n{text-align:right;font-va
 const POLICY: HeaderValue =
     HeaderValue::from_static("default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'");
 
-pub(super) async fn status(State(shared): State<Shared>) -> impl IntoResponse {
-    let page = render(&shared, Timestamp::now());
+pub(super) async fn status(Daemon(control): Daemon) -> impl IntoResponse {
+    let page = render(&*control, Timestamp::now());
     let headers: [(HeaderName, HeaderValue); 1] = [(header::CONTENT_SECURITY_POLICY, POLICY)];
     (headers, Html(page))
 }
 
-fn render(shared: &Shared, now: Timestamp) -> String {
-    let pipelines = shared.control.pipelines();
+fn render(control: &dyn Control, now: Timestamp) -> String {
+    let pipelines = control.pipelines();
     let mut table = String::new();
     for (at, name) in shown::COLUMNS.iter().enumerate() {
         let _ = write!(table, "<th{}>{}</th>", number(at), escaped(name));
@@ -41,7 +41,7 @@ fn render(shared: &Shared, now: Timestamp) -> String {
             let _ = write!(remarks, "<p><b>{}</b> {}</p>", escaped(status.name.as_str()), escaped(&remark));
         }
     }
-    for api in shared.control.api_use() {
+    for api in control.api_use() {
         let _ = write!(remarks, "<p>API {}</p>", escaped(&shown::api_use(&api)));
     }
     if pipelines.is_empty() {

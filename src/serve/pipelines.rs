@@ -2,12 +2,12 @@
 
 use axum::Json;
 use axum::extract::rejection::QueryRejection;
-use axum::extract::{Path, Query, State};
+use axum::extract::{Path, Query};
 use axum::http::StatusCode;
 use serde::{Deserialize, Serialize};
 
 use super::answer::{Forgotten, Refusal};
-use super::router::{Shared, query};
+use super::router::{Daemon, query};
 use crate::model::{Key, PipelineName};
 use crate::runtime::control::ApiUse;
 use crate::runtime::status::PipelineStatus;
@@ -57,54 +57,54 @@ fn accepted(pipeline: PipelineName, what: &str) -> (StatusCode, Json<Accepted>) 
 
 type Answer = Result<(StatusCode, Json<Accepted>), Refusal>;
 
-pub(super) async fn all(State(shared): State<Shared>) -> Json<StatusAnswer> {
-    Json(StatusAnswer { pipelines: shared.control.pipelines(), api: shared.control.api_use() })
+pub(super) async fn all(Daemon(control): Daemon) -> Json<StatusAnswer> {
+    Json(StatusAnswer { pipelines: control.pipelines(), api: control.api_use() })
 }
 
 pub(super) async fn one(
-    State(shared): State<Shared>,
+    Daemon(control): Daemon,
     Path(name): Path<PipelineName>,
 ) -> Result<Json<PipelineStatus>, Refusal> {
     let missing = || Refusal::not_found(format!("there is no pipeline {name}"), "sfsync status lists them");
-    shared.control.pipeline(&name).map(Json).ok_or_else(missing)
+    control.pipeline(&name).map(Json).ok_or_else(missing)
 }
 
 pub(super) async fn sync(
-    State(shared): State<Shared>,
+    Daemon(control): Daemon,
     Path(name): Path<PipelineName>,
     asked: Result<Query<SyncQuery>, QueryRejection>,
 ) -> Answer {
     let asked = query(asked)?;
     let record = asked.record.as_deref().map(Key::salesforce);
-    shared.control.sync(&name, asked.full, record).await?;
+    control.sync(&name, asked.full, record).await?;
     Ok(accepted(name, "sync"))
 }
 
 pub(super) async fn pause(
-    State(shared): State<Shared>,
+    Daemon(control): Daemon,
     Path(name): Path<PipelineName>,
     asked: Result<Query<PauseQuery>, QueryRejection>,
 ) -> Answer {
     let asked = query(asked)?;
     let by = if asked.by.is_empty() { "somebody over HTTP" } else { &asked.by };
-    shared.control.pause(&name, by).await?;
+    control.pause(&name, by).await?;
     Ok(accepted(name, "pause"))
 }
 
-pub(super) async fn resume(State(shared): State<Shared>, Path(name): Path<PipelineName>) -> Answer {
-    shared.control.resume(&name).await?;
+pub(super) async fn resume(Daemon(control): Daemon, Path(name): Path<PipelineName>) -> Answer {
+    control.resume(&name).await?;
     Ok(accepted(name, "resume"))
 }
 
-pub(super) async fn approve(State(shared): State<Shared>, Path(name): Path<PipelineName>) -> Answer {
-    shared.control.approve(&name).await?;
+pub(super) async fn approve(Daemon(control): Daemon, Path(name): Path<PipelineName>) -> Answer {
+    control.approve(&name).await?;
     Ok(accepted(name, "approve"))
 }
 
 pub(super) async fn forget(
-    State(shared): State<Shared>,
+    Daemon(control): Daemon,
     Path(name): Path<PipelineName>,
 ) -> Result<Json<Forgotten>, Refusal> {
-    shared.control.forget(&name).await?;
+    control.forget(&name).await?;
     Ok(Json(Forgotten { forgotten: name.to_string() }))
 }

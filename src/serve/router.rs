@@ -1,12 +1,13 @@
 //! Which path is answered by what, and what is true for all answers: they are not cached, a body has at most 1 MiB, nothing takes
 //! longer than two minutes, and no log line holds a path with a record's id.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use axum::Router;
 use axum::extract::rejection::QueryRejection;
-use axum::extract::{DefaultBodyLimit, MatchedPath, Query, Request};
+use axum::extract::{DefaultBodyLimit, FromRequestParts, MatchedPath, Query, Request};
+use axum::http::request::Parts;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse as _, Response};
@@ -21,16 +22,36 @@ use crate::runtime::control::Control;
 const LARGEST_BODY: usize = 1 << 20;
 const LONGEST: Duration = Duration::from_secs(120);
 
+/// The daemon, once its state is opened and its files were loaded for the first time.
+pub type ControlSlot = Arc<OnceLock<Arc<dyn Control>>>;
+
 /// What every answer may use.
 #[derive(Clone)]
 pub(super) struct Shared {
-    pub(super) control: Arc<dyn Control>,
+    pub(super) control: ControlSlot,
     pub(super) sign_in: Option<Arc<dyn SignIn>>,
     pub(super) door: Door,
 }
 
+/// The daemon of a request; while it is starting the request is refused.
+pub(super) struct Daemon(pub(super) Arc<dyn Control>);
+
+impl FromRequestParts<Shared> for Daemon {
+    type Rejection = Refusal;
+
+    async fn from_request_parts(_: &mut Parts, shared: &Shared) -> Result<Self, Refusal> {
+        shared.control.get().map(|control| Self(Arc::clone(control))).ok_or_else(starting)
+    }
+}
+
+/// Said until the state is opened and the files were loaded once.
+pub(super) fn starting() -> Refusal {
+    let help = "it is ready once the state is opened and the files were loaded once: GET /readyz";
+    Refusal::new(StatusCode::SERVICE_UNAVAILABLE, "the daemon is starting", help)
+}
+
 /// All of section 7.3 for one listener.
-pub fn router(control: Arc<dyn Control>, sign_in: Option<Arc<dyn SignIn>>, door: Door) -> Router {
+pub fn router(control: ControlSlot, sign_in: Option<Arc<dyn SignIn>>, door: Door) -> Router {
     let shared = Shared { control, sign_in, door };
     let guarded = guarded().route_layer(middleware::from_fn_with_state(shared.clone(), admit));
     open()

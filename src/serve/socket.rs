@@ -1,19 +1,13 @@
 //! The unix socket of the daemon: where it is, and who owns it. A socket file that nobody answers on is left over from a crash and
 //! replaced; one that is answered on belongs to a living daemon and is left alone.
 
-use std::io::{self, Read as _, Write as _};
+use std::io;
 use std::os::unix::fs::PermissionsExt as _;
-use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
-use tokio::net::UnixListener;
+use tokio::net::{UnixListener, UnixStream};
 
-use super::health::Alive;
 use super::listen::ServeError;
-
-/// How long a living daemon may take to say who it is.
-const PATIENCE: Duration = Duration::from_secs(2);
 
 /// Where the socket may be, best first: `/run` (root), the folder of the user's session, the state folder. The daemon takes the
 /// first it can create; the command line the first that answers.
@@ -27,10 +21,9 @@ pub fn candidates(state: Option<&Path>) -> Vec<PathBuf> {
 pub(super) async fn bind(paths: &[PathBuf]) -> Result<(UnixListener, PathBuf), ServeError> {
     let mut last = None;
     for path in paths {
-        let asked = path.clone();
-        let daemon = tokio::task::spawn_blocking(move || living(&asked)).await.ok().flatten();
-        if let Some(daemon) = daemon {
-            return Err(ServeError::SocketInUse { path: path.clone(), pid: daemon.pid });
+        if let Ok(daemon) = UnixStream::connect(path).await {
+            let pid = daemon.peer_cred().ok().and_then(|peer| peer.pid());
+            return Err(ServeError::SocketInUse { path: path.clone(), pid });
         }
         match create(path) {
             Ok(listener) => return Ok((listener, path.clone())),
@@ -69,21 +62,4 @@ fn create(path: &Path) -> io::Result<UnixListener> {
 fn is_socket(found: &std::fs::Metadata) -> bool {
     use std::os::unix::fs::FileTypeExt as _;
     found.file_type().is_socket()
-}
-
-/// The daemon that answers on a socket, if there is one. A process that takes the connection and says nothing counts as living.
-fn living(path: &Path) -> Option<Alive> {
-    let mut stream = UnixStream::connect(path).ok()?;
-    let silent = Alive { status: String::new(), version: String::new(), pid: 0 };
-    Some(ask(&mut stream).unwrap_or(silent))
-}
-
-fn ask(stream: &mut UnixStream) -> io::Result<Alive> {
-    stream.set_read_timeout(Some(PATIENCE))?;
-    stream.set_write_timeout(Some(PATIENCE))?;
-    stream.write_all(b"GET /healthz HTTP/1.1\r\nhost: sfsync\r\nconnection: close\r\n\r\n")?;
-    let mut answer = String::new();
-    stream.take(64 * 1024).read_to_string(&mut answer)?;
-    let (_, body) = answer.split_once("\r\n\r\n").ok_or(io::ErrorKind::InvalidData)?;
-    serde_json::from_str(body).map_err(io::Error::other)
 }

@@ -9,6 +9,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::fake::FakeDaemon;
 use super::{Listening, ServeError, Serving};
+use crate::runtime::control::Control;
 
 struct Daemon {
     fake: Arc<FakeDaemon>,
@@ -25,6 +26,10 @@ fn client() -> reqwest::ClientBuilder {
 }
 
 async fn daemon(fake: FakeDaemon, token: Option<&str>) -> Daemon {
+    served(fake, token, true).await
+}
+
+async fn served(fake: FakeDaemon, token: Option<&str>, fill: bool) -> Daemon {
     let folder = tempfile::tempdir().unwrap();
     let socket = folder.path().join("sfsync.sock");
     let serving = Serving {
@@ -34,8 +39,13 @@ async fn daemon(fake: FakeDaemon, token: Option<&str>) -> Daemon {
     };
     let listening = Listening::bind(serving).await.unwrap();
     let (fake, stop) = (Arc::new(fake), CancellationToken::new());
+    let slot: super::ControlSlot = Arc::default();
+    let control: Arc<dyn Control> = fake.clone();
+    if fill {
+        let _ = slot.set(control);
+    }
     let tcp = format!("http://{}", listening.address());
-    let task = tokio::spawn(listening.serve(fake.clone(), None, stop.clone()));
+    let task = tokio::spawn(listening.serve(slot, None, stop.clone()));
     Daemon { fake, tcp, socket, stop, task, _folder: folder }
 }
 
@@ -206,7 +216,7 @@ async fn sockets_that_are_left_over_and_sockets_that_live() {
     };
     // It answers, so it is left alone, and the message names the process.
     let error = again(first.socket.clone(), "127.0.0.1:0").await.unwrap_err();
-    assert!(error.to_string().contains(&format!("process {}", std::process::id())), "{error}");
+    assert!(error.to_string().contains(&format!("(process {})", std::process::id())), "{error}");
     assert!(matches!(error, ServeError::SocketInUse { .. }));
     // A port in use is said in words, and nothing stays behind.
     let other = first.socket.with_file_name("other.sock");
@@ -227,4 +237,15 @@ async fn sockets_that_are_left_over_and_sockets_that_live() {
     first.stop.cancel();
     first.task.await.unwrap().unwrap();
     assert!(!first.socket.exists());
+}
+
+#[tokio::test]
+async fn while_it_starts_it_is_alive_and_not_ready() {
+    let daemon = served(FakeDaemon::default(), None, false).await;
+    assert_eq!(daemon.call("GET", "/healthz", None).await.0, 200);
+    for path in ["/readyz", "/", "/metrics", "/api/pipelines"] {
+        let (status, body) = daemon.call("GET", path, None).await;
+        assert_eq!(status, 503, "{path}");
+        assert!(body.contains("the daemon is starting"), "{body}");
+    }
 }

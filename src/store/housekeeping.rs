@@ -10,7 +10,7 @@ use super::links::LinkTables;
 use super::registry::{Entry, Flags, Mark, Registry};
 use super::tables::{CURSORS, RUNS, SPACES, USAGE};
 use super::wants::WantTables;
-use super::{Store, StoreError, row_sets};
+use super::{Store, StoreError, pipeline_facts};
 use crate::model::PipelineName;
 
 impl Store {
@@ -110,7 +110,7 @@ impl Store {
                 WantTables::open(txn)?.redirect(placeholder, number)?;
                 change(txn, registry, placeholder, |entry| entry.alias = true)?;
             }
-            row_sets::rename(txn, from, Some(to))?;
+            pipeline_facts::rename(txn, from, to)?;
             change(txn, registry, number, |entry| {
                 entry.name = to.clone();
                 entry.flags.removed = None;
@@ -209,7 +209,9 @@ fn drop_all(txn: &WriteTransaction, registry: &mut Registry, number: u32) -> Res
         clear_space(txn, known.space)?;
     }
     WantTables::open(txn)?.clear(number)?;
-    row_sets::rename(txn, &registry.name(number), None)?;
+    if let Some(entry) = registry.entries.get(&number) {
+        pipeline_facts::forget(txn, &entry.name)?;
+    }
     txn.open_table(RUNS)?.retain_in((number, i64::MIN)..=(number, i64::MAX), |_, _| false)?;
     change(txn, registry, number, |entry| {
         entry.generations.clear();

@@ -19,6 +19,7 @@ mod link_row;
 mod links;
 mod migrate;
 mod open;
+mod pipeline_facts;
 mod registry;
 mod row_sets;
 mod runs;

@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 
 use crate::model::{Key, Kind, PipelineName, Row, Side, Value};
-use crate::plan::{Flow, Pipeline};
+use crate::plan::{Flow, Pipeline, WritePolicy};
 
 /// One id that a row wants translated, and the pipelines that may know it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,7 +20,8 @@ pub struct Needed {
 pub fn needed(pipeline: &Pipeline, source: &Row, towards: Side) -> Vec<Needed> {
     let mut all = Vec::new();
     for (row, mapping) in pipeline.rows.iter().enumerate() {
-        if mapping.lookup.is_none() || !matches!(mapping.flow_to(towards), Flow::Copy) {
+        let silent = mapping.write == WritePolicy::Off || !matches!(mapping.flow_to(towards), Flow::Copy);
+        if mapping.lookup.is_none() || silent {
             continue;
         }
         let Some(field) = mapping.field_on(towards.other()) else { continue };

@@ -203,3 +203,161 @@ fn policy(turn: &Turn<'_>, target: Side) -> Verdict {
     };
     keep.map_or(Verdict::Write(target), Verdict::Keep)
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::diag::{SourceId, Span};
+    use crate::model::{Kind, fingerprint};
+    use crate::plan::{Flow, OnError};
+
+    fn row(write: WritePolicy, conflict: Conflict, on_null: OnNull) -> Mapping {
+        Mapping {
+            span: Span { source: SourceId(0), start: 0, end: 0 },
+            name: "Name → name".into(),
+            salesforce: Some(0),
+            app: Some(0),
+            to_app: Flow::Copy,
+            to_salesforce: Flow::Copy,
+            lookup: None,
+            values: None,
+            form: None,
+            default: None,
+            write,
+            on_null,
+            conflict,
+            on_error: OnError::Fail,
+            salesforce_kind: Kind::Text,
+            app_kind: Kind::Text,
+        }
+    }
+
+    /// A text of a table: `-` is nothing.
+    fn value(text: &str) -> Value {
+        if text == "-" { Value::Null } else { Value::text(text) }
+    }
+
+    fn seen(text: &str) -> Fingerprint {
+        if text == "?" { Fingerprint::UNKNOWN } else { fingerprint(&value(text), 7) }
+    }
+
+    /// `then` and `now` are "salesforce app".
+    fn merged(
+        row: &Mapping,
+        may_write: Writable,
+        (then, now): (&str, &str),
+        repair: bool,
+        newest: Option<Side>,
+    ) -> Verdict {
+        let pair = |text: &str| text.split_once(' ').map(|(a, b)| (a.to_owned(), b.to_owned())).unwrap();
+        let (then, now) = (pair(then), pair(now));
+        let (salesforce, app) = (value(&now.0), value(&now.1));
+        merge_row(&Turn {
+            row,
+            may_write,
+            salesforce: &salesforce,
+            app: &app,
+            now: Baseline { salesforce: seen(&now.0), app: seen(&now.1) },
+            then: Baseline { salesforce: seen(&then.0), app: seen(&then.1) },
+            newest,
+            repair,
+        })
+    }
+
+    const TO_APP: Writable = Writable { salesforce: false, app: true };
+    const BOTH: Writable = Writable { salesforce: true, app: true };
+
+    #[test]
+    fn one_way_follows_its_source() {
+        use WritePolicy::{Always, IfEmpty, OnCreate, UnlessEdited};
+        let write = Verdict::Write(Side::App);
+        for (policy, then, now, repair, wanted) in [
+            (Always, "a a", "b a", false, write),
+            (Always, "a a", "a x", false, Verdict::Keep(Kept::NoChange)),
+            (Always, "a a", "a x", true, write),
+            (Always, "? ?", "a x", false, write),
+            (Always, "? ?", "- x", false, Verdict::Keep(Kept::FirstLink)),
+            (Always, "a a", "- a", false, write),
+            (Always, "a a", "a a", true, Verdict::Equal),
+            (OnCreate, "a a", "b a", true, Verdict::Keep(Kept::OnCreate)),
+            (IfEmpty, "a a", "b x", false, Verdict::Keep(Kept::NotEmpty)),
+            (IfEmpty, "- -", "b -", false, write),
+            (UnlessEdited, "a a", "b a", false, write),
+            (UnlessEdited, "a a", "b x", false, Verdict::Keep(Kept::Edited)),
+            (UnlessEdited, "a a", "b -", false, write),
+            (UnlessEdited, "? ?", "b x", false, Verdict::Keep(Kept::Edited)),
+        ] {
+            let row = row(policy, Conflict::Salesforce, OnNull::Clear);
+            assert_eq!(merged(&row, TO_APP, (then, now), repair, None), wanted, "{policy:?} {then} → {now}");
+        }
+    }
+
+    #[test]
+    fn both_ways_the_side_that_changed_wins_and_conflicts_follow_the_rule() {
+        let (app, salesforce) = (Verdict::Write(Side::App), Verdict::Write(Side::Salesforce));
+        for (rule, then, now, newest, wanted) in [
+            (Conflict::Salesforce, "a a", "b a", None, app),
+            (Conflict::Salesforce, "a a", "a b", None, salesforce),
+            (Conflict::Salesforce, "a a", "b c", None, app),
+            (Conflict::App, "a a", "b c", None, salesforce),
+            (Conflict::Newest, "a a", "b c", Some(Side::App), salesforce),
+            (Conflict::Newest, "a a", "b c", Some(Side::Salesforce), app),
+            (Conflict::Hold, "a a", "b c", None, Verdict::Conflict),
+            (Conflict::Hold, "a a", "b b", None, Verdict::Equal),
+            (Conflict::Salesforce, "? ?", "- c", None, salesforce),
+            (Conflict::App, "? ?", "b -", None, app),
+            (Conflict::Salesforce, "a b", "a b", None, Verdict::Keep(Kept::NoChange)),
+        ] {
+            let row = row(WritePolicy::Always, rule, OnNull::Clear);
+            assert_eq!(merged(&row, BOTH, (then, now), false, newest), wanted, "{rule:?} {then} → {now}");
+        }
+    }
+
+    #[test]
+    fn an_emptied_source_clears_or_is_told_to_keep() {
+        let keep = row(WritePolicy::Always, Conflict::Salesforce, OnNull::Keep);
+        assert_eq!(merged(&keep, BOTH, ("a a", "- a"), false, None), Verdict::Keep(Kept::NullKept));
+        let clear = row(WritePolicy::Always, Conflict::Salesforce, OnNull::Clear);
+        assert_eq!(merged(&clear, BOTH, ("a a", "- a"), false, None), Verdict::Write(Side::App));
+    }
+
+    fn text() -> impl Strategy<Value = String> {
+        prop_oneof![Just("-".to_owned()), "[abc]".prop_map(|text| text)]
+    }
+
+    proptest! {
+        /// Swapping the sides and mirroring the rule mirrors the verdict.
+        #[test]
+        fn the_merge_has_no_favourite_side(s0 in text(), a0 in text(), s1 in text(), a1 in text(), rule in 0..3, repair: bool, app_newer: bool) {
+            let (rule, mirrored) = [
+                (Conflict::Salesforce, Conflict::App),
+                (Conflict::App, Conflict::Salesforce),
+                (Conflict::Newest, Conflict::Newest),
+            ][usize::try_from(rule).unwrap()];
+            let newest = if app_newer { Side::App } else { Side::Salesforce };
+            let here = merged(&row(WritePolicy::Always, rule, OnNull::Clear), BOTH, (&format!("{s0} {a0}"), &format!("{s1} {a1}")), repair, Some(newest));
+            let there = merged(&row(WritePolicy::Always, mirrored, OnNull::Clear), BOTH, (&format!("{a0} {s0}"), &format!("{a1} {s1}")), repair, Some(newest.other()));
+            let swapped = match there {
+                Verdict::Write(side) => Verdict::Write(side.other()),
+                other => other,
+            };
+            prop_assert_eq!(here, swapped);
+        }
+
+        /// What was written is equal at the next look: an echo is nothing to do.
+        #[test]
+        fn an_echo_is_nothing_to_do(s0 in text(), a0 in text(), s1 in text(), a1 in text(), repair: bool) {
+            let row = row(WritePolicy::Always, Conflict::Salesforce, OnNull::Clear);
+            let verdict = merged(&row, BOTH, (&format!("{s0} {a0}"), &format!("{s1} {a1}")), repair, None);
+            let after = match verdict {
+                Verdict::Write(Side::App) => format!("{s1} {s1}"),
+                Verdict::Write(Side::Salesforce) => format!("{a1} {a1}"),
+                _ => return Ok(()),
+            };
+            prop_assert_eq!(merged(&row, BOTH, (&after, &after), false, None), Verdict::Equal);
+            prop_assert_eq!(merged(&row, BOTH, (&after, &after), true, None), Verdict::Equal);
+        }
+    }
+}

@@ -1,8 +1,10 @@
 //! The one integration binary: files by theme.
 
-#![allow(clippy::unwrap_used, clippy::expect_used)] // tests, also outside functions marked as such
+// Tests may unwrap, also outside functions that are marked as such; a test binary has no outside that `pub` could reach.
+#![allow(clippy::unwrap_used, clippy::expect_used, unreachable_pub)]
 
 mod carry;
+mod cli;
 mod diagnostics;
 mod example_sets;
 mod harness;
@@ -10,6 +12,9 @@ mod hostile;
 mod layers;
 mod proof;
 mod quickstart;
+mod reload_changes;
+mod reload_files;
+mod reload_identity;
 mod salesforce_faults;
 mod salesforce_load;
 mod salesforce_poll;

@@ -24,7 +24,7 @@ fn the_inline_tests_of_all_sets_pass() {
             }
         }
     }
-    assert!(told > 25, "{told} tests");
+    assert!(told >= 24, "{told} tests");
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 

@@ -123,7 +123,7 @@ impl Bench<'_> {
             }
             Outcome::Stale => executed.again.extend(again_ref(item)),
             Outcome::Rejected(error) | Outcome::Unknown(error) => {
-                self.failed(executed, item, &error, None)?
+                self.failed(executed, item, &error, None)?;
             }
         }
         Ok(())
@@ -133,15 +133,12 @@ impl Bench<'_> {
         executed.failed_in_a_row = 0;
         let commit = &mut executed.commit;
         commit.settled.push((Side::Salesforce, item.key.clone()));
-        match (kind, &item.link) {
-            (Op::Delete | Op::Archive, Some(link)) => {
-                let state = LinkState::Gone;
-                commit.links.push(Link { state, salesforce_version: item.version, ..link.clone() });
-            }
-            _ => {
-                commit.links.push(self.link(item, stored));
-                self.want(commit, item);
-            }
+        if let (Op::Delete | Op::Archive, Some(link)) = (kind, &item.link) {
+            let state = LinkState::Gone;
+            commit.links.push(Link { state, salesforce_version: item.version, ..link.clone() });
+        } else {
+            commit.links.push(self.link(item, stored));
+            self.want(commit, item);
         }
     }
 
@@ -149,11 +146,12 @@ impl Bench<'_> {
     fn unwritten(&self, executed: &mut Executed, item: &Item) -> Result<(), BatchError> {
         let counts = &mut executed.commit.counts;
         match item.fate.as_ref() {
-            None | Some(Fate::NotLinked | Fate::LeftOut(_)) => counts.skipped += 1,
+            None | Some(Fate::NotLinked | Fate::LeftOut(_) | Fate::Decided(Decision::NotListed(_))) => {
+                counts.skipped += 1;
+            }
             Some(Fate::Unchanged) => counts.unchanged += 1,
             Some(Fate::Retire(state)) => self.retire(&mut executed.commit, item, *state),
             Some(Fate::Decided(Decision::Hold(held))) => return self.held(executed, item, held),
-            Some(Fate::Decided(Decision::NotListed(_))) => counts.skipped += 1,
             Some(Fate::Decided(_)) => self.agreed(&mut executed.commit, item),
             Some(Fate::Stopped(Stop::Fail { row, error })) => {
                 return self.failed(executed, item, error, Some(*row));

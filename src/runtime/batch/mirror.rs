@@ -204,11 +204,10 @@ impl Bench<'_> {
                 Outcome::Written { .. } => executed.commit.counts.updated += 1,
                 Outcome::Unchanged { .. } => executed.commit.counts.unchanged += 1,
                 Outcome::Stale => {
-                    executed.commit.touch.push((self.pipeline.name.clone(), Side::Salesforce, key))
+                    executed.commit.touch.push((self.pipeline.name.clone(), Side::Salesforce, key));
                 }
                 Outcome::Rejected(error) | Outcome::Unknown(error) => {
                     self.mirror_failed(executed, key, None, &error)?;
-                    continue;
                 }
             }
         }

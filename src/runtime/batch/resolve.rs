@@ -1,11 +1,12 @@
 //! Lookups and mapping: the links a batch needs are read at once, records that other pipelines bring in on demand are asked for, and
 //! every record is put into the terms of the app.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use super::decide::{Fate, Item, Prepared, is_settled};
 use super::{BatchError, Bench, Demand};
 use crate::model::{Key, Op, PipelineName, Side};
+use crate::plan::Missing;
 use crate::runtime::facts::RunContext;
 use crate::sync::{self, LookupTable, MapInputs, Stop};
 
@@ -16,11 +17,16 @@ impl Bench<'_> {
     /// Maps every record that still has no fate. Computed lookups and `linked()` name their ids only while mapping, so it may take rounds.
     pub(super) async fn resolve(&mut self, prepared: &mut Prepared) -> Result<(), BatchError> {
         let mut table = LookupTable::default();
-        let mut questions = self.copied_lookups(&prepared.items);
+        let by_itself =
+            |pipeline: &PipelineName| self.references.on_demand(&self.pipeline.name, pipeline) == Demand::No;
+        let questions = self.copied_lookups(&prepared.items, by_itself);
+        self.answer(questions, &mut table).await?;
+        let hopeless = self.leave_out(&mut prepared.items, &table, by_itself);
+        let mut questions = self.copied_lookups(&prepared.items, |pipeline| !by_itself(pipeline));
         for _ in 0..3 {
             let later = self.answer(questions, &mut table).await?;
             prepared.later.extend(later);
-            questions = self.map_all(&mut prepared.items, &table);
+            questions = self.map_all(&mut prepared.items, &table, &hopeless);
             if questions.is_empty() {
                 break;
             }
@@ -28,7 +34,39 @@ impl Bench<'_> {
         Ok(())
     }
 
-    fn copied_lookups(&self, items: &[Item]) -> Questions {
+    /// Records that a lookup leaves out (`missing: skip`) need nothing of anybody: nothing is brought in for them. Returns their places.
+    fn leave_out(
+        &self,
+        items: &mut [Item],
+        table: &LookupTable,
+        by_itself: impl Fn(&PipelineName) -> bool,
+    ) -> HashSet<usize> {
+        let mut places = HashSet::new();
+        for (at, item) in items.iter_mut().enumerate().filter(|(_, item)| item.fate.is_none()) {
+            let Some(row) = &item.row else { continue };
+            let stop = sync::needed(self.pipeline, row, Side::App).into_iter().find_map(|needed| {
+                let lookup = self.pipeline.rows.get(needed.row)?.lookup.as_ref()?;
+                let linked =
+                    |pipeline: &PipelineName| table.linked(pipeline, Side::Salesforce, &needed.key).is_some();
+                let left_out = lookup.missing == Missing::Skip
+                    && lookup.pipelines.iter().all(|pipeline| by_itself(pipeline) && !linked(pipeline));
+                let pipeline = lookup.pipelines.first().filter(|_| left_out)?;
+                let reason = format!("it has no link in {pipeline} (missing: skip)");
+                Some(Stop::Skip {
+                    row: needed.row,
+                    reason,
+                    want: Some((pipeline.clone(), needed.key.clone())),
+                })
+            });
+            if let Some(stop) = stop {
+                item.fate = Some(Fate::Stopped(stop));
+                places.insert(at);
+            }
+        }
+        places
+    }
+
+    fn copied_lookups(&self, items: &[Item], of: impl Fn(&PipelineName) -> bool) -> Questions {
         let mut questions = Questions::new();
         for item in items.iter().filter(|item| item.fate.is_none()) {
             let Some(row) = &item.row else { continue };
@@ -37,7 +75,7 @@ impl Bench<'_> {
                 else {
                     continue;
                 };
-                for pipeline in &lookup.pipelines {
+                for pipeline in lookup.pipelines.iter().filter(|pipeline| of(pipeline)) {
                     questions.entry(pipeline.clone()).or_default().insert(needed.key.clone());
                 }
             }
@@ -89,11 +127,10 @@ impl Bench<'_> {
     }
 
     /// Maps; returns the ids that were named meanwhile and are not in the table. Their records are mapped again in the next round.
-    fn map_all(&self, items: &mut [Item], table: &LookupTable) -> Questions {
+    fn map_all(&self, items: &mut [Item], table: &LookupTable, but: &HashSet<usize>) -> Questions {
         let mut questions = Questions::new();
-        for item in
-            items.iter_mut().filter(|item| item.fate.is_none() || matches!(item.fate, Some(Fate::Stopped(_))))
-        {
+        let open = |item: &Item| item.fate.is_none() || matches!(item.fate, Some(Fate::Stopped(_)));
+        for (_, item) in items.iter_mut().enumerate().filter(|(at, item)| open(item) && !but.contains(at)) {
             let Some(row) = &item.row else { continue };
             let context = RunContext::new(self.org, self.facts, table, Side::Salesforce);
             let inputs = MapInputs {

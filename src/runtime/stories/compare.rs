@@ -100,10 +100,10 @@ impl Differences<'_> {
     fn nothing(&self, side: Side) -> String {
         let other: Vec<String> = self.happened.writes.iter().map(|write| self.shown_write(write)).collect();
         let place = if side == Side::Salesforce { "Salesforce" } else { "the app" };
-        match other.is_empty() {
-            true => format!("nothing written to {place}"),
-            false => format!("it is not written; written: {}", other.join("; ")),
+        if other.is_empty() {
+            return format!("nothing written to {place}");
         }
+        format!("it is not written; written: {}", other.join("; "))
     }
 
     fn shown_write(&self, write: &SideWrite) -> String {

@@ -19,6 +19,9 @@ pub(super) struct Built {
 
 type Stop = Box<Diagnostic>;
 
+/// More duplicate keys of one file are not told.
+const MAX_DUPLICATES: usize = 100;
+
 /// A list or mapping that is not closed yet.
 struct Open {
     start: usize,
@@ -237,6 +240,9 @@ impl Builder<'_> {
             return Err(Box::new(Diagnostic::error("E006", title, node.span, "")));
         };
         if let Some(first) = open.seen.get(&key.text) {
+            if self.problems.len() >= MAX_DUPLICATES {
+                return Ok(());
+            }
             let title = format!("`{}` is given twice", key.text);
             self.problems.push(
                 Diagnostic::error("E004", title, key.span, "again here")

@@ -47,12 +47,22 @@ pub(crate) fn read_into(files: &mut Files, shown: &str, bytes: &[u8]) {
     let stem = Path::new(shown).file_stem().unwrap().to_str().unwrap();
     if shown.starts_with("connections/") {
         let parsed = read_connection(source, &files.map, stem);
-        files.connections.push(FileOf { name: ConnectionName::from(stem), source, parsed, since: None });
+        files.connections.push(FileOf {
+            name: ConnectionName::from(stem),
+            source,
+            parsed: std::sync::Arc::new(parsed),
+            since: None,
+        });
     } else if stem == "settings" {
         files.settings = Some(read_settings(source, &files.map));
     } else {
         let parsed = read_pipeline(source, &files.map, stem);
-        files.pipelines.push(FileOf { name: PipelineName::from(stem), source, parsed, since: None });
+        files.pipelines.push(FileOf {
+            name: PipelineName::from(stem),
+            source,
+            parsed: std::sync::Arc::new(parsed),
+            since: None,
+        });
     }
 }
 

@@ -97,16 +97,20 @@ impl Rig {
         Arc::new(Store::open(&self.dir.path().join("state"), &StoreKey::File).expect("the state opens"))
     }
 
-    /// Starts the daemon.
-    pub async fn start(&mut self) -> Arc<Supervisor> {
-        let options = Options {
+    /// What a daemon on this bench is started with; opens the state.
+    pub fn options(&self) -> Options {
+        Options {
             folder: self.folder(),
             store: self.store(),
             clock: Arc::new(SystemClock) as Arc<dyn Clock>,
             secrets: Arc::new(self.secrets.clone()),
             limit: Limit::default(),
-        };
-        let supervisor = Supervisor::start(options).await.expect("the supervisor starts");
+        }
+    }
+
+    /// Starts the daemon.
+    pub async fn start(&mut self) -> Arc<Supervisor> {
+        let supervisor = Supervisor::start(self.options()).await.expect("the supervisor starts");
         self.supervisor = Some(Arc::clone(&supervisor));
         supervisor
     }

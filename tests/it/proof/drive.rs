@@ -19,7 +19,8 @@ const IMPATIENCE: Duration = Duration::from_millis(700);
 pub async fn loaded(supervisor: &Arc<Supervisor>, names: &[&str]) {
     if supervisor.statuses().iter().any(|status| status.state == State::Invalid) {
         let report = supervisor.reload_now(true).await.expect("the folder is readable");
-        let said: Vec<String> = report.diagnostics.iter().map(|said| format!("{} {}", said.code, said.title)).collect();
+        let said: Vec<String> =
+            report.diagnostics.iter().map(|said| format!("{} {}", said.code, said.title)).collect();
         panic!("files that do not load: {said:#?}");
     }
     for name in names {
@@ -74,15 +75,23 @@ async fn pass(supervisor: &Supervisor, name: &str, full: bool, before: u64) {
 /// Waits until nothing is queued that somebody could settle now: what waits for a lookup stays.
 async fn settled(supervisor: &Supervisor, names: &[&str]) {
     for name in names {
-        let mut status = supervisor.status_receiver(&PipelineName::from(*name)).expect("the pipeline is there");
+        let mut status =
+            supervisor.status_receiver(&PipelineName::from(*name)).expect("the pipeline is there");
         let done = status.wait_for(|status| status.state == State::Running);
-        drop(tokio::time::timeout(PATIENCE, done).await.unwrap_or_else(|_| panic!("{name}: {:?}", supervisor.statuses())));
+        drop(
+            tokio::time::timeout(PATIENCE, done)
+                .await
+                .unwrap_or_else(|_| panic!("{name}: {:?}", supervisor.statuses())),
+        );
     }
 }
 
 /// Compares until it is equal or patience ends: records that were kept back are looked at when what they waited for is linked, which
 /// no pass announces.
-pub async fn eventually(supervisor: &Arc<Supervisor>, mut differences: impl AsyncFnMut() -> Vec<String>) -> Vec<String> {
+pub async fn eventually(
+    supervisor: &Arc<Supervisor>,
+    mut differences: impl AsyncFnMut() -> Vec<String>,
+) -> Vec<String> {
     let begun = std::time::Instant::now();
     loop {
         let found = differences().await;

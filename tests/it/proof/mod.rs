@@ -2,7 +2,10 @@
 //! and column of the database.
 
 mod drive;
+mod faults;
 mod operating;
 mod operating_runs;
 mod org_rows;
+mod smvue;
+mod smvue_runs;
 mod tables;

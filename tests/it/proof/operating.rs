@@ -65,7 +65,10 @@ impl Actual {
 
     /// Rows in all tables.
     pub fn rows(&self) -> usize {
-        [&self.people, &self.clients, &self.projects, &self.deals, &self.budgets].iter().map(|table| table.len()).sum()
+        [&self.people, &self.clients, &self.projects, &self.deals, &self.budgets]
+            .iter()
+            .map(|table| table.len())
+            .sum()
     }
 }
 
@@ -99,7 +102,9 @@ impl Expected {
 
     fn people(&mut self, opportunities: &[(&String, &Map<String, Json>)], users: &Records) {
         for (_, record) in opportunities {
-            let Some((id, user)) = text(record, "OwnerId").and_then(|id| users.get_key_value(id)) else { continue };
+            let Some((id, user)) = text(record, "OwnerId").and_then(|id| users.get_key_value(id)) else {
+                continue;
+            };
             // to_app: [create]: a person is never changed again.
             self.people.entry(id.clone()).or_insert_with(|| {
                 row([
@@ -112,11 +117,18 @@ impl Expected {
     }
 
     /// Accounts of taken opportunities. Of several with one name one becomes the client, the others are held.
-    fn clients(&mut self, opportunities: &[(&String, &Map<String, Json>)], accounts: &Records, actual: &Actual) {
-        let needed: BTreeSet<&str> = opportunities.iter().filter_map(|(_, record)| text(record, "AccountId")).collect();
+    fn clients(
+        &mut self,
+        opportunities: &[(&String, &Map<String, Json>)],
+        accounts: &Records,
+        actual: &Actual,
+    ) {
+        let needed: BTreeSet<&str> =
+            opportunities.iter().filter_map(|(_, record)| text(record, "AccountId")).collect();
         for (id, account) in accounts {
             let known = self.clients.contains_key(id);
-            let chosen = !self.name_is_taken(id, account) && (actual.clients.contains_key(id) || !has_twin(id, account, accounts, &needed));
+            let chosen = !self.name_is_taken(id, account)
+                && (actual.clients.contains_key(id) || !has_twin(id, account, accounts, &needed));
             if known || needed.contains(id.as_str()) && chosen {
                 let values = [
                     ("salesforce_id", json!(id)),
@@ -132,7 +144,9 @@ impl Expected {
     fn name_is_taken(&self, id: &str, account: &Map<String, Json>) -> bool {
         let name = folded(account);
         self.clients.iter().any(|(other, client)| {
-            other != id && client.get("name").and_then(Json::as_str).map(|name| name.trim().to_lowercase()) == Some(name.clone())
+            other != id
+                && client.get("name").and_then(Json::as_str).map(|name| name.trim().to_lowercase())
+                    == Some(name.clone())
         })
     }
 
@@ -145,7 +159,8 @@ impl Expected {
         }
         let owner = text(record, "OwnerId").map(str::to_owned);
         let before = self.projects.remove(id);
-        let first = |column: &str, now: Json| before.as_ref().map_or(now, |project| project.row[column].clone());
+        let first =
+            |column: &str, now: Json| before.as_ref().map_or(now, |project| project.row[column].clone());
         let values = row([
             ("salesforce_id", json!(id)),
             ("status", json!("tentative")),
@@ -270,5 +285,7 @@ fn folded(account: &Map<String, Json>) -> String {
 
 fn has_twin(id: &str, account: &Map<String, Json>, accounts: &Records, needed: &BTreeSet<&str>) -> bool {
     let name = folded(account);
-    accounts.iter().any(|(other, account)| other != id && needed.contains(other.as_str()) && folded(account) == name)
+    accounts
+        .iter()
+        .any(|(other, account)| other != id && needed.contains(other.as_str()) && folded(account) == name)
 }

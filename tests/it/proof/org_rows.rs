@@ -13,7 +13,8 @@ pub type Records = BTreeMap<String, Map<String, Json>>;
 
 /// All live records that a query finds; `Id` must be selected.
 pub fn records(org: &Org, soql: &str) -> Records {
-    let result = org.query(soql, &QueryOptions::default()).unwrap_or_else(|error| panic!("{soql}: {error:?}"));
+    let result =
+        org.query(soql, &QueryOptions::default()).unwrap_or_else(|error| panic!("{soql}: {error:?}"));
     let mut bytes = vec![b'['];
     org.render_json(&result, 0..result.len(), &mut bytes);
     bytes.push(b']');

@@ -30,7 +30,9 @@ pub fn sqlite(database: &rusqlite::Connection, table: &str, key: &str, found: &m
     let mut cursor = statement.query([]).expect("the table is readable");
     while let Some(stored) = cursor.next().expect("a row") {
         let cells = names.iter().enumerate();
-        rows.push(cells.map(|(at, name)| (name.clone(), cell(stored.get_ref(at).expect("a cell")))).collect());
+        rows.push(
+            cells.map(|(at, name)| (name.clone(), cell(stored.get_ref(at).expect("a cell")))).collect(),
+        );
     }
     by_key(table, key, rows, found)
 }
@@ -47,7 +49,12 @@ fn cell(value: rusqlite::types::ValueRef<'_>) -> Json {
 }
 
 /// Every row of a PostgreSQL table as the database itself puts it into JSON.
-pub async fn postgres(client: &tokio_postgres::Client, table: &str, key: &str, found: &mut Vec<String>) -> Table {
+pub async fn postgres(
+    client: &tokio_postgres::Client,
+    table: &str,
+    key: &str,
+    found: &mut Vec<String>,
+) -> Table {
     let sql = format!("SELECT to_jsonb(t)::text FROM {table} t");
     let stored = client.query(&sql, &[]).await.unwrap_or_else(|error| panic!("{table}: {error:?}"));
     let rows = stored.iter().map(|row| {

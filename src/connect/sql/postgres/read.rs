@@ -32,11 +32,10 @@ impl Postgres {
     ) -> Result<Vec<Key>, ConnectError> {
         let client = self.client().await?;
         let sql = statements(spec).keys(after.is_some(), limit);
-        let statement = client.prepare_cached(&sql).await.map_err(|error| self.failed(&error))?;
         let after = after.map(Key::as_str);
         let answers = match &after {
-            Some(after) => client.query(&statement, &[after]).await,
-            None => client.query(&statement, &[]).await,
+            Some(after) => client.query(&sql, &[after]).await,
+            None => client.query(&sql, &[]).await,
         };
         let answers = answers.map_err(|error| self.failed(&error))?;
         Ok(answers.iter().map(|answer| Key::app(answer.get::<_, &str>(0))).collect())
@@ -85,8 +84,8 @@ impl Postgres {
         }
         let texts: Vec<&str> = texts.iter().map(AsRef::as_ref).collect();
         let client = self.client().await?;
-        let statement = client.prepare_cached(sql).await.map_err(|error| self.failed(&error))?;
-        client.query(&statement, &[&texts]).await.map_err(|error| self.failed(&error))
+        // Not a cached statement: one that outlives a change of the table would fail.
+        client.query(sql, &[&texts]).await.map_err(|error| self.failed(&error))
     }
 }
 

@@ -1,0 +1,207 @@
+//! The texts of the verbs from fixed values, beside the mock-ups of section 7.2 of the language.
+
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+
+use super::Screen;
+use crate::model::{FailureKind, FailureWay, Key, PipelineName, Side};
+use crate::runtime::control::{ApiUse, Why, WhyEntry};
+use crate::runtime::planner::{PlanCounts, PlanEntry, PlanField, PlanReport};
+use crate::runtime::status::{PipelineStatus, Progress, State};
+use crate::runtime::workbench::{CheckReport, FileCheck};
+use crate::serve::fake::{failure, status, time};
+
+const PLAIN: Screen = Screen { json: false, color: false, terminal: false };
+
+fn now() -> Timestamp {
+    time("2026-03-01T15:00:00Z")
+}
+
+fn pipelines() -> Vec<PipelineStatus> {
+    let mut projects = status("projects");
+    projects.push = "webhook".to_owned();
+    (projects.counts.queued, projects.counts.held) = (2, 1);
+    (projects.config.current, projects.config.errors) = (false, 1);
+    let mut tasks = status("tasks");
+    tasks.state = State::Degraded;
+    tasks.caught_up = Some(time("2026-03-01T14:56:00Z"));
+    tasks.push = "cdc off".to_owned();
+    tasks.message = "no CDC slot for Task: 5 of 5 objects selected. Polling every 10 minutes.".to_owned();
+    let mut customers = status("customers");
+    customers.state = State::Approval;
+    customers.counts.failed = 3;
+    customers.message = "reconciliation wants 12 480 updates, max_changes is 10 000.".to_owned();
+    let mut history = status("stage_history");
+    history.state = State::Loading;
+    history.progress = Some(Progress { done: 6_100, total: Some(10_000) });
+    history.counts.queued = 8_120;
+    vec![status("people"), projects, tasks, customers, history]
+}
+
+#[test]
+fn status_is_the_table_of_the_language() {
+    let api = [ApiUse {
+        connection: "salesforce".to_owned(),
+        used: 10_790,
+        budget: Some(25_000),
+        org: Some((60_120, 100_000)),
+    }];
+    insta::assert_snapshot!(super::status::all(&pipelines(), &api, now(), PLAIN), @r"
+    PIPELINE       STATE      CAUGHT UP   PUSH        QUEUE  HELD  FAILED  CONFIG
+    people         running    3 s ago     –               0     0       0  current
+    projects       running    3 s ago     webhook         2     1       0  last good of 14:02 (1 error)
+    tasks          degraded   4 min ago   cdc off         0     0       0  current
+    customers      approval   3 s ago     –               0     0       3  current
+    stage_history  loading    61 %        –           8 120     0       0  current
+
+    tasks      degraded  no CDC slot for Task: 5 of 5 objects selected. Polling every 10 minutes.
+    customers  approval  reconciliation wants 12 480 updates, max_changes is 10 000.  Look with sfsync plan, go on with sfsync approve.
+    API        salesforce 10 790 of 25 000 in 24 hours (the whole org 60 120 of 100 000)
+    ");
+}
+
+#[test]
+fn colours_do_not_change_the_columns() {
+    let colored = Screen { color: true, ..PLAIN };
+    let text = super::status::all(&pipelines(), &[], now(), colored);
+    assert!(text.contains("\x1b[32mrunning  \x1b[0m  3 s ago"), "{text:?}");
+    let strip = anstream::adapter::strip_str(&text).to_string();
+    assert_eq!(strip, super::status::all(&pipelines(), &[], now(), PLAIN));
+}
+
+#[test]
+fn failures_are_listed_with_short_ids() {
+    let mut held = failure("5d11aa", "R301");
+    held.failure.kind = FailureKind::Held;
+    held.failure.way = FailureWay::Both;
+    held.failure.target = Some(Key::app("31"));
+    held.failure.next_try = None;
+    held.failure.source = (Side::Salesforce, Key::salesforce("001D2"));
+    held.view.title = "Delta".to_owned();
+    held.view.message = "both sides changed `industry` (conflict: hold)".to_owned();
+    let list = [failure("51c0bb", "R102"), held];
+    insta::assert_snapshot!(super::failures::render(&list, now(), &TimeZone::UTC), @r"
+    ID    WHEN   WAY             RECORD                TRIES  NEXT     REASON
+    51c0  09:20  to_app          001C8 Gamma Ltd           3  09:48    R102 startdeliver answered 503
+    5d11  09:20  both            001D2 Delta ↔ 31          3  –        held: both sides changed `industry` (conflict: hold)
+    ");
+    assert_eq!(super::failures::render(&[], now(), &TimeZone::UTC), "No failures.");
+    let alike = [failure("51c0bb", "R102"), failure("51c0bc", "R102")];
+    assert!(super::failures::render(&alike, now(), &TimeZone::UTC).contains("51c0bc"));
+}
+
+#[test]
+fn why_names_the_reason_and_the_place() {
+    let entry = |pipeline: &str, reason: &str, place: &str| WhyEntry {
+        pipeline: PipelineName::from(pipeline),
+        verdict: "left out".to_owned(),
+        reason: reason.to_owned(),
+        place: Some(place.to_owned()),
+        linked: None,
+    };
+    let entries = vec![
+        entry("projects", "StageName is Proposal; the file includes Quote Sent", "projects.yaml:7"),
+        entry("budgets", "row 1: it has no link in projects (missing: skip)", "budgets.yaml:9"),
+    ];
+    let why = Why { record: "Opportunity 006A2 \"Early renewal\"".to_owned(), entries };
+    insta::assert_snapshot!(super::why::render(&why, PLAIN), @r#"
+    Opportunity 006A2 "Early renewal"
+      projects   left out   StageName is Proposal; the file includes Quote Sent  projects.yaml:7
+      budgets    left out   row 1: it has no link in projects (missing: skip)    budgets.yaml:9
+    "#);
+}
+
+#[test]
+fn plan_shows_fields_before_and_after() {
+    let field = |name: &str, before: Option<&str>, after: Option<&str>, note: &str| PlanField {
+        name: name.to_owned(),
+        before: before.map(str::to_owned),
+        after: after.map(str::to_owned),
+        note: note.to_owned(),
+    };
+    let entry = |op: &str, id: &str, app: Option<&str>, title: &str, fields: Vec<PlanField>| PlanEntry {
+        op: op.to_owned(),
+        salesforce: Key::salesforce(id),
+        app: app.map(Key::app),
+        title: title.to_owned(),
+        fields,
+        reason: String::new(),
+    };
+    let kept = field("owner_id", Some("55"), None, "write: if_empty, is not empty");
+    let report = PlanReport {
+        pipeline: "projects".to_owned(),
+        way: "Opportunity → operating.projects".to_owned(),
+        looked_at: 4_310,
+        counts: PlanCounts {
+            create: 37,
+            update: 12,
+            unchanged: 160,
+            skip: 2,
+            hold: 1,
+            ..PlanCounts::default()
+        },
+        entries: vec![
+            entry(
+                "create",
+                "006A1",
+                None,
+                "Acme rollout",
+                vec![field("status", None, Some("tentative"), "")],
+            ),
+            entry(
+                "update",
+                "006B7",
+                Some("881"),
+                "Beta expansion",
+                vec![field("probability", Some("40"), Some("60"), ""), kept],
+            ),
+        ],
+        more: 47,
+    };
+    insta::assert_snapshot!(super::plan::render(&report, PLAIN), @r"
+    projects: Opportunity → operating.projects                     nothing is written by plan
+
+      4 310 records were looked at
+      create 37   update 12   unchanged 160   skip 2   hold 1   fail 0
+
+    + create  006A1  Acme rollout
+          status       tentative
+    ~ update  006B7  Beta expansion ↔ 881
+          probability  40 → 60
+          owner_id     55   kept  (write: if_empty, is not empty)
+      … 47 more: sfsync plan projects --limit 49
+
+      do it: sfsync sync projects
+    ");
+}
+
+#[test]
+fn check_sums_up() {
+    let file = |file: &str, errors: usize, passed: usize| FileCheck {
+        file: file.to_owned(),
+        errors,
+        warnings: 0,
+        passed,
+        failed: 0,
+        facts: String::new(),
+    };
+    let report = CheckReport {
+        files: vec![
+            file("pipelines/people.yaml", 0, 0),
+            file("pipelines/projects.yaml", 1, 0),
+            file("pipelines/deals.yaml", 0, 2),
+        ],
+        text: "error[E306]: `Propsal` is not a StageName\n\n".to_owned(),
+        errors: 1,
+        ..CheckReport::default()
+    };
+    insta::assert_snapshot!(super::check::render(&report, PLAIN), @r"
+    pipelines/people.yaml    ok
+    pipelines/projects.yaml  1 error
+    pipelines/deals.yaml     ok       2 tests passed
+
+    error[E306]: `Propsal` is not a StageName
+
+    3 files: 2 ok, 1 with errors.
+    ");
+}
