@@ -55,7 +55,8 @@ impl Registry {
     /// Looked-up pipelines come first. Only earlier ones are waited for, so there is no circle. Set whenever the files were loaded,
     /// before anything begins: a pipeline that is about to run is not taken for absent.
     pub fn set_order(&self, pipelines: impl IntoIterator<Item = (PipelineName, Scope)>) {
-        let order = pipelines.into_iter().enumerate().map(|(place, (name, scope))| (name, (place, scope))).collect();
+        let order =
+            pipelines.into_iter().enumerate().map(|(place, (name, scope))| (name, (place, scope))).collect();
         *self.order.write().unwrap_or_else(PoisonError::into_inner) = order;
     }
 
