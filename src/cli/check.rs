@@ -1,5 +1,7 @@
 //! `sfsync check`: everything that can be known before running.
 
+use std::fmt::Write as _;
+
 use serde::Serialize;
 
 use super::bench;
@@ -72,7 +74,7 @@ pub(super) async fn run(args: Args, context: &Context) -> Result<Exit, Failure> 
 fn words(checked: &Checked, screen: Screen) -> String {
     let mut text = String::new();
     for fixed in &checked.fixed {
-        text.push_str(&format!("fixed  {}  {}\n", fixed.file, plural(fixed.corrections, "correction")));
+        let _ = writeln!(text, "fixed  {}  {}", fixed.file, plural(fixed.corrections, "correction"));
     }
     text.push_str(&render(&checked.report, screen));
     text
@@ -94,7 +96,7 @@ pub(super) fn render(report: &CheckReport, screen: Screen) -> String {
         text.push_str(&report.text);
     }
     for note in &report.notes {
-        text.push_str(&format!("note: {note}\n"));
+        let _ = writeln!(text, "note: {note}");
     }
     text.push_str(&sum(report));
     text

@@ -130,6 +130,8 @@ impl Service {
         // What is on disk before the first load: whatever is written after it is a change.
         let seen = folder::read(&start.folder).ok();
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        #[allow(clippy::default_trait_access)]
+        // the type of the limit belongs to a layer that the command line may not name
         let options = Options {
             folder: start.folder.clone(),
             store,

@@ -2,6 +2,7 @@
 //! simulated: supervisor, state, HTTP and hot reload are those of the daemon.
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -201,7 +202,7 @@ fn told_of_load(pipelines: &[PipelineStatus], took: Duration) -> String {
         );
         let remark =
             crate::serve::shown::remark(status).map(|remark| format!("   {}: {remark}", status.state.name()));
-        text.push_str(&format!("  {:<16} {written}{}\n", status.name.as_str(), remark.unwrap_or_default()));
+        let _ = writeln!(text, "  {:<16} {written}{}", status.name.as_str(), remark.unwrap_or_default());
     }
     format!("Loaded after {:.1} s\n{text}", took.as_secs_f32())
 }
@@ -262,9 +263,10 @@ fn told_of_change(status: &PipelineStatus, old: &Counts) -> Option<String> {
 
 fn hint(folder: &Path) -> String {
     format!(
-        "\nNext: edit {0}/opportunities.yaml, for example 100000 to 50000 in the row `size` or `money: off` under groups, and start the\n\
-         demo again; a file saved while it runs takes effect within two seconds. For your own org: copy the folder, leave out `login_url`\n\
-         in connections/salesforce.yaml, and run sfsync check --online --config <folder>.",
+        "\nNext: start it again and, while it runs, edit {0}/opportunities.yaml: 100000 to 50000 in the row of `size`, or\n\
+         `money: off` under groups. Two seconds after you save it runs. A mistake is shown, and the last good version goes on.\n\
+         For your own org: copy the folder, take `login_url` out of connections/salesforce.yaml, set the variables it names, and run\n\
+         sfsync check --online --config <folder>.",
         folder.display()
     )
 }

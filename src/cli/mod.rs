@@ -121,8 +121,8 @@ enum Verb {
 }
 
 /// What every verb works with.
-pub(crate) struct Context {
-    pub(crate) screen: Screen,
+struct Context {
+    screen: Screen,
     config: Option<PathBuf>,
     socket: Option<PathBuf>,
 }

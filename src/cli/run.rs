@@ -1,6 +1,7 @@
 //! `sfsync run`: one pass, then exit (cron, CI).
 
 use std::collections::HashMap;
+use std::fmt::Write as _;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use serde::Serialize;
@@ -97,7 +98,7 @@ fn render(ran: &[Ran]) -> String {
     let mut text = table::render(&columns, &rows.collect::<Vec<Vec<String>>>(), table::plain);
     for ran in ran {
         if let Some(error) = &ran.error {
-            text.push_str(&format!("\n{}  ended early: {error}\n", ran.pipeline));
+            let _ = writeln!(text, "\n{}  ended early: {error}", ran.pipeline);
         }
     }
     text

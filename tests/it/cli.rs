@@ -176,7 +176,7 @@ fn the_demo_runs_and_ends_by_itself() {
     let output = sfsync(folder.path(), &["demo", "--for", "6s", "--opportunities", "60", "--folder", "demo"]);
     let told = text(&output.stdout);
     assert_eq!(output.status.code(), Some(0), "{told}{}", text(&output.stderr));
-    assert!(told.contains("Loaded after") && told.contains("Next: edit demo/opportunities.yaml"), "{told}");
+    assert!(told.contains("Loaded after") && told.contains("edit demo/opportunities.yaml"), "{told}");
     assert!(!told.contains(" 0 created"), "every pipeline wrote something: {told}");
     assert!(
         folder.path().join("demo/accounts.yaml").is_file()
