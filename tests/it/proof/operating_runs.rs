@@ -190,7 +190,7 @@ async fn operating_survives_every_fault_of_a_poll() {
 #[tokio::test(flavor = "multi_thread")]
 async fn operating_sees_what_changes_while_a_query_hangs() {
     let mut bench = Bench::start(Bench::rig(60, 13).await).await;
-    bench.edit(1, 60);
+    bench.prove("after the first load").await;
     let hold = bench.rig.sandbox.faults().add(Fault::new(FaultKind::Hold).on(ResourceKind::Query).once());
     let supervisor = Arc::clone(bench.supervisor());
     let looking = tokio::spawn(async move { drive::look(&supervisor, &PIPELINES).await });
@@ -198,6 +198,7 @@ async fn operating_sees_what_changes_while_a_query_hangs() {
     bench.edit(2, 60);
     bench.rig.sandbox.faults().release(hold);
     looking.await.unwrap();
+    bench.prove("after edits during a query that hung").await;
     bench.rig.stop().await;
 }
 

@@ -157,13 +157,44 @@ impl Bench {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn smvue_holds_every_value_after_the_first_load() {
+async fn smvue_holds_every_value_after_thousands_of_edits() {
+    let rounds = 5 * u64::from(factor());
     let mut bench = Bench::start(Bench::rig(300 * factor(), 21).await).await;
     bench.prove("after the first load").await;
     let actual = Actual::read(&bench.client).await;
     for table in super::smvue::TABLES {
         assert!(actual.len(table) > 1, "{table} has {} rows", actual.len(table));
     }
+    for round in 0..rounds {
+        bench.edit(round * 1_000, 500);
+        bench.prove(&format!("after {} edits", (round + 1) * 500)).await;
+    }
+    bench.rig.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn smvue_survives_faults_by_chance_on_any_call() {
+    let mut bench = Bench::start(Bench::rig(60, 22).await).await;
+    bench.prove("after the first load").await;
+    let kinds = [
+        FaultKind::ServiceUnavailable,
+        FaultKind::ConnectionReset { after_bytes: 300 },
+        FaultKind::TruncatedBody { after_bytes: None },
+        FaultKind::HtmlPage,
+        FaultKind::Unauthorized,
+        FaultKind::TokenRevoked,
+    ];
+    for round in 0..3 * u64::from(factor()) {
+        bench.edit(round * 1_000, 100);
+        drive::look_at_everything(&bench.supervisor, "team_members").await;
+        for kind in &kinds {
+            bench.rig.sandbox.faults().add(Fault::new(kind.clone()).probability(0.04, round).times(3));
+        }
+        drive::look(&bench.supervisor, &PIPELINES).await;
+        bench.rig.sandbox.faults().clear();
+        bench.prove(&format!("after faults of round {round}")).await;
+    }
+    assert!(!bench.rig.sandbox.faults().fired().is_empty());
     bench.rig.stop().await;
 }
 
