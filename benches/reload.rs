@@ -118,7 +118,7 @@ async fn main() -> anyhow::Result<()> {
         store: Arc::new(Store::open(&dir.path().join("state"), &StoreKey::File)?),
         clock: Arc::new(SystemClock) as Arc<dyn Clock>,
         secrets: Arc::new(secrets),
-        limit: Default::default(),
+        limit: sfsync::connect::Limit::default(),
     };
     let supervisor = Supervisor::start(options).await?;
     println!("start           {pipelines} files loaded in {:?}", begun.elapsed());

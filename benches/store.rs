@@ -23,7 +23,7 @@ fn main() {
     let deals = PipelineName::from("deals");
     let batches = || (0..links).step_by(usize::try_from(BATCH).unwrap());
     println!("{:<48} {:>12}", "", "per second");
-    let mut row = |what: &str, count: u64, took: Duration| {
+    let row = |what: &str, count: u64, took: Duration| {
         println!("{what:<48} {:>12.0}", f64::from(u32::try_from(count).unwrap()) / took.as_secs_f64());
     };
 

@@ -58,7 +58,7 @@ async fn a_killed_connection_is_transient_and_a_replay_is_harmless() {
     }
     stored(&mut table, batch(2_000, "x")).await;
     let replayed = table.write(batch(2_000, "x"), WriteMode::Load).await.unwrap();
-    assert_eq!(words(&replayed), ["unchanged"; 2_000]);
+    assert_eq!(words(&replayed), vec!["unchanged"; 2_000]);
     assert_eq!(database.number("SELECT count(*) FROM clients").await, 2_000);
 }
 

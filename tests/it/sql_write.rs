@@ -130,8 +130,10 @@ async fn linked_records_are_created_changed_and_deleted(database: Database) {
     };
     let mut table = database.destination(spec).await;
     let names = ["a", "b", "c", "d"];
-    let creates =
-        names.iter().enumerate().map(|(at, name)| create([Value::text(name), Value::Int(at as i64)]));
+    let creates = names
+        .iter()
+        .enumerate()
+        .map(|(at, name)| create([Value::text(name), Value::Int(i64::try_from(at).unwrap())]));
     let keys = stored(&mut table, creates.collect()).await;
     let rows = fetched(&mut table, &keys).await;
     let read: Vec<_> = rows.iter().map(|row| row.as_ref().unwrap().get(0).to_string()).collect();

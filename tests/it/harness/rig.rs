@@ -137,12 +137,13 @@ pub async fn until(
     let name = PipelineName::from(name);
     let look = async {
         let mut status = supervisor.status_receiver(&name).expect("the pipeline is there");
-        let status = status.wait_for(|status| wanted(status)).await.expect("the pipeline lives").clone();
-        status
+        status.wait_for(|status| wanted(status)).await.expect("the pipeline lives").clone()
     };
     match tokio::time::timeout(PATIENCE, look).await {
         Ok(status) => status,
-        Err(_) => panic!("{name} never came to it: {:?}", supervisor.statuses()),
+        Err(tokio::time::error::Elapsed { .. }) => {
+            panic!("{name} never came to it: {:?}", supervisor.statuses())
+        }
     }
 }
 

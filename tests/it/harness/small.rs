@@ -138,9 +138,8 @@ impl Small {
                 caught_up_whatever(&self.daemon, pipeline).await;
             }
         };
-        if tokio::time::timeout(PATIENCE, look).await.is_err() {
-            panic!("{sql} is {}, not {wanted}: {:?}", self.number(sql), self.daemon.statuses());
-        }
+        let came = tokio::time::timeout(PATIENCE, look).await.is_ok();
+        assert!(came, "{sql} is {}, not {wanted}: {:?}", self.number(sql), self.daemon.statuses());
     }
 
     /// Creates a record.

@@ -47,8 +47,7 @@ pub async fn look_at_everything(supervisor: &Supervisor, name: &str) {
 
 fn passes(supervisor: &Supervisor, name: &str) -> u64 {
     let status = supervisor.status_receiver(&PipelineName::from(name)).expect("the pipeline is there");
-    let passes = status.borrow().passes;
-    passes
+    status.borrow().passes
 }
 
 async fn ask(supervisor: &Supervisor, name: &str, full: bool) {

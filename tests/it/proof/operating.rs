@@ -210,7 +210,9 @@ impl Expected {
         compare("projects", &self.projects(actual), &actual.projects, &mut found);
         let of_project = |id: &String| ("project_id".to_owned(), id_of(&actual.projects, Some(id)));
         let mut deals = self.deals.clone();
-        deals.iter_mut().for_each(|(id, row)| row.extend([of_project(id)]));
+        for (id, row) in &mut deals {
+            row.extend([of_project(id)]);
+        }
         compare("crm_deals", &deals, &actual.deals, &mut found);
         let mut budgets = Table::new();
         for (id, row) in &self.budgets {
@@ -243,11 +245,6 @@ impl Expected {
             ("projects", "R305") => self.waiting.contains_key(id) || !self.projects.contains_key(id),
             _ => false,
         }
-    }
-
-    /// How many projects are kept back.
-    pub fn waiting(&self) -> usize {
-        self.waiting.len()
     }
 }
 

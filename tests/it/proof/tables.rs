@@ -26,7 +26,7 @@ pub fn sqlite(database: &rusqlite::Connection, table: &str, key: &str, found: &m
         Err(error) if error.to_string().contains("no such table") => return Table::new(),
         Err(error) => panic!("{table}: {error}"),
     };
-    let names: Vec<String> = statement.column_names().into_iter().map(str::to_owned).collect();
+    let names: Vec<String> = statement.column_names().map(str::to_owned).collect();
     let mut cursor = statement.query([]).expect("the table is readable");
     while let Some(stored) = cursor.next().expect("a row") {
         let cells = names.iter().enumerate();
