@@ -5,7 +5,7 @@
 //! [`Inputs::now`], no randomness; what an org knows arrives through [`Context`]. Read [`Engine`] first.
 //!
 //! The functions of the language are one table, [`functions`]; the normal forms of `as:` are in [`normal`]; the
-//! conversions a row makes without being asked are in [`convert`].
+//! conversions a row makes without being asked are in [`mod@convert`].
 
 mod bound;
 mod chain;

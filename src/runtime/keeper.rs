@@ -1,5 +1,5 @@
 //! Keeps one task alive: makes it, makes it again with a pause when it cannot begin or panics, and gives up after five panics in ten
-//! minutes. Knows nothing of what the task does. Read [`keep`] first.
+//! minutes. Knows nothing of what the task does. Read `keep` first.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
