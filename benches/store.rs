@@ -113,6 +113,7 @@ fn link(n: u64) -> Link {
         salesforce: id(n),
         app: Key::app((n + 1).to_string()),
         state: LinkState::Active,
+        made: None,
         salesforce_version: Timestamp::from_second(1_700_000_000).ok().map(Version),
         app_version: None,
         row_set: 1,

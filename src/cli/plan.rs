@@ -94,7 +94,8 @@ fn record(entry: &PlanEntry, screen: Screen) -> String {
     };
     let app = entry.app.as_ref().map(|key| format!(" ↔ {key}")).unwrap_or_default();
     let reason = if entry.reason.is_empty() { String::new() } else { format!("     {}", entry.reason) };
-    let head = format!("{mark} {:<7} {}  {}{app}{reason}", entry.op, entry.salesforce, entry.title);
+    let salesforce = entry.salesforce.as_ref().map_or("new", |key| key.as_str());
+    let head = format!("{mark} {:<7} {salesforce}  {}{app}{reason}", entry.op, entry.title);
     let mut text = screen.paint(head.trim_end(), &entry.op) + "\n";
     let rows: Vec<Vec<String>> = entry.fields.iter().map(field).collect();
     let columns = [table::text("", 11), table::text("", 0), table::text("", 0)];

@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 
 use crate::connect::ConnectError;
+use crate::expr::NormalForm;
 use crate::model::{ChangeEvent, Class, Cursor, Key, Outcome, Read, Row, Value, WriteOp};
 
 /// How much one read may bring. Both bounds hold; a batch has at least one record if there is one.
@@ -40,6 +41,8 @@ pub struct MatchQuery {
     pub field: usize,
     /// The values, in normal form, without empty ones.
     pub values: Vec<Value>,
+    /// The normal form in which the field is compared, where the row has one: what is stored may be written otherwise.
+    pub form: Option<NormalForm>,
 }
 
 /// A record that a [`MatchQuery`] found.

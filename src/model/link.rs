@@ -1,6 +1,6 @@
 //! The remembered pair of a Salesforce record and an app record, with what each side looked like when they last agreed.
 
-use super::{Key, Version};
+use super::{Key, Side, Version};
 
 /// Keyed 64-bit hash of a value in its normal form. The state keeps these instead of customer data.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
@@ -23,8 +23,25 @@ pub enum LinkState {
     Active,
     /// The record left the filters and `on_leave: stop` says to leave the pair alone.
     Stopped,
-    /// The Salesforce record is gone and the pipeline does not delete: remembered so that nothing revives it.
+    /// The Salesforce record is gone: remembered so that nothing revives it.
     Gone,
+    /// The app record is gone: remembered so that nothing revives it.
+    GoneInApp,
+}
+
+impl LinkState {
+    /// The record of this side is gone.
+    pub fn gone_on(side: Side) -> Self {
+        match side {
+            Side::Salesforce => Self::Gone,
+            Side::App => Self::GoneInApp,
+        }
+    }
+
+    /// One of the records is gone: lookups do not find the pair.
+    pub fn is_gone(self) -> bool {
+        matches!(self, Self::Gone | Self::GoneInApp)
+    }
 }
 
 /// The heart of the state: `salesforce id ↔ app key` and the baseline of both sides, row by row.
@@ -39,6 +56,8 @@ pub struct Link {
     pub app: Key,
     /// Whether it is in use.
     pub state: LinkState,
+    /// The side on which the record was made for this pair; `None`: both were there (`own_records: skip` asks).
+    pub made: Option<Side>,
     /// Stamp of the Salesforce record when it was last settled.
     pub salesforce_version: Option<Version>,
     /// Stamp of the app record when it was last settled.
@@ -49,4 +68,38 @@ pub struct Link {
     pub salesforce_baseline: Box<[Fingerprint]>,
     /// Per row of the set: what was last seen on the app side.
     pub app_baseline: Box<[Fingerprint]>,
+}
+
+impl Link {
+    /// The record of a side.
+    pub fn key(&self, side: Side) -> &Key {
+        match side {
+            Side::Salesforce => &self.salesforce,
+            Side::App => &self.app,
+        }
+    }
+
+    /// What was last seen on a side, row by row.
+    pub fn baseline(&self, side: Side) -> &[Fingerprint] {
+        match side {
+            Side::Salesforce => &self.salesforce_baseline,
+            Side::App => &self.app_baseline,
+        }
+    }
+
+    /// Stamp of the record of a side when it was last settled.
+    pub fn version(&self, side: Side) -> Option<Version> {
+        match side {
+            Side::Salesforce => self.salesforce_version,
+            Side::App => self.app_version,
+        }
+    }
+
+    /// Remembers the stamp of a side.
+    pub fn set_version(&mut self, side: Side, version: Option<Version>) {
+        match side {
+            Side::Salesforce => self.salesforce_version = version,
+            Side::App => self.app_version = version,
+        }
+    }
 }

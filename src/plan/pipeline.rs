@@ -55,6 +55,8 @@ pub struct Pipeline {
     pub lane: Lane,
     /// Pipelines this one looks up, without itself.
     pub looks_up: Vec<PipelineName>,
+    /// An expression asks for the linked record (`other`): it has to be fetched before anything is mapped.
+    pub reads_other: bool,
 }
 
 impl Pipeline {
@@ -64,6 +66,45 @@ impl Pipeline {
             Side::App => self.to_app,
             Side::Salesforce => self.to_salesforce,
         }
+    }
+
+    /// Which records of a side take part.
+    pub fn selection(&self, side: Side) -> &Selection {
+        match side {
+            Side::Salesforce => &self.salesforce.selection,
+            Side::App => &self.app.selection,
+        }
+    }
+
+    /// What happens to a linked record of a side that no longer passes the filters.
+    pub fn on_leave(&self, side: Side) -> OnLeave {
+        match side {
+            Side::Salesforce => self.salesforce.on_leave,
+            Side::App => self.app.on_leave,
+        }
+    }
+
+    /// What `archive` sets on a side.
+    pub fn archive(&self, side: Side) -> &[(usize, Value)] {
+        match side {
+            Side::Salesforce => &self.salesforce.archive,
+            Side::App => &self.app.archive,
+        }
+    }
+
+    /// Whether only records of a side take part that a lookup needs.
+    pub fn scope(&self, side: Side) -> Scope {
+        match side {
+            Side::Salesforce => self.salesforce.scope,
+            Side::App => self.app.scope,
+        }
+    }
+
+    /// The sides whose changes are followed: those from which anything flows.
+    pub fn sources(&self) -> impl Iterator<Item = Side> + use<> {
+        let (to_app, to_salesforce) = (self.to_app.any(), self.to_salesforce.any());
+        let sides = [(Side::Salesforce, to_app), (Side::App, to_salesforce)];
+        sides.into_iter().filter_map(|(side, flows)| flows.then_some(side))
     }
 
     /// The schema of the records of a side as they are read.

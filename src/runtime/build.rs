@@ -50,6 +50,8 @@ pub async fn runner(
         pipeline: Arc::clone(pipeline),
         store: Arc::clone(&shop.store),
         source,
+        salesforce: None,
+        app_source: None,
         app,
         org: Arc::new(org),
         references,

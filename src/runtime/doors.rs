@@ -105,9 +105,9 @@ impl Door {
             entry.reason = format!("it does not pass the filters: {}", plan.salesforce.condition);
             return Ok((String::new(), entry));
         }
-        match runner.preview(events, Mode::Repair).await.map_err(failed)? {
+        match runner.preview(Side::Salesforce, events, Mode::Repair).await.map_err(failed)? {
             Preview::Linked(prepared) => {
-                let title = prepared.items.first().map(|item| super::batch::title(plan, item.row.as_ref()));
+                let title = prepared.items.first().map(|item| super::batch::title(plan, item));
                 if let Some(item) = prepared.items.first() {
                     explain(plan, item, &mut entry);
                 }
@@ -135,7 +135,7 @@ fn explain(plan: &Pipeline, item: &Item, entry: &mut WhyEntry) {
     let (verdict, reason) = match item.fate.as_ref() {
         Some(Fate::LeftOut(why)) => {
             let row = item.row.clone().unwrap_or_else(|| crate::model::Row::absent(0));
-            ("left out".to_owned(), words::left_out(plan, Side::Salesforce, why, &row))
+            ("left out".to_owned(), words::left_out(plan, item.origin, why, &row))
         }
         Some(Fate::Stopped(stop)) => {
             use crate::sync::Stop;
@@ -363,6 +363,7 @@ fn link_view(link: &crate::model::Link) -> LinkView {
         LinkState::Active => "active",
         LinkState::Stopped => "stopped",
         LinkState::Gone => "gone",
+        LinkState::GoneInApp => "gone in the app",
     };
     LinkView {
         salesforce: link.salesforce.clone(),

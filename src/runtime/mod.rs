@@ -8,6 +8,7 @@ pub mod batch;
 pub mod build;
 pub mod catalogs;
 pub mod clock;
+mod compare;
 pub mod control;
 pub mod doors;
 pub mod facts;

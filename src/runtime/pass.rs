@@ -1,5 +1,6 @@
 //! One pass of one pipeline: read, settle, commit, until there is nothing more. Three kinds: changes since the cursor (the first load
-//! included), everything (reconciliation), and single records (hints, retries, records another pipeline needs).
+//! included), everything (reconciliation, see `compare`), and single records (hints, retries, records another pipeline needs). A pipeline
+//! that flows both ways reads Salesforce first, then the app.
 //!
 //! A cursor is committed only after everything before it is settled, held or stored as a failure. Deletes of a pass are counted before the
 //! first is executed, and so are the creates and updates of a reconciliation.
@@ -9,15 +10,17 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use jiff::tz::TimeZone;
-use xxhash_rust::xxh3::xxh3_64;
+use tokio::sync::OwnedMutexGuard;
 
-use super::batch::{BatchError, Bench, Executed, Fate, Item, MirrorBatch, Prepared, References};
+use super::batch::{BatchError, Bench, Executed, Item, MirrorBatch, Partners, Prepared, References};
 use super::facts::{OrgFacts, RunFacts};
 use crate::connect::{ConnectError, Destination, Limit, Source, WriteMode};
-use crate::model::{ChangeEvent, Clock, Commit, Counts, Cursor, Key, PipelineName, Read, Side, WriteOp};
+use crate::model::{
+    ChangeEvent, Class, Clock, Commit, Counts, Cursor, Key, PipelineName, Read, Side, WriteOp,
+};
 use crate::plan::{Lane, Pipeline, Scope};
 use crate::store::{Store, StoreError};
-use crate::sync::{Decision, Fingerprints, Mode};
+use crate::sync::{Fingerprints, Mode};
 
 /// Why a pass ended early. What was committed before stays; the cursor is where it was committed last.
 #[derive(Debug, thiserror::Error)]
@@ -78,7 +81,11 @@ pub struct Runner {
     pub store: Arc<Store>,
     /// Reads Salesforce.
     pub source: Box<dyn Source>,
-    /// Reads and writes the app.
+    /// Reads and writes single records of Salesforce, for pipelines that write there.
+    pub salesforce: Option<Box<dyn Destination>>,
+    /// Reads the app, for pipelines that follow it.
+    pub app_source: Option<Box<dyn Source>>,
+    /// Reads and writes single records of the app.
     pub app: Box<dyn Destination>,
     /// Facts of the org.
     pub org: Arc<OrgFacts>,
@@ -106,61 +113,101 @@ impl std::fmt::Debug for Runner {
     }
 }
 
-/// What has been gathered over the batches of a pass.
-struct Gathered {
-    facts: RunFacts,
-    counts: Counts,
-    deletes: Vec<Item>,
-    mirror_deletes: Vec<(Key, WriteOp)>,
+/// What is the same for all batches of a pass over one side.
+#[derive(Clone)]
+pub(super) struct Setting {
+    pub(super) origin: Side,
+    pub(super) facts: RunFacts,
+    pub(super) partners: Partners,
+    pub(super) linked_only: bool,
+    pub(super) loading: bool,
+    pub(super) take: Option<Side>,
+}
+
+/// What has been gathered over the batches of a pass over one side.
+pub(super) struct Gathered {
+    pub(super) setting: Setting,
+    pub(super) counts: Counts,
+    pub(super) deletes: Vec<Item>,
+    pub(super) mirror_deletes: Vec<(Key, WriteOp)>,
     failed_in_a_row: u32,
-    linked_only: bool,
 }
 
 impl Gathered {
     fn holds_cursor(&self) -> bool {
         !self.deletes.is_empty() || !self.mirror_deletes.is_empty()
     }
+
+    /// The turn among pipelines that share app records, until it is dropped.
+    pub(super) async fn turn(&self) -> Option<OwnedMutexGuard<()>> {
+        match &self.setting.partners.turn {
+            Some(turn) => Some(Arc::clone(turn).lock_owned().await),
+            None => None,
+        }
+    }
 }
 
 impl Runner {
-    fn name(&self) -> &PipelineName {
+    pub(super) fn name(&self) -> &PipelineName {
         &self.pipeline.name
     }
 
-    fn gathered(&self, mode: Mode) -> Gathered {
+    pub(super) fn gathered(&self, mode: Mode, origin: Side) -> Gathered {
         let facts = RunFacts::new(self.clock.now(), self.zone.clone(), mode, Fingerprints::new(self.seed));
-        let linked_only = self.pipeline.salesforce.scope == Scope::Referenced;
-        Gathered {
+        let setting = Setting {
+            origin,
             facts,
+            partners: self.references.partners(&self.pipeline),
+            linked_only: self.pipeline.scope(origin) == Scope::Referenced,
+            loading: false,
+            take: None,
+        };
+        Gathered {
+            setting,
             counts: Counts::default(),
             deletes: Vec::new(),
             mirror_deletes: Vec::new(),
             failed_in_a_row: 0,
-            linked_only,
         }
     }
 
-    /// Follows changes from the stored cursor; begins or goes on with the first load if it is not complete. `approved`: a person has
-    /// allowed more deletes than the file.
+    /// The reader of a side.
+    pub(super) fn source_of(&mut self, side: Side) -> Result<&mut dyn Source, ConnectError> {
+        source_of(side, self.source.as_mut(), self.app_source.as_deref_mut())
+    }
+
+    /// Follows changes of both sides from the stored cursors; begins or goes on with the first load where it is not complete.
+    /// `approved`: a person has allowed more deletes than the file.
     pub async fn changes(&mut self, approved: bool) -> Result<Counts, PassError> {
-        let mut pass = self.gathered(Mode::Changes);
-        let from = self.store.cursor(self.name(), self.pipeline.generation, Side::Salesforce)?;
+        let mut counts = Counts::default();
+        for side in self.pipeline.sources() {
+            counts += self.follow(side, approved).await?;
+        }
+        Ok(counts)
+    }
+
+    async fn follow(&mut self, side: Side, approved: bool) -> Result<Counts, PassError> {
+        let mut pass = self.gathered(Mode::Changes, side);
+        let from = self.store.cursor(self.name(), self.pipeline.generation, side)?;
         let mut loading = !matches!(from, Some(Cursor::Changes { .. }));
-        let mut read = self.source.read(from.as_ref(), self.limit).await?;
+        let limit = self.limit;
+        let mut read = self.source_of(side)?.read(from.as_ref(), limit).await?;
         loop {
             let Read::Batch { events, next, more, total } = read else {
-                self.everything(approved).await?;
+                Box::pin(self.everything(approved)).await?;
                 return Ok(pass.counts);
             };
             let mode = if loading { WriteMode::Load } else { WriteMode::Changes };
             loading = matches!(next, Cursor::Backfill { .. });
+            let turn = pass.turn().await;
             let (settled, ahead) = self.settle_and_read(&mut pass, events, mode, more.then_some(&next)).await;
             let mut commit = settled?;
             if !pass.holds_cursor() || !more {
                 self.deletes(&mut pass, &mut commit, approved).await?;
-                commit.cursors.push((Side::Salesforce, next));
+                commit.cursors.push((side, next));
             }
             self.commit(&mut pass, commit, mode == WriteMode::Load, total)?;
+            drop(turn);
             match ahead {
                 Some(_) if self.interrupt.load(Ordering::Relaxed) => return Err(PassError::Interrupted),
                 Some(next) => read = next?,
@@ -177,28 +224,24 @@ impl Runner {
         mode: WriteMode,
         next: Option<&Cursor>,
     ) -> (Result<Commit, PassError>, Option<Result<Read, ConnectError>>) {
-        let Self { source, app, pipeline, store, org, references, row_sets, limit, .. } = self;
-        let mut bench = Bench {
-            pipeline,
-            store,
-            app: app.as_mut(),
-            facts: &pass.facts.clone(),
-            org,
-            references: references.as_ref(),
-            linked_only: pass.linked_only,
-            row_sets,
-        };
+        pass.setting.loading = mode == WriteMode::Load;
+        let setting = pass.setting.clone();
+        let limit = self.limit;
+        let (mut bench, source) = self.split(&setting);
         let settle = settle(&mut bench, pass, events, mode);
         let ahead = async {
             match next {
-                Some(next) => Some(source.read(Some(next), *limit).await),
+                Some(next) => Some(match source {
+                    Ok(source) => source.read(Some(next), limit).await,
+                    Err(error) => Err(error),
+                }),
                 None => None,
             }
         };
         tokio::join!(settle, ahead)
     }
 
-    fn commit(
+    pub(super) fn commit(
         &self,
         pass: &mut Gathered,
         commit: Commit,
@@ -216,7 +259,7 @@ impl Runner {
     }
 
     /// Executes the deletes that were gathered, if they are few enough or a person has allowed them.
-    async fn deletes(
+    pub(super) async fn deletes(
         &mut self,
         pass: &mut Gathered,
         commit: &mut Commit,
@@ -234,87 +277,95 @@ impl Runner {
         }
         let items = std::mem::take(&mut pass.deletes);
         let mirrored = std::mem::take(&mut pass.mirror_deletes);
-        let facts = pass.facts.clone();
-        let mut bench = self.bench(&facts, pass.linked_only);
-        let executed = bench.execute_deletes(items).await?;
-        merge(commit, executed.commit);
-        let executed = bench.execute_mirror_deletes(mirrored).await?;
+        let (here, there): (Vec<Item>, Vec<Item>) =
+            items.into_iter().partition(|item| item.origin == pass.setting.origin);
+        for items in [here, there] {
+            let Some(origin) = items.first().map(|item| item.origin) else { continue };
+            let setting = Setting { origin, ..pass.setting.clone() };
+            merge(commit, self.bench(&setting).execute_deletes(items).await?.commit);
+        }
+        let setting = pass.setting.clone();
+        let executed = self.bench(&setting).execute_mirror_deletes(mirrored).await?;
         merge(commit, executed.commit);
         Ok(())
     }
 
-    fn bench<'a>(&'a mut self, facts: &'a RunFacts, linked_only: bool) -> Bench<'a> {
-        Bench {
-            pipeline: &self.pipeline,
-            store: &self.store,
-            app: self.app.as_mut(),
-            facts,
-            org: &self.org,
-            references: self.references.as_ref(),
-            linked_only,
-            row_sets: &self.row_sets,
-        }
+    pub(super) fn bench<'a>(&'a mut self, setting: &'a Setting) -> Bench<'a> {
+        self.split(setting).0
     }
 
-    /// Reads these records and settles them: hints, retries, records that another pipeline needs (`asked`: they take part even in
-    /// `scope: referenced`).
-    pub async fn records(&mut self, keys: &[Key], asked: bool) -> Result<Counts, PassError> {
-        let mut pass = self.gathered(Mode::Changes);
-        pass.linked_only &= !asked;
+    /// A bench, and the reader of its side beside it.
+    fn split<'a>(
+        &'a mut self,
+        setting: &'a Setting,
+    ) -> (Bench<'a>, Result<&'a mut dyn Source, ConnectError>) {
+        let source = source_of(setting.origin, self.source.as_mut(), self.app_source.as_deref_mut());
+        let bench = Bench {
+            pipeline: &self.pipeline,
+            origin: setting.origin,
+            store: &self.store,
+            app: self.app.as_mut(),
+            salesforce: self.salesforce.as_deref_mut(),
+            facts: &setting.facts,
+            org: &self.org,
+            references: self.references.as_ref(),
+            partners: &setting.partners,
+            linked_only: setting.linked_only,
+            loading: setting.loading,
+            take: setting.take,
+            row_sets: &self.row_sets,
+        };
+        (bench, source)
+    }
+
+    /// Reads these records of a side and settles them: hints, retries, records that another pipeline needs (`asked`: they take part even
+    /// in `scope: referenced`).
+    pub async fn records(&mut self, side: Side, keys: &[Key], asked: bool) -> Result<Counts, PassError> {
+        self.decided_records(side, keys, asked, None).await
+    }
+
+    /// The same for records of which a person has said whose values count (`failures resolve`).
+    pub async fn resolved(&mut self, side: Side, keys: &[Key], take: Side) -> Result<Counts, PassError> {
+        self.decided_records(side, keys, true, Some(take)).await
+    }
+
+    async fn decided_records(
+        &mut self,
+        side: Side,
+        keys: &[Key],
+        asked: bool,
+        take: Option<Side>,
+    ) -> Result<Counts, PassError> {
+        let mut pass = self.gathered(Mode::Changes, side);
+        pass.setting.linked_only &= !asked;
+        pass.setting.take = take;
         for keys in keys.chunks(2_000) {
-            let events = self.source.fetch(keys).await?;
+            let _turn = pass.turn().await;
+            let events = self.source_of(side)?.fetch(keys).await?;
             let found: HashSet<&Key> = events.iter().map(|event| &event.key).collect();
             let lost: Vec<Key> = keys.iter().filter(|key| !found.contains(key)).cloned().collect();
-            let facts = pass.facts.clone();
-            let mut bench = self.bench(&facts, pass.linked_only);
+            let setting = pass.setting.clone();
+            let mut bench = self.bench(&setting);
             let mut commit = settle(&mut bench, &mut pass, events, WriteMode::Changes).await?;
-            commit.settled.extend(lost.into_iter().map(|key| (Side::Salesforce, key)));
-            commit.settled.extend(settled_keys(keys, &commit));
+            commit.settled.extend(lost.into_iter().map(|key| (side, key)));
+            commit.settled.extend(settled_keys(side, keys, &commit));
             self.deletes(&mut pass, &mut commit, false).await?;
             self.commit(&mut pass, commit, false, None)?;
         }
         Ok(pass.counts)
     }
 
-    /// Compares everything and repairs differences (reconciliation, `sync --full`). Changes are gathered first: more than `max_changes`
-    /// wait for a person, and then nothing of them was written.
-    pub async fn everything(&mut self, approved: bool) -> Result<Counts, PassError> {
-        let mut pass = self.gathered(Mode::Repair);
-        let mut seen: HashSet<u64> = HashSet::new();
-        let mut pending = Pending::default();
-        let mut cursor: Option<Cursor> = None;
-        let referenced = self.pipeline.salesforce.scope == Scope::Referenced;
-        loop {
-            if referenced {
-                break;
-            }
-            let read = self.source.read(cursor.as_ref(), self.limit).await?;
-            let Read::Batch { events, next, more, total } = read else { break };
-            let complete = matches!(next, Cursor::Changes { .. });
-            seen.extend(events.iter().map(|event| hash(&event.key)));
-            self.compare(&mut pass, &mut pending, events, approved).await?;
-            self.observer.settled(&self.pipeline.name, &Counts::default(), true, total);
-            cursor = Some(next);
-            if complete || !more {
-                break;
-            }
-            if self.interrupt.load(Ordering::Relaxed) {
-                return Err(PassError::Interrupted);
-            }
-        }
-        self.unseen(&mut pass, &mut pending, &seen, approved).await?;
-        self.write_pending(&mut pass, pending).await?;
-        let mut commit = Commit::default();
-        self.deletes(&mut pass, &mut commit, approved).await?;
-        self.commit(&mut pass, commit, false, None)?;
-        Ok(pass.counts)
-    }
-
     /// Decides about records as they are now and writes nothing: for plans and `why`.
-    pub async fn preview(&mut self, events: Vec<ChangeEvent>, mode: Mode) -> Result<Preview, PassError> {
-        let facts = self.gathered(mode).facts;
+    pub async fn preview(
+        &mut self,
+        side: Side,
+        events: Vec<ChangeEvent>,
+        mode: Mode,
+    ) -> Result<Preview, PassError> {
+        let mut setting = self.gathered(mode, side).setting;
+        setting.linked_only = false;
         let lane = self.pipeline.lane;
-        let mut bench = self.bench(&facts, false);
+        let mut bench = self.bench(&setting);
         match lane {
             Lane::Linked => Ok(Preview::Linked(bench.prepare(events).await?)),
             Lane::Mirror => {
@@ -323,121 +374,19 @@ impl Runner {
             }
         }
     }
+}
 
-    /// Decides about a batch and keeps what would be written.
-    async fn compare(
-        &mut self,
-        pass: &mut Gathered,
-        pending: &mut Pending,
-        events: Vec<ChangeEvent>,
-        approved: bool,
-    ) -> Result<(), PassError> {
-        let facts = pass.facts.clone();
-        let linked_only = pass.linked_only;
-        let lane = self.pipeline.lane;
-        let mut bench = self.bench(&facts, linked_only);
-        match lane {
-            Lane::Linked => {
-                let prepared = bench.prepare(events).await?;
-                pending.add(prepared);
-            }
-            Lane::Mirror => {
-                let batch = bench.mirror(events);
-                let batch = bench.differing(batch).await?;
-                pending.add_mirror(batch);
-            }
+fn source_of<'a>(
+    side: Side,
+    salesforce: &'a mut dyn Source,
+    app: Option<&'a mut (dyn Source + 'static)>,
+) -> Result<&'a mut dyn Source, ConnectError> {
+    match (side, app) {
+        (Side::Salesforce, _) => Ok(salesforce),
+        (Side::App, Some(app)) => Ok(app),
+        (Side::App, None) => {
+            Err(ConnectError::new("R109", Class::Pipeline, "the app of this pipeline is not followed"))
         }
-        if approved {
-            let batch = std::mem::take(pending);
-            return self.write_pending(pass, batch).await;
-        }
-        let limit = self.pipeline.max_changes;
-        if pending.changes > limit {
-            // Counting goes on without keeping what is counted: the number is what the person decides by.
-            pending.forget();
-        }
-        Ok(())
-    }
-
-    /// Linked records that the full read did not bring: they are asked for one by one, so that only positive evidence counts.
-    async fn unseen(
-        &mut self,
-        pass: &mut Gathered,
-        pending: &mut Pending,
-        seen: &HashSet<u64>,
-        approved: bool,
-    ) -> Result<(), PassError> {
-        if self.pipeline.lane == Lane::Mirror {
-            return self.unseen_mirror(pass, pending, seen, approved).await;
-        }
-        let mut after: Option<Key> = None;
-        loop {
-            let links = self.store.links(self.name(), self.pipeline.generation, after.as_ref(), 2_000)?;
-            let Some(last) = links.last() else { return Ok(()) };
-            after = Some(last.salesforce.clone());
-            let keys: Vec<Key> = links
-                .into_iter()
-                .map(|link| link.salesforce)
-                .filter(|key| !seen.contains(&hash(key)))
-                .collect();
-            self.ask(pass, pending, &keys, approved).await?;
-        }
-    }
-
-    async fn unseen_mirror(
-        &mut self,
-        pass: &mut Gathered,
-        pending: &mut Pending,
-        seen: &HashSet<u64>,
-        approved: bool,
-    ) -> Result<(), PassError> {
-        let mut after: Option<Key> = None;
-        loop {
-            let keys = self.app.keys(after.as_ref(), 10_000).await?;
-            let Some(last) = keys.last() else { return Ok(()) };
-            after = Some(last.clone());
-            let keys: Vec<Key> = keys.into_iter().filter(|key| !seen.contains(&hash(key))).collect();
-            self.ask(pass, pending, &keys, approved).await?;
-        }
-    }
-
-    async fn ask(
-        &mut self,
-        pass: &mut Gathered,
-        pending: &mut Pending,
-        keys: &[Key],
-        approved: bool,
-    ) -> Result<(), PassError> {
-        for keys in keys.chunks(2_000) {
-            let events = self.source.fetch(keys).await?;
-            self.compare(pass, pending, events, approved).await?;
-        }
-        Ok(())
-    }
-
-    /// Writes what a comparison found, unless it is too much.
-    async fn write_pending(&mut self, pass: &mut Gathered, pending: Pending) -> Result<(), PassError> {
-        let limit = self.pipeline.max_changes;
-        if pending.forgotten {
-            let wanted = pending.changes;
-            let approval =
-                Approval { run: "reconciliation", what: "changes", wanted, limit_name: "max_changes", limit };
-            return Err(PassError::Approval(approval));
-        }
-        let facts = pass.facts.clone();
-        let linked_only = pass.linked_only;
-        for prepared in pending.linked {
-            let executed = self.bench(&facts, linked_only).execute(prepared, WriteMode::Changes).await?;
-            let commit = gather(pass, executed);
-            self.commit(pass, commit, false, None)?;
-        }
-        for mut batch in pending.mirror {
-            pass.mirror_deletes.append(&mut batch.deletes);
-            let executed = self.bench(&facts, linked_only).execute_mirror(batch, WriteMode::Changes).await?;
-            let commit = gather(pass, executed);
-            self.commit(pass, commit, false, None)?;
-        }
-        Ok(())
     }
 }
 
@@ -448,55 +397,6 @@ pub enum Preview {
     Linked(Prepared),
     /// Of a mirror.
     Mirror(MirrorBatch),
-}
-
-/// What a reconciliation found and has not written.
-#[derive(Default)]
-struct Pending {
-    linked: Vec<Prepared>,
-    mirror: Vec<MirrorBatch>,
-    changes: u64,
-    forgotten: bool,
-}
-
-impl Pending {
-    fn add(&mut self, mut prepared: Prepared) {
-        // Records that are equal and whose baseline need not move carry nothing to write.
-        prepared
-            .items
-            .retain(|item| !matches!(item.fate, Some(Fate::Unchanged | Fate::NotLinked | Fate::LeftOut(_))));
-        let writes = |item: &&Item| {
-            matches!(
-                item.fate,
-                Some(Fate::Decided(Decision::Create { .. } | Decision::Update { .. }) | Fate::Archive(_))
-            )
-        };
-        self.changes += prepared.items.iter().filter(writes).count() as u64;
-        prepared.items.retain(is_worth_keeping);
-        let is_empty = prepared.items.is_empty() && prepared.later.is_empty();
-        if !self.forgotten && !is_empty {
-            self.linked.push(prepared);
-        }
-    }
-
-    fn add_mirror(&mut self, batch: MirrorBatch) {
-        self.changes += batch.writes.len() as u64;
-        let is_empty = batch.writes.is_empty() && batch.deletes.is_empty() && batch.failed.is_empty();
-        if !self.forgotten && !is_empty {
-            self.mirror.push(batch);
-        }
-    }
-
-    fn forget(&mut self) {
-        self.forgotten = true;
-        self.linked.clear();
-        self.mirror.clear();
-    }
-}
-
-/// A pair that is equal and already linked needs no memory until the writes.
-fn is_worth_keeping(item: &Item) -> bool {
-    !matches!(&item.fate, Some(Fate::Decided(Decision::Nothing { kept })) if kept.is_empty() && item.link.is_some())
 }
 
 /// Settles one batch: decides, writes, and says what to remember.
@@ -516,7 +416,7 @@ async fn settle(
         pass.mirror_deletes.append(&mut batch.deletes);
         let executed = bench.execute_mirror(batch, mode).await?;
         let mut commit = gather(pass, executed);
-        commit.settled.extend(settled_keys(&keys, &commit));
+        commit.settled.extend(settled_keys(Side::Salesforce, &keys, &commit));
         return Ok(commit);
     }
     let prepared = bench.prepare(events).await?;
@@ -532,7 +432,7 @@ async fn settle(
     Ok(commit)
 }
 
-fn gather(pass: &mut Gathered, executed: Executed) -> Commit {
+pub(super) fn gather(pass: &mut Gathered, executed: Executed) -> Commit {
     pass.deletes.extend(executed.deletes);
     let counts = &executed.commit.counts;
     let good = counts.created + counts.updated + counts.unchanged + counts.linked + counts.deleted;
@@ -542,9 +442,9 @@ fn gather(pass: &mut Gathered, executed: Executed) -> Commit {
 }
 
 /// The records of a request that left no failure behind.
-fn settled_keys(keys: &[Key], commit: &Commit) -> Vec<(Side, Key)> {
+fn settled_keys(side: Side, keys: &[Key], commit: &Commit) -> Vec<(Side, Key)> {
     let failed: HashSet<&Key> = commit.failures.iter().map(|failure| &failure.source.1).collect();
-    keys.iter().filter(|key| !failed.contains(key)).map(|key| (Side::Salesforce, key.clone())).collect()
+    keys.iter().filter(|key| !failed.contains(key)).map(|key| (side, key.clone())).collect()
 }
 
 fn merge(into: &mut Commit, from: Commit) {
@@ -555,8 +455,4 @@ fn merge(into: &mut Commit, from: Commit) {
     into.wants.extend(from.wants);
     into.touch.extend(from.touch);
     into.counts += from.counts;
-}
-
-fn hash(key: &Key) -> u64 {
-    xxh3_64(key.as_str().as_bytes())
 }

@@ -45,8 +45,8 @@ pub struct PlanCounts {
 pub struct PlanEntry {
     /// `create`, `update`, `link`, `delete`, `archive`, `wait`, `hold`, `fail`.
     pub op: String,
-    /// Salesforce id.
-    pub salesforce: Key,
+    /// Salesforce id; none for a record that would be made there.
+    pub salesforce: Option<Key>,
     /// The app record, where there is one.
     pub app: Option<Key>,
     /// The record as people know it.
@@ -83,7 +83,7 @@ pub async fn plan(runner: &mut Runner, record: Option<&Key>, limit: usize) -> Re
     };
     if let Some(key) = record {
         let events = runner.source.fetch(std::slice::from_ref(key)).await?;
-        let preview = runner.preview(events, Mode::Repair).await?;
+        let preview = runner.preview(Side::Salesforce, events, Mode::Repair).await?;
         report.add(&pipeline, preview, limit);
         return Ok(report);
     }
@@ -92,7 +92,7 @@ pub async fn plan(runner: &mut Runner, record: Option<&Key>, limit: usize) -> Re
         runner.source.read(cursor.as_ref(), runner.limit).await?
     {
         report.looked_at += events.len() as u64;
-        let preview = runner.preview(events, Mode::Repair).await?;
+        let preview = runner.preview(Side::Salesforce, events, Mode::Repair).await?;
         report.add(&pipeline, preview, limit);
         let complete = matches!(next, Cursor::Changes { .. });
         cursor = Some(next);
@@ -135,7 +135,7 @@ impl PlanReport {
             Some(Fate::Decided(Decision::Update { .. } | Decision::Link { .. })) => &mut counts.update,
             Some(Fate::Decided(Decision::Nothing { .. }) | Fate::Unchanged) => &mut counts.unchanged,
             Some(Fate::Decided(Decision::Hold(_))) => &mut counts.hold,
-            Some(Fate::Delete(_) | Fate::Archive(_)) => &mut counts.delete,
+            Some(Fate::Delete { .. } | Fate::Archive { .. }) => &mut counts.delete,
             Some(Fate::Stopped(Stop::Wait { .. })) => &mut counts.wait,
             Some(Fate::Stopped(Stop::Fail { .. })) => &mut counts.fail,
             _ => &mut counts.skip,
@@ -162,14 +162,14 @@ impl PlanReport {
             }
             let fields = match op {
                 WriteOp::Upsert { row } | WriteOp::Update { row, .. } | WriteOp::Create { row } => {
-                    changed(pipeline, row, before)
+                    changed(&pipeline.app.schema, row, before)
                 }
                 WriteOp::Delete { .. } => Vec::new(),
             };
             self.list(
                 PlanEntry {
                     op: op_name.to_owned(),
-                    salesforce: key.clone(),
+                    salesforce: Some(key.clone()),
                     app: before.map(|_| key.clone()),
                     title: String::new(),
                     fields,
@@ -182,8 +182,8 @@ impl PlanReport {
 }
 
 /// The fields of a row that differ from what is there.
-fn changed(pipeline: &Pipeline, row: &Row, before: Option<&Row>) -> Vec<PlanField> {
-    let fields = pipeline.app.schema.fields().iter().zip(&row.0).enumerate();
+fn changed(schema: &crate::model::Schema, row: &Row, before: Option<&Row>) -> Vec<PlanField> {
+    let fields = schema.fields().iter().zip(&row.0).enumerate();
     let written = fields.filter(|(_, (_, value))| !value.is_absent());
     let field = |(at, (field, value)): (usize, (&crate::model::Field, &Value))| {
         let held = before.map(|row| row.get(at));
@@ -205,8 +205,8 @@ fn changed(pipeline: &Pipeline, row: &Row, before: Option<&Row>) -> Vec<PlanFiel
 /// What the plan says about a record; nothing for those that need no attention.
 pub(super) fn entry(pipeline: &Pipeline, item: &Item) -> Option<PlanEntry> {
     let (op, fields, reason) = match item.fate.as_ref()? {
-        Fate::Decided(Decision::Create { row, .. }) => {
-            ("create", changed(pipeline, row, None), String::new())
+        Fate::Decided(Decision::Create { on, row }) => {
+            ("create", changed(pipeline.schema(*on), row, None), String::new())
         }
         Fate::Decided(Decision::Update { writes, kept, linking }) => {
             let mut fields: Vec<PlanField> =
@@ -220,28 +220,22 @@ pub(super) fn entry(pipeline: &Pipeline, item: &Item) -> Option<PlanEntry> {
             String::new(),
         ),
         Fate::Decided(Decision::Hold(held)) => ("hold", Vec::new(), words::held(pipeline, held)),
-        Fate::Delete(_) => ("delete", Vec::new(), "it is deleted in Salesforce".to_owned()),
-        Fate::Archive(_) => ("archive", Vec::new(), "it is deleted in Salesforce".to_owned()),
+        Fate::Delete { on, .. } => ("delete", Vec::new(), words::gone(on.other())),
+        Fate::Archive { on, .. } => ("archive", Vec::new(), words::gone(on.other())),
         Fate::Stopped(Stop::Wait { pipeline, key, .. }) => {
             ("wait", Vec::new(), format!("{key} is not linked in {pipeline} yet"))
         }
         Fate::Stopped(Stop::Fail { error, .. }) => ("fail", Vec::new(), error.message.clone()),
         _ => return None,
     };
-    let app = item
-        .other
-        .as_ref()
-        .map(|(key, _)| key.clone())
-        .or_else(|| item.link.as_ref().map(|link| link.app.clone()));
-    let title = super::batch::title(pipeline, item.row.as_ref());
-    Some(PlanEntry { op: op.to_owned(), salesforce: item.key.clone(), app, title, fields, reason })
+    let title = super::batch::title(pipeline, item);
+    let key = |side: Side| item.key_on(side).cloned();
+    let (salesforce, app) = (key(Side::Salesforce), key(Side::App));
+    Some(PlanEntry { op: op.to_owned(), salesforce, app, title, fields, reason })
 }
 
 fn written(pipeline: &Pipeline, item: &Item, write: &SideWrite) -> Vec<PlanField> {
-    let held = match write.side {
-        Side::App => item.other.as_ref().map(|(_, row)| row),
-        Side::Salesforce => item.row.as_ref(),
-    };
+    let held = item.row_on(write.side);
     let fields = pipeline.schema(write.side).fields().iter().enumerate();
     let set = fields.filter(|(at, _)| !write.row.get(*at).is_absent());
     set.map(|(at, field)| PlanField {
@@ -255,9 +249,10 @@ fn written(pipeline: &Pipeline, item: &Item, write: &SideWrite) -> Vec<PlanField
 
 fn kept_field(pipeline: &Pipeline, item: &Item, (row, why): (usize, Kept)) -> Option<PlanField> {
     let mapping = pipeline.rows.get(row)?;
-    let field = mapping.app?;
-    let held = item.other.as_ref().map(|(_, row)| shown(row.get(field)));
-    let name = words::field_name(pipeline, Side::App, field);
+    let side = if mapping.to_app.is_on() { Side::App } else { Side::Salesforce };
+    let field = mapping.field_on(side)?;
+    let held = item.row_on(side).map(|row| shown(row.get(field)));
+    let name = words::field_name(pipeline, side, field);
     Some(PlanField { name, before: held, after: None, note: why.reason().to_owned() })
 }
 

@@ -7,12 +7,12 @@ use std::time::Duration;
 
 use tokio::sync::{Mutex, Notify, watch};
 
-use super::batch::{Demand, References};
+use super::batch::{Demand, Partners, References};
 use super::pass::{PassError, Runner};
 use super::status::{PipelineStatus, State};
 use crate::connect::ConnectError;
-use crate::model::{Class, Key, PipelineName};
-use crate::plan::Scope;
+use crate::model::{Class, ConnectionName, Key, PipelineName, ResourceName, Side};
+use crate::plan::{Pipeline, Scope};
 
 /// A pipeline that runs.
 #[derive(Clone)]
@@ -23,6 +23,8 @@ pub struct Running {
     pub scope: Scope,
     /// Pipelines it looks up.
     pub looks_up: Vec<PipelineName>,
+    /// The plan it runs by.
+    pub plan: Arc<Pipeline>,
     /// Wakes its task.
     pub wake: Arc<Notify>,
     /// As it is now.
@@ -39,7 +41,11 @@ pub struct Registry {
     order: RwLock<HashMap<PipelineName, (usize, Scope)>>,
     arrived: Notify,
     absent: RwLock<BTreeMap<PipelineName, String>>,
+    turns: std::sync::Mutex<BTreeMap<Resource, Arc<Mutex<()>>>>,
 }
+
+/// A connection and a resource of it.
+type Resource = (ConnectionName, ResourceName);
 
 impl std::fmt::Debug for Registry {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -97,6 +103,13 @@ impl Registry {
         self.arrived.notify_waiters();
     }
 
+    /// The lock of a resource that several pipelines share.
+    fn turn(&self, pipeline: &Pipeline) -> Arc<Mutex<()>> {
+        let resource = (pipeline.app.connection.clone(), pipeline.app.resource.clone());
+        let mut turns = self.turns.lock().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(turns.entry(resource).or_default())
+    }
+
     /// Removes all pipelines.
     pub fn clear(&self) {
         self.running.write().unwrap_or_else(PoisonError::into_inner).clear();
@@ -143,13 +156,19 @@ impl References for Registry {
         }
     }
 
+    fn partners(&self, pipeline: &Pipeline) -> Partners {
+        let plans: Vec<Arc<Pipeline>> =
+            self.read().values().map(|running| Arc::clone(&running.plan)).collect();
+        Partners::of(pipeline, &plans, &self.turn(pipeline))
+    }
+
     async fn require(&self, pipeline: &PipelineName, keys: Vec<Key>) -> Result<(), ConnectError> {
         let Ok(running) = tokio::time::timeout(ARRIVAL, self.arrival(pipeline)).await else {
             let message = format!("{pipeline}, which brings in what is looked up, does not run");
             return Err(ConnectError::new("R110", Class::TRANSIENT, message));
         };
         let mut runner = running.runner.lock().await;
-        match runner.records(&keys, true).await {
+        match runner.records(Side::Salesforce, &keys, true).await {
             Ok(_) => Ok(()),
             Err(PassError::Connect(error)) => Err(error),
             Err(error) => Err(ConnectError::new(

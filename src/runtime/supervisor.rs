@@ -340,6 +340,7 @@ impl Supervisor {
             runner: Arc::clone(&runner),
             scope: plan.salesforce.scope,
             looks_up: plan.looks_up.clone(),
+            plan: Arc::clone(plan),
             wake: Arc::clone(&wake),
             status: status.subscribe(),
         };

@@ -444,7 +444,7 @@ impl Job {
     async fn run(self, runner: &mut Runner) -> Result<Counts, PassError> {
         match self {
             // Whatever is in the queue was asked for by somebody, so it takes part in `scope: referenced` too.
-            Self::Records(keys) => runner.records(&keys, true).await,
+            Self::Records(keys) => runner.records(Side::Salesforce, &keys, true).await,
             Self::Changes(approved) => runner.changes(approved).await,
             Self::Everything(approved) => runner.everything(approved).await,
         }

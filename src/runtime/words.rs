@@ -17,6 +17,8 @@ pub fn left_out(pipeline: &Pipeline, side: Side, why: &LeftOut, row: &Row) -> St
         }
         LeftOut::Filtered => "the filter is not true for it".to_owned(),
         LeftOut::Broken(message) => format!("the filter cannot be computed: {message}"),
+        LeftOut::MadeBy(maker) => format!("{maker} created it (own_records: skip)"),
+        LeftOut::LinkedBy(other) => format!("it is linked in {other} (links: many_to_one)"),
     }
 }
 
@@ -55,6 +57,17 @@ pub fn held(pipeline: &Pipeline, held: &Held) -> String {
                 keys(all)
             )
         }
+        Held::Taken { salesforce, by } => {
+            format!("the Salesforce record that matches, {salesforce}, is linked to {by} already")
+        }
+    }
+}
+
+/// Why a record is deleted or archived.
+pub fn gone(on: Side) -> String {
+    match on {
+        Side::Salesforce => "it is deleted in Salesforce".to_owned(),
+        Side::App => "it is deleted in the app".to_owned(),
     }
 }
 

@@ -284,6 +284,7 @@ impl Workbench {
                 runner: Arc::new(Mutex::new(runner)),
                 scope: plan.salesforce.scope,
                 looks_up: plan.looks_up.clone(),
+                plan: Arc::clone(plan),
                 wake: Arc::new(Notify::new()),
                 status: watch::Sender::new(new_status(&plan.name)).subscribe(),
             };
@@ -357,7 +358,7 @@ impl Workbench {
                 let keys = store.touched(&plan.name, Side::Salesforce, 10_000)?;
                 let Some(running) = registry.get(&plan.name).filter(|_| !keys.is_empty()) else { continue };
                 moved = true;
-                let result = running.runner.lock().await.records(&keys, true).await;
+                let result = running.runner.lock().await.records(Side::Salesforce, &keys, true).await;
                 let Some(report) = reports.get_mut(&plan.name) else { continue };
                 match result {
                     Ok(counts) => report.counts += counts,

@@ -11,7 +11,7 @@ use super::registry::{self, Registry, Space};
 use super::tables::{self, Bytes, CURSORS, SPACES};
 use super::wants::WantTables;
 use super::{Store, StoreError};
-use crate::model::{Commit, FailureKind, LinkState, PipelineName, Side, Want};
+use crate::model::{Commit, FailureKind, PipelineName, Side, Want};
 
 /// A commit with its address, for several in one transaction.
 #[derive(Clone, Copy, Debug)]
@@ -207,7 +207,7 @@ impl<'t> Tables<'t> {
         if commit.links.is_empty() || !self.wants.is_wanted(address.pipeline)? {
             return Ok(());
         }
-        for link in commit.links.iter().filter(|link| link.state != LinkState::Gone) {
+        for link in commit.links.iter().filter(|link| !link.state.is_gone()) {
             woken.extend(self.wants.wake(address.pipeline, Side::Salesforce, &link.salesforce)?);
             woken.extend(self.wants.wake(address.pipeline, Side::App, &link.app)?);
         }

@@ -3,7 +3,7 @@
 
 use super::StoreError;
 use super::encoding::{Reader, put_key, put_stamp, put_varint};
-use crate::model::{Fingerprint, Key, Link, LinkState, Version};
+use crate::model::{Fingerprint, Key, Link, LinkState, Side, Version};
 
 /// Version of the layout below, the high half of the first byte.
 const VERSION: u8 = 1;
@@ -26,6 +26,11 @@ enum Layout {
     Full = 4,
 }
 
+/// On which side the record was made, in the high bits of the layout.
+const MADE: u8 = 0b1100_0000;
+const MADE_IN_SALESFORCE: u8 = 0b0100_0000;
+const MADE_IN_APP: u8 = 0b1000_0000;
+
 const SALESFORCE_KNOWN: u8 = 1;
 const APP_KNOWN: u8 = 2;
 const EQUAL: u8 = 4;
@@ -36,6 +41,7 @@ pub(super) fn encode(link: &Link, out: &mut Vec<u8>) {
         LinkState::Active => 0,
         LinkState::Stopped => 1,
         LinkState::Gone => 2,
+        LinkState::GoneInApp => 3,
     };
     let salesforce_flag = if link.salesforce_version.is_some() { HAS_SALESFORCE_VERSION } else { 0 };
     let app_flag = if link.app_version.is_some() { HAS_APP_VERSION } else { 0 };
@@ -46,7 +52,12 @@ pub(super) fn encode(link: &Link, out: &mut Vec<u8>) {
         put_stamp(version.0, out);
     }
     put_varint(link.row_set.into(), out);
-    encode_baselines(&link.salesforce_baseline, &link.app_baseline, out);
+    let made = match link.made {
+        None => 0,
+        Some(Side::Salesforce) => MADE_IN_SALESFORCE,
+        Some(Side::App) => MADE_IN_APP,
+    };
+    encode_baselines(&link.salesforce_baseline, &link.app_baseline, made, out);
 }
 
 fn layout_of(salesforce: &[Fingerprint], app: &[Fingerprint]) -> Layout {
@@ -65,9 +76,9 @@ fn layout_of(salesforce: &[Fingerprint], app: &[Fingerprint]) -> Layout {
     }
 }
 
-fn encode_baselines(salesforce: &[Fingerprint], app: &[Fingerprint], out: &mut Vec<u8>) {
+fn encode_baselines(salesforce: &[Fingerprint], app: &[Fingerprint], made: u8, out: &mut Vec<u8>) {
     let layout = layout_of(salesforce, app);
-    out.push(layout as u8);
+    out.push(layout as u8 | made);
     put_varint(salesforce.len() as u128, out);
     match layout {
         Layout::Same | Layout::SalesforceOnly => put_all(salesforce, out),
@@ -117,12 +128,7 @@ pub(super) fn decode(bytes: &[u8]) -> Result<Link, StoreError> {
     if head >> 4 != VERSION {
         return reader.fail();
     }
-    let state = match head & STATE {
-        0 => LinkState::Active,
-        1 => LinkState::Stopped,
-        2 => LinkState::Gone,
-        _ => return reader.fail(),
-    };
+    let state = state_of(head);
     let salesforce = reader.key()?;
     let app = reader.key()?;
     let mut version = |flag: u8| -> Result<Option<Version>, StoreError> {
@@ -132,11 +138,12 @@ pub(super) fn decode(bytes: &[u8]) -> Result<Link, StoreError> {
     let app_version = version(HAS_APP_VERSION)?;
     let row_set = reader.varint()?;
     let row_set = u32::try_from(row_set).or_else(|_| reader.fail())?;
-    let (salesforce_baseline, app_baseline) = decode_baselines(&mut reader)?;
+    let (made, (salesforce_baseline, app_baseline)) = decode_baselines(&mut reader)?;
     Ok(Link {
         salesforce,
         app,
         state,
+        made,
         salesforce_version,
         app_version,
         row_set,
@@ -148,18 +155,33 @@ pub(super) fn decode(bytes: &[u8]) -> Result<Link, StoreError> {
 /// The keys alone, which is all that the indexes need.
 pub(super) fn decode_keys(bytes: &[u8]) -> Result<(LinkState, Key, Key), StoreError> {
     let mut reader = Reader::new(bytes, "link");
-    let state = match reader.byte()? & STATE {
+    let state = state_of(reader.byte()?);
+    Ok((state, reader.key()?, reader.key()?))
+}
+
+fn state_of(head: u8) -> LinkState {
+    match head & STATE {
         0 => LinkState::Active,
         1 => LinkState::Stopped,
-        _ => LinkState::Gone,
-    };
-    Ok((state, reader.key()?, reader.key()?))
+        2 => LinkState::Gone,
+        _ => LinkState::GoneInApp,
+    }
 }
 
 type Baselines = (Box<[Fingerprint]>, Box<[Fingerprint]>);
 
-fn decode_baselines(reader: &mut Reader<'_>) -> Result<Baselines, StoreError> {
-    let layout = reader.byte()?;
+fn decode_baselines(reader: &mut Reader<'_>) -> Result<(Option<Side>, Baselines), StoreError> {
+    let byte = reader.byte()?;
+    let made = match byte & MADE {
+        0 => None,
+        MADE_IN_SALESFORCE => Some(Side::Salesforce),
+        MADE_IN_APP => Some(Side::App),
+        _ => return reader.fail(),
+    };
+    Ok((made, decode_fingerprints(reader, byte & !MADE)?))
+}
+
+fn decode_fingerprints(reader: &mut Reader<'_>, layout: u8) -> Result<Baselines, StoreError> {
     let count = reader.count()?;
     let unknown = |count: usize| vec![Fingerprint::UNKNOWN; count].into_boxed_slice();
     if layout == Layout::PerRow as u8 {

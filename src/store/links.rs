@@ -9,7 +9,7 @@ use redb::{ReadTransaction, ReadableTable, Table, WriteTransaction};
 use super::registry::Space;
 use super::tables::{BY_APP, BY_SALESFORCE, Bytes, LINKS, clear, keyed, keys_with, link_id, prefix};
 use super::{Store, StoreError, link_row, tables};
-use crate::model::{Key, Link, LinkState, PipelineName, Side};
+use crate::model::{Key, Link, PipelineName, Side};
 
 const NUMBER_BYTES: usize = 5;
 
@@ -154,7 +154,7 @@ fn partner(
     for id in ids {
         let Some(row) = rows.get(id)? else { continue };
         let (state, salesforce, app) = link_row::decode_keys(row.value())?;
-        if state != LinkState::Gone {
+        if !state.is_gone() {
             return Ok(Some(if side == Side::Salesforce { app } else { salesforce }));
         }
     }
@@ -215,6 +215,35 @@ impl Store {
         keys: &[Key],
     ) -> Result<Vec<Vec<Link>>, StoreError> {
         self.each(self.space(pipeline, generation), keys, Found::of_app)
+    }
+
+    /// The links of records of a side, one answer for each key in the order of the keys.
+    pub fn links_of(
+        &self,
+        pipeline: &PipelineName,
+        generation: u32,
+        (side, keys): (Side, &[Key]),
+    ) -> Result<Vec<Vec<Link>>, StoreError> {
+        match side {
+            Side::Salesforce => {
+                let links = self.links_by_salesforce(pipeline, generation, keys)?;
+                Ok(links.into_iter().map(|link| link.into_iter().collect()).collect())
+            }
+            Side::App => self.links_by_app(pipeline, generation, keys),
+        }
+    }
+
+    /// The same in the generation in use, for pipelines that share a resource with another one.
+    pub fn links_of_current(
+        &self,
+        pipeline: &PipelineName,
+        (side, keys): (Side, &[Key]),
+    ) -> Result<Vec<Vec<Link>>, StoreError> {
+        let space = self.registry().current_space(pipeline);
+        self.each(space, keys, |found, space, key| match side {
+            Side::Salesforce => Ok(found.of_salesforce(space, key)?.into_iter().collect()),
+            Side::App => found.of_app(space, key),
+        })
     }
 
     /// The record on the other side, for lookups of other pipelines: one answer for each key, in the order of the keys, from the

@@ -6,8 +6,8 @@ use super::map::{Mapped, Slot};
 use super::matching::{Candidate, Match};
 use super::merge::{Baseline, Held, Kept, Turn, Verdict, Writable, merge_row};
 use super::settle::{self, Fingerprints};
-use crate::model::{Key, Link, Row, Side, Value};
-use crate::plan::{LinkRule, Mapping, Pipeline, WritePolicy};
+use crate::model::{Key, Link, LinkState, Row, Side, Value};
+use crate::plan::{Conflict, LinkRule, Mapping, Pipeline, WritePolicy};
 
 /// Why the record is looked at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,8 +48,14 @@ pub struct Situation<'a> {
     pub to_salesforce: Option<&'a Mapped>,
     /// The remembered pair, with baselines in the order of the plan's rows.
     pub link: Option<&'a Link>,
-    /// Other Salesforce records that are linked to the same app record in this pipeline.
+    /// Other Salesforce records that are linked to the same app record.
     pub siblings: &'a [Key],
+    /// One of them was updated later (`links: many_to_one`): it fills the app record, and this one follows.
+    pub outdone: bool,
+    /// The first look at this side: differences of rows without a baseline stay until the record changes (a direction was added).
+    pub adopting: bool,
+    /// A person has said whose values count where both sides changed (`failures resolve`).
+    pub take: Option<Side>,
     /// For a record without a link: what matching found.
     pub matched: &'a Match,
     /// Makes fingerprints.
@@ -85,6 +91,8 @@ pub enum Decision {
         /// Rows that differ and are kept.
         kept: Vec<(usize, Kept)>,
     },
+    /// The record on the other side is gone, and its changes are followed: what the pipeline does about deletes of that side.
+    Vanished,
     /// Nobody may decide but a person.
     Hold(Held),
     /// Nothing may be done: the operation is not listed.
@@ -131,9 +139,15 @@ fn hold_all(one: &Key, siblings: &[Key]) -> Decision {
 }
 
 fn linked(situation: &Situation<'_>) -> Decision {
+    let other = situation.origin.other();
+    let dead = situation.link.is_some_and(|link| link.state == LinkState::gone_on(other));
+    let active = situation.link.is_some_and(|link| link.state == LinkState::Active);
     match (situation.salesforce, situation.app) {
         (Some(_), Some(_)) => merge(situation, false),
-        // The target of a one-way pipeline vanished: it is made again, as a mirror would.
+        _ if dead => Decision::Nothing { kept: Vec::new() },
+        _ if active && situation.pipeline.ops_on(situation.origin).any() => Decision::Vanished,
+        // The target of a one-way pipeline vanished: it is made again, as a mirror would. So is that of a record which was deleted
+        // and is back.
         _ => create(situation),
     }
 }
@@ -213,7 +227,10 @@ impl Merged {
             app: &views.app,
             now,
             then: situation.link.map_or(Baseline::default(), |link| settle::stored(link, at)),
-            newest: newest(situation),
+            newest: situation.take.or_else(|| newest(situation)),
+            rule: if situation.take.is_some() { Conflict::Newest } else { mapping.conflict },
+            outdone: situation.outdone && situation.take.is_none(),
+            adopting: situation.adopting && situation.link.is_some(),
             repair: situation.mode == Mode::Repair,
         };
         match merge_row(&turn) {

@@ -2,7 +2,7 @@
 //! is queried and never here.
 
 use crate::expr::{Eval, Inputs};
-use crate::model::{Row, Value};
+use crate::model::{PipelineName, Row, Value};
 use crate::plan::Selection;
 
 /// Why a record is left out, for `why` and `plan`.
@@ -22,6 +22,10 @@ pub enum LeftOut {
     Filtered,
     /// `filter` could not be computed; the text names the reason.
     Broken(String),
+    /// Another pipeline of the same pair of systems created it (`own_records: skip`).
+    MadeBy(PipelineName),
+    /// Another pipeline of the resource has a link for it (`links: many_to_one`).
+    LinkedBy(PipelineName),
 }
 
 /// Whether a record passes. `inputs` are those of the filter expression; its `record` must be `row`.

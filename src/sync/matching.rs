@@ -3,8 +3,8 @@
 
 use super::map::{Mapped, Slot};
 use crate::expr::normal;
-use crate::model::{Key, Row, Value};
-use crate::plan::Pipeline;
+use crate::model::{Key, Row, Side, Value};
+use crate::plan::{Flow, Mapping, Pipeline};
 
 /// A record of the other side that may be the same, found by the shell for one `match` row.
 #[derive(Clone, Debug)]
@@ -28,16 +28,31 @@ pub enum Match {
     Many(Vec<Key>),
 }
 
-/// The value to search for, per `match` row, in normal form; `None` where it is empty.
-pub fn match_values(pipeline: &Pipeline, mapped: &Mapped) -> Vec<Option<Value>> {
+/// The value to search for on the other side, per `match` row, in normal form; `None` where it is empty. A row that only flows the
+/// other way still identifies a record if it is copied as it is (`{ salesforce: Id, app: salesforce_id }`).
+pub fn match_values(
+    pipeline: &Pipeline,
+    (side, record): (Side, &Row),
+    mapped: &Mapped,
+) -> Vec<Option<Value>> {
     pipeline
         .matching
         .iter()
-        .map(|row| match mapped.slots.get(*row) {
-            Some(Slot::Value(value)) if !value.is_blank() => Some(normal(pipeline, *row, value)),
-            _ => None,
+        .map(|at| {
+            let value = match (mapped.slots.get(*at)?, pipeline.rows.get(*at)?) {
+                (Slot::Value(value), _) => value,
+                (_, row) if is_copied_back(row, side) => record.get(row.field_on(side)?),
+                _ => return None,
+            };
+            (!value.is_blank()).then(|| normal(pipeline, *at, value))
         })
         .collect()
+}
+
+/// Whether the field of a side holds what the other side says, unchanged.
+fn is_copied_back(row: &Mapping, side: Side) -> bool {
+    let plain = row.lookup.is_none() && row.values.is_none() && row.default.is_none();
+    plain && !row.flow_to(side.other()).is_on() && matches!(row.flow_to(side), Flow::Copy)
 }
 
 fn normal(pipeline: &Pipeline, row: usize, value: &Value) -> Value {

@@ -47,6 +47,12 @@ pub struct Turn<'a> {
     pub then: Baseline,
     /// Side that changed last, for `conflict: newest`; `None` where the stamps do not tell.
     pub newest: Option<Side>,
+    /// Who wins where both sides changed: the row's own rule, unless a person has decided.
+    pub rule: Conflict,
+    /// Another Salesforce record of the same app record was updated later: this one never fills the app, it follows.
+    pub outdone: bool,
+    /// Differences without a baseline stay until one side changes: a direction was just added.
+    pub adopting: bool,
     /// Repair differences that nobody caused since (reconciliation), not only follow changes.
     pub repair: bool,
 }
@@ -92,6 +98,8 @@ pub enum Kept {
     NoChange,
     /// The change is on a side whose changes do not flow here.
     OneWay,
+    /// Another Salesforce record of the same app record was updated later.
+    Outdone,
 }
 
 impl Kept {
@@ -106,6 +114,7 @@ impl Kept {
             Self::FirstLink => "a first link never erases a value",
             Self::NoChange => "neither side changed it",
             Self::OneWay => "flows the other way",
+            Self::Outdone => "another linked record was updated later",
         }
     }
 }
@@ -119,6 +128,13 @@ pub enum Held {
     SeveralMatches(Vec<crate::model::Key>),
     /// Two Salesforce records belong to one app record (`links: one_to_one`).
     OneToOne(Vec<crate::model::Key>),
+    /// The Salesforce record that matches has another app record already.
+    Taken {
+        /// The Salesforce record.
+        salesforce: crate::model::Key,
+        /// The app record that it is linked to.
+        by: crate::model::Key,
+    },
 }
 
 /// Merges one row. The sides are equal in common terms first; then who changed; then who wins; then the policy of the target.
@@ -141,9 +157,12 @@ enum Winner {
 
 fn winner(turn: &Turn<'_>) -> Winner {
     match (turn.may_write.salesforce, turn.may_write.app) {
+        (true, true) if turn.outdone => Winner::Side(Side::App),
+        (false, true) if turn.outdone => Winner::Nobody(Kept::Outdone),
         (false, false) => Winner::Nobody(Kept::OneWay),
         (false, true) => one_way(turn, Side::Salesforce),
         (true, false) => one_way(turn, Side::App),
+        (true, true) if !turn.then.is_known() && turn.adopting => Winner::Nobody(Kept::NoChange),
         (true, true) if !turn.then.is_known() => first_link(turn),
         (true, true) => two_way(turn),
     }
@@ -176,7 +195,7 @@ fn two_way(turn: &Turn<'_>) -> Winner {
 }
 
 fn by_rule(turn: &Turn<'_>) -> Winner {
-    match turn.row.conflict {
+    match turn.rule {
         Conflict::Salesforce => Winner::Side(Side::Salesforce),
         Conflict::App => Winner::Side(Side::App),
         Conflict::Newest => Winner::Side(turn.newest.unwrap_or(Side::Salesforce)),
@@ -262,6 +281,9 @@ mod tests {
             now: Baseline { salesforce: seen(&now.0), app: seen(&now.1) },
             then: Baseline { salesforce: seen(&then.0), app: seen(&then.1) },
             newest,
+            rule: row.conflict,
+            outdone: false,
+            adopting: false,
             repair,
         })
     }

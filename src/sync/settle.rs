@@ -70,14 +70,28 @@ pub(super) fn stored(link: &Link, at: usize) -> Baseline {
     }
 }
 
-/// Fingerprints of what one side says, row by row; `UNKNOWN` where it says nothing. For `is_unchanged` before anything is fetched.
-pub fn fingerprints(pipeline: &Pipeline, mapped: &Mapped, make: Fingerprints) -> Box<[Fingerprint]> {
+/// Fingerprints of what a record of a side says, row by row, in common terms; `UNKNOWN` where it says nothing. `mapped` is the record in
+/// the terms of the other side. For `is_unchanged` before anything is fetched.
+pub fn fingerprints(
+    pipeline: &Pipeline,
+    (side, record): (Side, &Row),
+    mapped: &Mapped,
+    make: Fingerprints,
+) -> Box<[Fingerprint]> {
     let rows = pipeline.rows.iter().zip(&mapped.slots);
-    rows.map(|(mapping, slot)| match slot {
-        Slot::Value(value) if !value.is_absent() => make.of(mapping, value),
+    rows.map(|(mapping, slot)| match (slot, mapping.field_on(side)) {
+        (Slot::Value(value), _) if !value.is_absent() && terms(mapping) != side => make.of(mapping, value),
+        (Slot::Value(_), Some(field)) if !record.get(field).is_absent() => {
+            make.of(mapping, record.get(field))
+        }
         _ => Fingerprint::UNKNOWN,
     })
     .collect()
+}
+
+/// The side in whose terms a row is compared.
+fn terms(mapping: &Mapping) -> Side {
+    if mapping.to_app.is_on() { Side::App } else { Side::Salesforce }
 }
 
 /// Whether what a side says now is what it said when the pair was last settled: an echo or a re-read, nothing to do.
@@ -95,8 +109,8 @@ pub struct Image {
 }
 
 impl Image {
-    /// The records of a situation with the values of a decision laid over them.
-    pub fn after(situation: &Situation<'_>, decision: &Decision) -> Self {
+    /// The records of a situation with the values of a decision laid over them, as far as they were `written`.
+    pub fn after(situation: &Situation<'_>, decision: &Decision, written: impl Fn(Side) -> bool) -> Self {
         let blank = |side: Side| Row::absent(situation.pipeline.schema(side).len());
         let mut image = Self {
             salesforce: situation
@@ -105,9 +119,9 @@ impl Image {
             app: situation.app.map_or_else(|| blank(Side::App), |known| known.row.clone()),
         };
         match decision {
-            Decision::Create { on, row } => image.overlay(*on, row, true),
+            Decision::Create { on, row } if written(*on) => image.overlay(*on, row, true),
             Decision::Update { writes, .. } => {
-                for write in writes {
+                for write in writes.iter().filter(|write| written(write.side)) {
                     image.overlay(write.side, &write.row, false);
                 }
             }

@@ -210,7 +210,7 @@ async fn json_paths_change_their_own_key_only(database: Database) {
         sfsync::connect::sql::Dialect::Postgres => "SELECT custom ->> 'note' FROM deals",
     };
     assert_eq!(database.rows(note).await[0][0].as_deref(), Some("ours"));
-    let query = MatchQuery { field: 1, values: vec!["gamma".into(), " BETA".into()] };
+    let query = MatchQuery { field: 1, values: vec!["gamma".into(), " BETA".into()], form: None };
     stored(&mut table, vec![upsert(values("Beta".into(), Value::Absent))]).await;
     assert_eq!(table.find(&query).await.unwrap().iter().map(|found| found.value).collect::<Vec<_>>(), [1]);
 }
@@ -305,7 +305,7 @@ async fn records_are_found_by_text_number_and_id(database: Database) {
     ];
     let keys = stored(&mut table, ops).await;
     let mut find = async |field: usize, values: Vec<Value>| {
-        let found = table.find(&MatchQuery { field, values }).await.unwrap();
+        let found = table.find(&MatchQuery { field, values, form: None }).await.unwrap();
         let mut hits: Vec<_> = found.into_iter().map(|found| (found.value, found.key)).collect();
         hits.sort();
         hits
@@ -332,7 +332,7 @@ async fn soft_deleted_records_are_not_there(database: Database) {
     let keys = stored(&mut table, ops).await;
     let there: Vec<_> = fetched(&mut table, &keys).await.iter().map(Option::is_some).collect();
     assert_eq!(there, [true, false]);
-    let found = table.find(&MatchQuery { field: 1, values: vec!["A".into()] }).await.unwrap();
+    let found = table.find(&MatchQuery { field: 1, values: vec!["A".into()], form: None }).await.unwrap();
     assert_eq!(found.len(), 1);
 }
 

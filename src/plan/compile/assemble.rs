@@ -8,6 +8,7 @@ use super::rows::{archive, mappings};
 use super::selection::{app_condition, choices, salesforce_condition, selection};
 use super::unit::{Out, Unit};
 use super::{Checked, backfill, lane, row_set};
+use crate::expr::Var;
 use crate::model::{Key, PipelineName, Side};
 use crate::plan::{
     AppSide, Lane, LinkRule, ManualLink, ManualRecord, OnLeave, Pipeline, Push, SalesforceSide, Scope,
@@ -36,7 +37,7 @@ pub(super) fn assemble(checked: &Checked<'_>, looked_up: &BTreeSet<PipelineName>
             Links::ManyToOne => LinkRule::ManyToOne,
         },
         manual_links: manual_links(unit, &layout),
-        row_set: row_set::row_set(&rows, &layout.salesforce, &layout.app),
+        row_set: row_set::row_set(&rows, &layout.salesforce, &layout.app, both_update(unit)),
         rows,
         reconcile: file.reconcile(),
         max_deletes: file.max_deletes(),
@@ -46,7 +47,12 @@ pub(super) fn assemble(checked: &Checked<'_>, looked_up: &BTreeSet<PipelineName>
         notify: file.notify.iter().flat_map(|entry| &entry.value).map(|name| name.value.clone()).collect(),
         lane,
         looks_up: looks_up(checked),
+        reads_other: checked.scripts.iter().any(|(_, script, _)| script.uses(Var::Other)),
     }
+}
+
+fn both_update(unit: &Unit<'_>) -> bool {
+    unit.file.ops_to(Side::App).update && unit.file.ops_to(Side::Salesforce).update
 }
 
 fn salesforce(checked: &Checked<'_>, layout: &Layout, out: &mut Out) -> SalesforceSide {

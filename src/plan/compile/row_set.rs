@@ -8,8 +8,8 @@ use xxhash_rust::xxh3::xxh3_64;
 use crate::model::Schema;
 use crate::plan::{Mapping, RowSet};
 
-/// The hashes of the rows. They are stored, so what goes into them may only change with a migration.
-pub(super) fn row_set(rows: &[Mapping], salesforce: &Schema, app: &Schema) -> RowSet {
+/// The hashes of the rows; `both`: updates flow both ways. They are stored, so what goes into them may only change with a migration.
+pub(super) fn row_set(rows: &[Mapping], salesforce: &Schema, app: &Schema, both: bool) -> RowSet {
     let mut seen: Vec<u64> = Vec::with_capacity(rows.len());
     for row in rows {
         let field = |schema: &Schema, at: Option<usize>| {
@@ -17,8 +17,10 @@ pub(super) fn row_set(rows: &[Mapping], salesforce: &Schema, app: &Schema) -> Ro
         };
         let terms = if row.to_app.is_on() { "app" } else { "salesforce" };
         let form = row.form.map_or_else(String::new, |form| format!("{form:?}"));
+        // A direction that is added takes a fresh baseline.
+        let both = if both && row.to_app.is_on() && row.to_salesforce.is_on() { "\u{1f}both" } else { "" };
         let text = format!(
-            "{}\u{1f}{}\u{1f}{terms}\u{1f}{form}",
+            "{}\u{1f}{}\u{1f}{terms}\u{1f}{form}{both}",
             field(salesforce, row.salesforce),
             field(app, row.app)
         );

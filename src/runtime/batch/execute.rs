@@ -1,12 +1,13 @@
 //! Carrying out what was decided: writes with an outcome for each record, and the commit that follows from them.
 
-use super::decide::{Fate, Item, Prepared, situation};
+use super::decide::{Fate, Item, Prepared, stamp};
 use super::{BatchError, Bench};
 use crate::connect::WriteMode;
 use crate::model::{
-    Change, ChangeEvent, Commit, Counts, Key, Link, LinkState, Op, Outcome, Row, Side, Value, Version, Want,
-    WriteOp,
+    Change, ChangeEvent, Commit, Counts, Key, Link, LinkState, Op, Outcome, RecordError, Row, Schema, Side,
+    Value, Version, Want, WriteOp,
 };
+use crate::plan::{LinkRule, Pipeline};
 use crate::sync::{self, Decision, Image, Stop};
 
 /// What came of a batch. The commit is not applied yet: the caller adds the cursor and commits.
@@ -29,6 +30,9 @@ struct Planned {
     kind: Op,
 }
 
+/// The answers to the writes of one item; at most one per side.
+type Answers = Vec<(Side, Op, Outcome)>;
+
 impl Bench<'_> {
     /// Writes what was decided. Deletes are handed back undone.
     pub async fn execute(&mut self, prepared: Prepared, mode: WriteMode) -> Result<Executed, BatchError> {
@@ -41,105 +45,143 @@ impl Bench<'_> {
         let mut items: Vec<Item> = Vec::with_capacity(prepared.items.len());
         for item in prepared.items {
             match item.fate {
-                Some(Fate::Delete(_)) => executed.deletes.push(item),
-                Some(Fate::Postponed) => executed.again.extend(again(item)),
+                Some(Fate::Delete { .. }) => executed.deletes.push(item),
+                Some(Fate::Postponed) => executed.again.extend(again(&item)),
                 _ => items.push(item),
             }
         }
-        self.write(&mut executed, &mut items, mode).await?;
+        self.write(&mut executed, &items, mode).await?;
         Ok(executed)
     }
 
     /// Executes deletes that the run has allowed.
     pub async fn execute_deletes(&mut self, items: Vec<Item>) -> Result<Executed, BatchError> {
         let mut executed = Executed::default();
-        let mut items = items;
-        self.write(&mut executed, &mut items, WriteMode::Changes).await?;
+        self.write(&mut executed, &items, WriteMode::Changes).await?;
         Ok(executed)
     }
 
     async fn write(
         &mut self,
         executed: &mut Executed,
-        items: &mut [Item],
+        items: &[Item],
         mode: WriteMode,
     ) -> Result<(), BatchError> {
-        let planned: Vec<Planned> =
-            items.iter().enumerate().filter_map(|(at, item)| self.planned(at, item)).collect();
-        let places: Vec<(usize, Op)> = planned.iter().map(|planned| (planned.at, planned.kind)).collect();
-        let ops: Vec<WriteOp> = planned.into_iter().map(|planned| planned.op).collect();
-        let outcomes = if ops.is_empty() { Vec::new() } else { self.app.write(ops, mode).await? };
-        let mut written: Vec<Option<(Op, Outcome)>> = items.iter().map(|_| None).collect();
-        for ((at, kind), outcome) in places.into_iter().zip(outcomes) {
-            written[at] = Some((kind, outcome));
+        let mut answers: Vec<Answers> = items.iter().map(|_| Answers::new()).collect();
+        for side in [self.target(), self.origin] {
+            let planned: Vec<Planned> =
+                items.iter().enumerate().filter_map(|(at, item)| self.planned(at, item, side)).collect();
+            let places: Vec<(usize, Op)> = planned.iter().map(|planned| (planned.at, planned.kind)).collect();
+            let ops: Vec<WriteOp> = planned.into_iter().map(|planned| planned.op).collect();
+            if ops.is_empty() {
+                continue;
+            }
+            let outcomes = self.destination(side)?.write(ops, mode).await?;
+            for ((at, kind), outcome) in places.into_iter().zip(outcomes) {
+                answers[at].push((side, kind, outcome));
+            }
         }
-        for (item, outcome) in items.iter().zip(written) {
-            match outcome {
-                Some((kind, outcome)) => self.answered(executed, item, kind, outcome)?,
-                None => self.unwritten(executed, item)?,
+        for (item, answers) in items.iter().zip(answers) {
+            if answers.is_empty() {
+                self.unwritten(executed, item)?;
+            } else {
+                self.answered(executed, item, answers)?;
             }
         }
         Ok(())
     }
 
-    fn planned(&self, at: usize, item: &Item) -> Option<Planned> {
+    /// The write of an item to one side.
+    fn planned(&self, at: usize, item: &Item, side: Side) -> Option<Planned> {
         let (op, kind) = match item.fate.as_ref()? {
-            Fate::Decided(Decision::Create { row, .. }) => (WriteOp::Create { row: row.clone() }, Op::Create),
+            Fate::Decided(Decision::Create { on, row }) if *on == side => {
+                (WriteOp::Create { row: row.clone() }, Op::Create)
+            }
             Fate::Decided(Decision::Update { writes, .. }) => {
-                let write = writes.iter().find(|write| write.side == Side::App)?;
+                let write = writes.iter().find(|write| write.side == side)?;
                 (WriteOp::Update { key: write.key.clone(), row: write.row.clone() }, Op::Update)
             }
-            Fate::Delete(key) => (WriteOp::Delete { key: key.clone() }, Op::Delete),
-            Fate::Archive(key) => (WriteOp::Update { key: key.clone(), row: self.archived() }, Op::Archive),
+            Fate::Delete { on, key } if *on == side => (WriteOp::Delete { key: key.clone() }, Op::Delete),
+            Fate::Archive { on, key } if *on == side => {
+                (WriteOp::Update { key: key.clone(), row: self.archived(side) }, Op::Archive)
+            }
             _ => return None,
         };
         Some(Planned { at, op, kind })
     }
 
-    fn archived(&self) -> Row {
-        let mut row = Row::absent(self.pipeline.app.schema.len());
-        for (field, value) in &self.pipeline.app.archive {
+    fn archived(&self, side: Side) -> Row {
+        let mut row = Row::absent(self.pipeline.schema(side).len());
+        for (field, value) in self.pipeline.archive(side) {
             row.set(*field, value.clone());
         }
         row
     }
 
-    /// A write was answered.
-    fn answered(
-        &self,
-        executed: &mut Executed,
-        item: &Item,
-        kind: Op,
-        outcome: Outcome,
-    ) -> Result<(), BatchError> {
-        match outcome {
-            Outcome::Written { key, version } => {
-                count(&mut executed.commit.counts, kind);
-                self.remember(executed, item, kind, (key, version));
-            }
-            Outcome::Unchanged { key } => {
-                executed.commit.counts.unchanged += 1;
-                self.remember(executed, item, kind, (key, None));
-            }
-            Outcome::Stale => executed.again.extend(again_ref(item)),
-            Outcome::Rejected(error) | Outcome::Unknown(error) => {
-                self.failed(executed, item, &error, None)?;
+    /// The writes of a record were answered. What one side stored is remembered also if the other side refused: the next try then finds
+    /// that half done.
+    fn answered(&self, executed: &mut Executed, item: &Item, answers: Answers) -> Result<(), BatchError> {
+        let mut stored: Vec<(Side, Op, Key, Option<Version>)> = Vec::new();
+        let mut refused: Vec<(Side, RecordError)> = Vec::new();
+        let (mut stale, mut changed) = (false, false);
+        for (side, kind, outcome) in answers {
+            match outcome {
+                Outcome::Written { key, version } => {
+                    count(&mut executed.commit.counts, kind);
+                    changed = true;
+                    stored.push((side, kind, key, version));
+                }
+                Outcome::Unchanged { key } => stored.push((side, kind, key, None)),
+                Outcome::Stale => stale = true,
+                Outcome::Rejected(error) | Outcome::Unknown(error) => refused.push((side, error)),
             }
         }
-        Ok(())
+        if !changed && !stored.is_empty() {
+            executed.commit.counts.unchanged += 1;
+        }
+        if !stored.is_empty() {
+            self.remember(executed, item, &stored);
+        }
+        if stale {
+            executed.again.extend(again(item));
+        }
+        match refused.into_iter().next() {
+            Some((side, error)) => self.refused(executed, item, side, &error),
+            None => {
+                executed.failed_in_a_row = 0;
+                if !stale {
+                    self.settled(&mut executed.commit, item);
+                }
+                Ok(())
+            }
+        }
     }
 
-    fn remember(&self, executed: &mut Executed, item: &Item, kind: Op, stored: (Key, Option<Version>)) {
-        executed.failed_in_a_row = 0;
+    fn remember(&self, executed: &mut Executed, item: &Item, stored: &[(Side, Op, Key, Option<Version>)]) {
         let commit = &mut executed.commit;
-        commit.settled.push((Side::Salesforce, item.key.clone()));
-        if let (Op::Delete | Op::Archive, Some(link)) = (kind, &item.link) {
-            let state = LinkState::Gone;
-            commit.links.push(Link { state, salesforce_version: item.version, ..link.clone() });
-        } else {
-            commit.links.push(self.link(item, stored));
-            self.want(commit, item);
+        let removed = stored.iter().find(|(_, kind, ..)| matches!(kind, Op::Delete | Op::Archive));
+        if let (Some((side, ..)), Some(link)) = (removed, &item.link) {
+            let mut link = Link { state: LinkState::gone_on(side.other()), ..link.clone() };
+            link.set_version(self.origin, item.version);
+            commit.links.push(link);
+            return;
         }
+        let Some(link) = self.link(item, stored) else { return };
+        if let Some((side, _, key, _)) = stored.iter().find(|(_, kind, ..)| *kind == Op::Create)
+            && self.tells_back(*side)
+        {
+            commit.touch.push((self.pipeline.name.clone(), *side, key.clone()));
+        }
+        commit.links.push(link);
+        self.want(commit, item);
+    }
+
+    /// Whether a record that was just made on a side has something to tell that only it knows: its id, values computed there.
+    fn tells_back(&self, side: Side) -> bool {
+        let updates = self.pipeline.ops_on(side.other()).update;
+        let only_back =
+            |row: &crate::plan::Mapping| row.flow_to(side.other()).is_on() && !row.flow_to(side).is_on();
+        updates && self.pipeline.rows.iter().any(only_back)
     }
 
     /// Nothing was written for this record.
@@ -151,25 +193,35 @@ impl Bench<'_> {
             }
             Some(Fate::Unchanged) => counts.unchanged += 1,
             Some(Fate::Retire(state)) => self.retire(&mut executed.commit, item, *state),
+            Some(Fate::Moved(survivor)) => self.moved(&mut executed.commit, item, survivor),
             Some(Fate::Decided(Decision::Hold(held))) => return self.held(executed, item, held),
             Some(Fate::Decided(_)) => self.agreed(&mut executed.commit, item),
             Some(Fate::Stopped(Stop::Fail { row, error })) => {
                 return self.failed(executed, item, error, Some(*row));
             }
             Some(Fate::Stopped(stop)) => return self.stopped(executed, item, stop),
-            Some(Fate::Delete(_) | Fate::Archive(_) | Fate::Postponed) => {}
+            Some(Fate::Delete { .. } | Fate::Archive { .. } | Fate::Postponed) => {}
         }
-        executed.commit.settled.push((Side::Salesforce, item.key.clone()));
+        self.settled(&mut executed.commit, item);
         Ok(())
+    }
+
+    /// A pair that is settled is settled from both sides, unless the app record has more of them.
+    fn settled(&self, commit: &mut Commit, item: &Item) {
+        commit.settled.push((self.origin, item.key.clone()));
+        if self.pipeline.links == LinkRule::OneToOne
+            && let Some((key, _)) = &item.other
+        {
+            commit.settled.push((self.target(), key.clone()));
+        }
     }
 
     /// Both sides agree, or what differs stays: a pair may be new, baselines may move.
     fn agreed(&self, commit: &mut Commit, item: &Item) {
-        let Some((key, _)) = &item.other else {
+        let Some(link) = self.link(item, &[]) else {
             commit.counts.skipped += 1;
             return;
         };
-        let link = self.link(item, (key.clone(), None));
         if item.link.is_none() {
             commit.counts.linked += 1;
         } else {
@@ -184,41 +236,81 @@ impl Bench<'_> {
     fn retire(&self, commit: &mut Commit, item: &Item, state: LinkState) {
         commit.counts.skipped += 1;
         if let Some(link) = item.link.as_ref().filter(|link| link.state != state) {
-            commit.links.push(Link { state, salesforce_version: item.version, ..link.clone() });
+            let mut link = Link { state, ..link.clone() };
+            link.set_version(self.origin, item.version);
+            commit.links.push(link);
         }
     }
 
-    /// The pair as it is now, with the baselines of what both sides hold after the write.
-    fn link(&self, item: &Item, (key, version): (Key, Option<Version>)) -> Link {
-        let before = situation(self.pipeline, self.facts, item);
+    /// The survivor of a merge takes the place of the record, and is looked at again.
+    fn moved(&self, commit: &mut Commit, item: &Item, survivor: &Key) {
+        let Some(link) = &item.link else { return };
+        commit.counts.linked += 1;
+        commit.unlinked.push((link.salesforce.clone(), link.app.clone()));
+        commit.links.push(Link { salesforce: survivor.clone(), salesforce_version: None, ..link.clone() });
+        commit.touch.push((self.pipeline.name.clone(), Side::Salesforce, survivor.clone()));
+    }
+
+    /// The pair as it is now, with the baselines of what both sides hold after the writes that were stored. `None` without a partner.
+    fn link(&self, item: &Item, stored: &[(Side, Op, Key, Option<Version>)]) -> Option<Link> {
+        let before = self.situation(item);
+        let written = |side: Side| stored.iter().any(|(at, ..)| *at == side);
         let image = match &item.fate {
-            Some(Fate::Decided(decision)) => Image::after(&before, decision),
-            _ => Image::after(&before, &Decision::Nothing { kept: Vec::new() }),
+            Some(Fate::Decided(decision)) => Image::after(&before, decision, written),
+            _ => Image::after(&before, &Decision::Nothing { kept: Vec::new() }, written),
         };
-        let app = sync::Known { key: &key, row: &image.app, modified: None };
-        let after = sync::Situation { app: Some(app), ..before };
+        let key = |side: Side| {
+            let made = stored.iter().find(|(at, ..)| *at == side).map(|(_, _, key, _)| key);
+            made.or_else(|| item.key_on(side)).cloned()
+        };
+        let (salesforce, app) = (key(Side::Salesforce)?, key(Side::App)?);
+        item.row.as_ref().filter(|_| item.other.is_some() || !stored.is_empty())?;
+        let known = |key, row| Some(sync::Known { key, row, modified: None });
+        let after = sync::Situation {
+            salesforce: known(&salesforce, &image.salesforce),
+            app: known(&app, &image.app),
+            ..before
+        };
         let (salesforce_baseline, app_baseline) = sync::baselines(&after);
-        Link {
-            salesforce: item.key.clone(),
-            app: key,
+        let made = stored.iter().find(|(_, kind, ..)| *kind == Op::Create).map(|(side, ..)| *side);
+        let link = Link {
+            salesforce_version: self.version(item, Side::Salesforce),
+            app_version: self.version(item, Side::App),
+            salesforce,
+            app,
             state: LinkState::Active,
-            salesforce_version: item.version,
-            app_version: version.or(item.link.as_ref().and_then(|link| link.app_version)),
+            made: made.or(item.link.as_ref().and_then(|link| link.made)),
             row_set: self.pipeline.row_set.id,
             salesforce_baseline,
             app_baseline,
+        };
+        Some(link)
+    }
+
+    /// The stamp under which a record was read. Our own writes do not count: `many_to_one` asks who was updated last by others.
+    fn version(&self, item: &Item, side: Side) -> Option<Version> {
+        let before = item.link.as_ref().and_then(|link| link.version(side));
+        if side == self.origin {
+            return item.version.or(before);
         }
+        item.row_on(side).and_then(|row| stamp(self.pipeline, side, row)).or(before)
     }
 
     /// Lookups that were not linked although the record went on: it comes back when they are.
     fn want(&self, commit: &mut Commit, item: &Item) {
-        let wants = item.mapped.iter().flat_map(|mapped| &mapped.wants);
-        let source = (Side::Salesforce, item.key.clone());
-        commit.wants.extend(wants.map(|(pipeline, key)| Want {
-            pipeline: pipeline.clone(),
-            key: key.clone(),
-            source: source.clone(),
-        }));
+        let sides = [
+            (self.origin, Some(&item.key), &item.mapped),
+            (self.target(), item.other.as_ref().map(|(key, _)| key), &item.back),
+        ];
+        for (side, key, mapped) in sides {
+            let (Some(key), Some(mapped)) = (key, mapped) else { continue };
+            let source = (side, key.clone());
+            commit.wants.extend(mapped.wants.iter().map(|(pipeline, key)| Want {
+                pipeline: pipeline.clone(),
+                key: key.clone(),
+                source: source.clone(),
+            }));
+        }
     }
 }
 
@@ -231,20 +323,19 @@ fn count(counts: &mut Counts, kind: Op) {
     }
 }
 
-fn again(item: Item) -> Option<ChangeEvent> {
-    let row = item.row?;
-    Some(ChangeEvent { key: item.key, change: Change::Upsert(row), version: item.version })
-}
-
-fn again_ref(item: &Item) -> Option<ChangeEvent> {
+fn again(item: &Item) -> Option<ChangeEvent> {
     let row = item.row.clone()?;
     Some(ChangeEvent { key: item.key.clone(), change: Change::Upsert(row), version: item.version })
 }
 
 /// The name people know the record by, for lists of failures.
-pub fn title(pipeline: &crate::plan::Pipeline, row: Option<&Row>) -> String {
-    let schema = &pipeline.salesforce.schema;
-    let named = ["Name", "Subject", "Title", "CaseNumber", "Email"];
+pub fn title(pipeline: &Pipeline, item: &Item) -> String {
+    name_of(pipeline.schema(item.origin), item.row.as_ref())
+}
+
+/// The same of a row alone.
+pub(super) fn name_of(schema: &Schema, row: Option<&Row>) -> String {
+    let named = ["Name", "Subject", "Title", "CaseNumber", "Email", "name", "title", "email"];
     let value = named.iter().find_map(|name| row?.0.get(schema.position(name)?));
     match value {
         Some(Value::Text(text)) => text.to_string(),

@@ -85,10 +85,41 @@ impl Bench<'_> {
                     list(keys)
                 ),
             ),
+            Held::Taken { .. } => ("R302", crate::runtime::words::held(self.pipeline, held)),
         };
         let mut failure = self.failure(item, code, FailureKind::Held, &message, &[])?;
         failure.way = FailureWay::Both;
+        if let Held::Conflict(rows) = held {
+            let mut detail = FailureDetail::from_text(&failure.detail);
+            detail.values = self.both_values(item, rows);
+            failure.detail = detail.to_text();
+        }
         executed.commit.failures.push(failure);
+        Ok(())
+    }
+
+    /// The values of both sides, for the person who has to decide.
+    fn both_values(&self, item: &Item, rows: &[usize]) -> Vec<(String, String, String)> {
+        let shown = |side: Side, row: &crate::plan::Mapping| {
+            let value = row.field_on(side).and_then(|field| Some(item.row_on(side)?.get(field)));
+            value.map(ToString::to_string).unwrap_or_default()
+        };
+        let rows = rows.iter().filter_map(|row| self.pipeline.rows.get(*row));
+        rows.map(|row| (row.name.to_string(), shown(Side::Salesforce, row), shown(Side::App, row))).collect()
+    }
+
+    /// A side refused what was written there.
+    pub(super) fn refused(
+        &self,
+        executed: &mut Executed,
+        item: &Item,
+        side: Side,
+        error: &RecordError,
+    ) -> Result<(), BatchError> {
+        self.failed(executed, item, error, None)?;
+        if let Some(failure) = executed.commit.failures.last_mut() {
+            failure.way = way(side);
+        }
         Ok(())
     }
 
@@ -102,8 +133,8 @@ impl Bench<'_> {
         match stop {
             Stop::Skip { want, .. } => {
                 executed.commit.counts.skipped += 1;
-                executed.commit.settled.push((Side::Salesforce, item.key.clone()));
-                let source = (Side::Salesforce, item.key.clone());
+                executed.commit.settled.push((self.origin, item.key.clone()));
+                let source = self.stopped_at(item);
                 let want = want.clone().map(|(pipeline, key)| Want { pipeline, key, source });
                 executed.commit.wants.extend(want);
                 Ok(())
@@ -132,7 +163,7 @@ impl Bench<'_> {
             executed.commit.counts.waiting += 1;
             failure.next_try = self.facts.now.checked_add(Duration::from_secs(3600)).ok();
         }
-        let source = (Side::Salesforce, item.key.clone());
+        let source = self.stopped_at(item);
         executed.commit.wants.push(Want { pipeline: pipeline.clone(), key: key.clone(), source });
         executed.commit.failures.push(failure);
         Ok(())
@@ -146,10 +177,10 @@ impl Bench<'_> {
         message: &str,
         fields: &[String],
     ) -> Result<Failure, BatchError> {
-        let id = failure_id(&self.pipeline.name, Side::Salesforce, &item.key);
+        let id = failure_id(&self.pipeline.name, self.origin, &item.key);
         let known = self.store.failure(&id)?;
         let detail = FailureDetail {
-            title: title(self.pipeline, item.row.as_ref()),
+            title: title(self.pipeline, item),
             message: message.to_owned(),
             fields: fields.to_vec(),
             values: Vec::new(),
@@ -157,10 +188,10 @@ impl Bench<'_> {
         Ok(Failure {
             id,
             pipeline: self.pipeline.name.clone(),
-            way: FailureWay::ToApp,
+            way: way(self.target()),
             kind,
-            source: (Side::Salesforce, item.key.clone()),
-            target: item.link.as_ref().map(|link| link.app.clone()),
+            source: (self.origin, item.key.clone()),
+            target: item.key_on(self.target()).cloned(),
             code: code.to_owned(),
             remote: None,
             place: None,
@@ -172,6 +203,14 @@ impl Bench<'_> {
         })
     }
 
+    /// The record whose lookup stopped it: the one that came in, or the one it was merged with.
+    fn stopped_at(&self, item: &Item) -> (Side, Key) {
+        match (&item.other, &item.mapped, &item.back) {
+            (Some((key, _)), Some(_), None) => (self.target(), key.clone()),
+            _ => (self.origin, item.key.clone()),
+        }
+    }
+
     /// When a record that failed so often is tried again; spread by its key.
     pub(super) fn retry_at(&self, key: &Key, tries: u32) -> Option<jiff::Timestamp> {
         backoff::retry_at(self.facts.now, tries, self.pipeline.retries, xxh3_64(key.as_str().as_bytes()))
@@ -181,6 +220,13 @@ impl Bench<'_> {
         let names =
             rows.iter().filter_map(|row| self.pipeline.rows.get(*row)).map(|row| format!("`{}`", row.name));
         names.collect::<Vec<_>>().join(", ")
+    }
+}
+
+fn way(towards: Side) -> FailureWay {
+    match towards {
+        Side::App => FailureWay::ToApp,
+        Side::Salesforce => FailureWay::ToSalesforce,
     }
 }
 

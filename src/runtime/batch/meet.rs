@@ -1,75 +1,90 @@
-//! The other side: linked app records are fetched by key, records without a link are searched by `manual_links` and `match`, and
-//! who else claims the same app record is found out.
+//! The other side: linked records are fetched by key, records without a link are searched by `manual_links` and `match`, and who else
+//! claims the same app record is found out.
 
 use std::collections::{HashMap, HashSet};
 
 use super::decide::{Fate, Item, adopt};
 use super::{BatchError, Bench};
 use crate::connect::MatchQuery;
-use crate::model::{Key, Row, Value};
+use crate::model::{Key, Link, Row, Side, Value, Version};
 use crate::plan::{LinkRule, ManualRecord};
-use crate::sync::{self, Candidate};
+use crate::sync::{self, Candidate, Decision, Held, Match};
 
 impl Bench<'_> {
-    /// Brings what the decisions need from the app.
-    pub(super) async fn meet(&mut self, items: &mut [Item]) -> Result<(), BatchError> {
+    /// Brings what the decisions need from the other side.
+    pub(super) async fn meet(&mut self, items: &mut Vec<Item>) -> Result<(), BatchError> {
         self.fetch_linked(items).await?;
         self.find_unlinked(items).await?;
-        self.claims(items)?;
-        postpone_twins(self.pipeline, items);
+        match self.origin {
+            Side::Salesforce => self.claims(items)?,
+            Side::App => self.taken(items)?,
+        }
+        if self.pipeline.links == LinkRule::ManyToOne {
+            self.outdone(items)?;
+        }
+        postpone_twins(self.pipeline, self.origin, items);
         Ok(())
     }
 
-    async fn fetch_linked(&mut self, items: &mut [Item]) -> Result<(), BatchError> {
-        let keys: Vec<Key> =
-            open(items).filter_map(|item| item.link.as_ref().map(|link| link.app.clone())).collect();
+    /// Brings the records at the other end of the links.
+    pub(super) async fn fetch_linked(&mut self, items: &mut [Item]) -> Result<(), BatchError> {
+        let side = self.target();
+        let lacking = |item: &Item| item.fate.is_none() && item.other.is_none();
+        let linked = items.iter().filter(|item| lacking(item)).filter_map(|item| item.link.as_ref());
+        let keys: HashSet<Key> = linked.map(|link| link.key(side).clone()).collect();
         if keys.is_empty() {
             return Ok(());
         }
-        let mut found: HashMap<Key, Row> = self.app.fetch(&keys).await?.into_iter().collect();
-        for item in items.iter_mut().filter(|item| item.fate.is_none()) {
-            let Some(link) = &item.link else { continue };
-            item.other = found.remove(&link.app).map(|row| (link.app.clone(), row));
+        let mut keys: Vec<Key> = keys.into_iter().collect();
+        keys.sort();
+        let found: HashMap<Key, Row> = self.destination(side)?.fetch(&keys).await?.into_iter().collect();
+        for item in items.iter_mut().filter(|item| lacking(item)) {
+            let Some(key) = item.link.as_ref().map(|link| link.key(side)) else { continue };
+            item.other = found.get(key).map(|row| (key.clone(), row.clone()));
         }
         Ok(())
     }
 
-    async fn find_unlinked(&mut self, items: &mut [Item]) -> Result<(), BatchError> {
+    async fn find_unlinked(&mut self, items: &mut Vec<Item>) -> Result<(), BatchError> {
         let mut candidates: HashMap<usize, Vec<Candidate>> = self.manual(items).await?;
         for rule in 0..self.pipeline.matching.len() {
             for (at, candidate) in self.find_by(rule, items, &candidates).await? {
                 candidates.entry(at).or_default().push(candidate);
             }
         }
+        let all_linked = self.origin == Side::App && self.pipeline.links == LinkRule::ManyToOne;
+        let mut more = Vec::new();
         for (at, candidates) in candidates {
-            adopt(&mut items[at], candidates);
+            if all_linked {
+                more.extend(each(&mut items[at], candidates));
+            } else {
+                adopt(&mut items[at], candidates);
+            }
         }
+        items.extend(more);
         Ok(())
     }
 
-    /// Asks the app for the records of one `match` row, for items that no earlier row found.
+    /// Asks the other side for the records of one `match` row, for items that no earlier row found.
     async fn find_by(
         &mut self,
         rule: usize,
         items: &[Item],
         found: &HashMap<usize, Vec<Candidate>>,
     ) -> Result<Vec<(usize, Candidate)>, BatchError> {
-        let Some(field) = self
-            .pipeline
-            .matching
-            .get(rule)
-            .and_then(|row| self.pipeline.rows.get(*row))
-            .and_then(|row| row.app)
-        else {
+        let side = self.target();
+        let row = self.pipeline.matching.get(rule).and_then(|row| self.pipeline.rows.get(*row));
+        let Some((field, form)) = row.and_then(|row| Some((row.field_on(side)?, row.form))) else {
             return Ok(Vec::new());
         };
         let mut askers = Vec::new();
         let mut values = Vec::new();
-        for (at, item) in
-            items.iter().enumerate().filter(|(at, item)| is_unlinked(item) && !found.contains_key(at))
-        {
-            let Some(mapped) = &item.mapped else { continue };
-            if let Some(Some(value)) = sync::match_values(self.pipeline, mapped).into_iter().nth(rule) {
+        let open = |at: &usize, item: &Item| is_unlinked(item) && !found.contains_key(at);
+        for (at, item) in items.iter().enumerate().filter(|(at, item)| open(at, item)) {
+            let (Some(mapped), Some(row)) = (&item.mapped, &item.row) else { continue };
+            if let Some(Some(value)) =
+                sync::match_values(self.pipeline, (self.origin, row), mapped).into_iter().nth(rule)
+            {
                 askers.push(at);
                 values.push(value);
             }
@@ -77,7 +92,8 @@ impl Bench<'_> {
         if values.is_empty() {
             return Ok(Vec::new());
         }
-        let hits = self.app.find(&MatchQuery { field, values }).await?;
+        let query = MatchQuery { field, values, form };
+        let hits = self.destination(side)?.find(&query).await?;
         let candidate = |key, row| Candidate { rule, key, row };
         Ok(hits
             .into_iter()
@@ -92,20 +108,28 @@ impl Bench<'_> {
             return Ok(all);
         }
         for (at, item) in items.iter().enumerate().filter(|(_, item)| is_unlinked(item)) {
-            let pair = self.pipeline.manual_links.iter().find(|pair| selects(&pair.salesforce, item));
-            let Some(pair) = pair.cloned() else { continue };
-            let records = self.manual_record(&pair.app).await?;
+            let pairs = self.pipeline.manual_links.iter();
+            let mut sided = pairs.map(|pair| match self.origin {
+                Side::Salesforce => (&pair.salesforce, &pair.app),
+                Side::App => (&pair.app, &pair.salesforce),
+            });
+            let Some(other) = sided.find(|(this, _)| selects(this, item)).map(|(_, other)| other.clone())
+            else {
+                continue;
+            };
+            let records = self.manual_record(&other).await?;
             all.insert(at, records.into_iter().map(|(key, row)| Candidate { rule: 0, key, row }).collect());
         }
         Ok(all)
     }
 
     async fn manual_record(&mut self, record: &ManualRecord) -> Result<Vec<(Key, Row)>, BatchError> {
+        let destination = self.destination(self.target())?;
         match record {
-            ManualRecord::Key(key) => Ok(self.app.fetch(std::slice::from_ref(key)).await?),
+            ManualRecord::Key(key) => Ok(destination.fetch(std::slice::from_ref(key)).await?),
             ManualRecord::Fields(fields) => {
                 let Some((field, value)) = fields.first().cloned() else { return Ok(Vec::new()) };
-                let hits = self.app.find(&MatchQuery { field, values: vec![value] }).await?;
+                let hits = destination.find(&MatchQuery { field, values: vec![value], form: None }).await?;
                 let fits = |row: &Row| {
                     fields.iter().all(|(field, value)| crate::model::same_value(row.get(*field), value))
                 };
@@ -124,7 +148,8 @@ impl Bench<'_> {
         let links = self.store.links_by_app(&self.pipeline.name, self.pipeline.generation, &keys)?;
         let mut claims: HashMap<Key, HashSet<Key>> = HashMap::new();
         for (key, links) in keys.into_iter().zip(links) {
-            claims.entry(key).or_default().extend(links.into_iter().map(|link| link.salesforce));
+            let alive = links.into_iter().filter(|link| !link.state.is_gone());
+            claims.entry(key).or_default().extend(alive.map(|link| link.salesforce));
         }
         for item in open(items) {
             if let Some((key, _)) = &item.other {
@@ -139,6 +164,74 @@ impl Bench<'_> {
         }
         Ok(())
     }
+
+    /// A Salesforce record has one app record. App records that match one which has another are held, and so are the Salesforce
+    /// records that share an app record with `links: one_to_one`.
+    fn taken(&self, items: &mut [Item]) -> Result<(), BatchError> {
+        let matched =
+            |item: &Item| (item.link.is_none()).then(|| item.other.as_ref().map(|(key, _)| key.clone()))?;
+        let keys: Vec<Key> = open(items).filter_map(matched).collect();
+        let links = self.store.links_by_salesforce(&self.pipeline.name, self.pipeline.generation, &keys)?;
+        let mut by: HashMap<Key, Key> = HashMap::new();
+        for (key, link) in keys.into_iter().zip(links) {
+            by.extend(link.filter(|link| !link.state.is_gone()).map(|link| (key, link.app)));
+        }
+        let mut seen: HashMap<Key, Vec<Key>> = HashMap::new();
+        for item in items.iter_mut().filter(|item| item.fate.is_none()) {
+            match (&item.link, &item.other) {
+                (None, Some((salesforce, _))) => {
+                    let taken = by.get(salesforce).filter(|by| **by != item.key).cloned();
+                    if let Some(by) = taken {
+                        let held = Held::Taken { salesforce: salesforce.clone(), by };
+                        item.fate = Some(Fate::Decided(Decision::Hold(held)));
+                    } else {
+                        by.insert(salesforce.clone(), item.key.clone());
+                    }
+                }
+                (Some(link), _) => seen.entry(item.key.clone()).or_default().push(link.salesforce.clone()),
+                _ => {}
+            }
+        }
+        if self.pipeline.links == LinkRule::OneToOne {
+            for item in items.iter_mut().filter(|item| item.fate.is_none()) {
+                let Some(link) = &item.link else { continue };
+                let all = seen.get(&item.key).into_iter().flatten();
+                item.siblings = all.filter(|key| **key != link.salesforce).cloned().collect();
+            }
+        }
+        Ok(())
+    }
+
+    /// Which records have a sibling that was updated later (`links: many_to_one`): that one fills the app record.
+    fn outdone(&self, items: &mut [Item]) -> Result<(), BatchError> {
+        if self.origin == Side::App {
+            // What the app says now reaches all of them.
+            return Ok(());
+        }
+        let apps: HashSet<Key> =
+            open(items).filter_map(|item| Some(item.other.as_ref()?.0.clone())).collect();
+        let apps: Vec<Key> = apps.into_iter().collect();
+        let links = self.linked_to(&apps)?;
+        let mut latest: HashMap<Key, Vec<(Key, Option<Version>)>> = HashMap::new();
+        for (app, links) in apps.into_iter().zip(links) {
+            let alive = links.into_iter().filter(|link: &Link| !link.state.is_gone());
+            latest.insert(app, alive.map(|link| (link.salesforce, link.salesforce_version)).collect());
+        }
+        for item in open(items) {
+            let Some((app, _)) = &item.other else { continue };
+            if let Some(all) = latest.get_mut(app) {
+                all.retain(|(key, _)| *key != item.key);
+                all.push((item.key.clone(), item.version));
+            }
+        }
+        for item in items.iter_mut().filter(|item| item.fate.is_none()) {
+            let all = item.other.as_ref().and_then(|(app, _)| latest.get(app));
+            let newest =
+                all.into_iter().flatten().max_by(|one, other| (one.1, &one.0).cmp(&(other.1, &other.0)));
+            item.outdone = newest.is_some_and(|(key, version)| *key != item.key && *version > item.version);
+        }
+        Ok(())
+    }
 }
 
 fn open(items: &[Item]) -> impl Iterator<Item = &Item> {
@@ -147,6 +240,28 @@ fn open(items: &[Item]) -> impl Iterator<Item = &Item> {
 
 fn is_unlinked(item: &Item) -> bool {
     item.fate.is_none() && item.link.is_none()
+}
+
+/// An app record that several Salesforce records match, with `links: many_to_one`: all are linked, an item for each.
+fn each(item: &mut Item, candidates: Vec<Candidate>) -> Vec<Item> {
+    let Some(rule) = candidates.iter().map(|candidate| candidate.rule).min() else { return Vec::new() };
+    let mut all: Vec<Candidate> = candidates.into_iter().filter(|candidate| candidate.rule == rule).collect();
+    all.sort_by(|one, other| one.key.cmp(&other.key));
+    all.dedup_by(|one, other| one.key == other.key);
+    let pair = |item: &mut Item, candidate: Candidate| {
+        item.other = Some((candidate.key.clone(), candidate.row.clone()));
+        item.matched = Match::One(candidate);
+    };
+    let mut all = all.into_iter();
+    let Some(first) = all.next() else { return Vec::new() };
+    let more = all.map(|candidate| {
+        let mut another = item.clone();
+        pair(&mut another, candidate);
+        another
+    });
+    let more = more.collect();
+    pair(item, first);
+    more
 }
 
 fn selects(record: &ManualRecord, item: &Item) -> bool {
@@ -159,13 +274,13 @@ fn selects(record: &ManualRecord, item: &Item) -> bool {
     }
 }
 
-/// Two new records of one batch with the same `match` value are one record for the app: the second is decided again once the first
-/// one was created.
-fn postpone_twins(pipeline: &crate::plan::Pipeline, items: &mut [Item]) {
+/// Two new records of one batch with the same `match` value are one record for the other side: the second is decided again once the
+/// first one was created.
+fn postpone_twins(pipeline: &crate::plan::Pipeline, origin: Side, items: &mut [Item]) {
     let mut seen: HashSet<(usize, String)> = HashSet::new();
     for item in items.iter_mut().filter(|item| is_unlinked(item) && item.other.is_none()) {
-        let Some(mapped) = &item.mapped else { continue };
-        let values = sync::match_values(pipeline, mapped);
+        let (Some(mapped), Some(row)) = (&item.mapped, &item.row) else { continue };
+        let values = sync::match_values(pipeline, (origin, row), mapped);
         let claims: Vec<(usize, String)> = values
             .iter()
             .enumerate()

@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 
-use super::execute::{Executed, title};
+use super::execute::{Executed, name_of};
 use super::failures::{FailureDetail, failure_id};
 use super::{BatchError, Bench};
 use crate::connect::WriteMode;
@@ -226,7 +226,7 @@ impl Bench<'_> {
         let id = failure_id(&self.pipeline.name, Side::Salesforce, &key);
         let known = self.store.failure(&id)?;
         let detail = FailureDetail {
-            title: title(self.pipeline, row),
+            title: name_of(&self.pipeline.salesforce.schema, row),
             message: error.message.clone(),
             fields: error.fields.clone(),
             values: Vec::new(),

@@ -1,27 +1,31 @@
-//! One batch of one pipeline: records come in, decisions come out, writes are executed, and everything that is remembered moves in
-//! one commit. The decisions are those of [`crate::sync`]; this module only brings what they need and carries out what they say.
+//! One batch of one pipeline: records of one side come in, decisions come out, writes are executed, and everything that is remembered
+//! moves in one commit. The decisions are those of [`crate::sync`]; this module only brings what they need and carries out what they say.
 //!
 //! Read [`Item`] first: a record on its way through the stages `recall` (links) → `resolve` (lookups, mapping) → `meet` (the other
-//! side) → `decide` → `execute` → `settle`.
+//! side) → `answer back` (the other record's own words) → `decide` → `execute` → `settle`.
 
+mod back;
 mod decide;
 mod execute;
 mod failures;
 mod meet;
 mod mirror;
+mod partners;
+mod recall;
 mod resolve;
 
 pub use decide::{Fate, Item, Prepared};
 pub use execute::{Executed, title};
 pub use failures::{FailureDetail, failure_id};
 pub use mirror::MirrorBatch;
+pub use partners::Partners;
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::facts::{OrgFacts, RunFacts};
 use crate::connect::{ConnectError, Destination};
-use crate::model::{Key, PipelineName};
+use crate::model::{Class, Key, PipelineName, Side};
 use crate::plan::Pipeline;
 use crate::store::{Store, StoreError};
 
@@ -41,6 +45,8 @@ pub enum BatchError {
 pub trait References: Send + Sync {
     /// Whether the pipeline brings records in on demand, and may be waited for from here (no circle).
     fn on_demand(&self, asking: &PipelineName, pipeline: &PipelineName) -> Demand;
+    /// The pipelines that share records with this one, as they are now.
+    fn partners(&self, pipeline: &Pipeline) -> Partners;
     /// Brings these records in; returns when they are linked, left out or failed.
     async fn require(&self, pipeline: &PipelineName, keys: Vec<Key>) -> Result<(), ConnectError>;
 }
@@ -60,18 +66,48 @@ pub enum Demand {
 pub struct Bench<'a> {
     /// The plan.
     pub pipeline: &'a Arc<Pipeline>,
+    /// The side whose records come in.
+    pub origin: Side,
     /// The state.
     pub store: &'a Arc<Store>,
     /// The app.
     pub app: &'a mut dyn Destination,
+    /// Salesforce, for pipelines that write there.
+    pub salesforce: Option<&'a mut (dyn Destination + 'static)>,
     /// Facts of the run.
     pub facts: &'a RunFacts,
     /// Facts of the org.
     pub org: &'a OrgFacts,
     /// Other pipelines.
     pub references: &'a dyn References,
+    /// Pipelines that share records with this one.
+    pub partners: &'a Partners,
     /// Records without a link are left out (`scope: referenced`, when nobody asked for them).
     pub linked_only: bool,
+    /// The first look at this side, while it is loaded.
+    pub loading: bool,
+    /// A person has said whose values count where both sides changed.
+    pub take: Option<Side>,
     /// Rows of earlier versions of the plan, by the id of the set: links carry the id.
     pub row_sets: &'a HashMap<u32, Vec<u64>>,
+}
+
+impl Bench<'_> {
+    /// The side that is opposite the records that come in.
+    pub(super) fn target(&self) -> Side {
+        self.origin.other()
+    }
+
+    /// The writer and reader of single records of a side.
+    fn destination(&mut self, side: Side) -> Result<&mut dyn Destination, ConnectError> {
+        match (side, &mut self.salesforce) {
+            (Side::App, _) => Ok(&mut *self.app),
+            (Side::Salesforce, Some(salesforce)) => Ok(&mut **salesforce),
+            (Side::Salesforce, None) => Err(ConnectError::new(
+                "R109",
+                Class::Pipeline,
+                format!("{} does not list anything to do in Salesforce", self.pipeline.name),
+            )),
+        }
+    }
 }

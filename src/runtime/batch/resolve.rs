@@ -5,13 +5,13 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use super::decide::{Fate, Item, Prepared, is_settled};
 use super::{BatchError, Bench, Demand};
-use crate::model::{Key, Op, PipelineName, Side};
+use crate::model::{Key, Op, PipelineName, Row, Side};
 use crate::plan::Missing;
 use crate::runtime::facts::RunContext;
 use crate::sync::{self, LookupTable, MapInputs, Stop};
 
 /// Ids per pipeline that nobody looked up yet.
-type Questions = BTreeMap<PipelineName, BTreeSet<Key>>;
+pub(super) type Questions = BTreeMap<PipelineName, BTreeSet<Key>>;
 
 impl Bench<'_> {
     /// Maps every record that still has no fate. Computed lookups and `linked()` name their ids only while mapping, so it may take rounds.
@@ -19,12 +19,13 @@ impl Bench<'_> {
         let mut table = LookupTable::default();
         let by_itself =
             |pipeline: &PipelineName| self.references.on_demand(&self.pipeline.name, pipeline) == Demand::No;
-        let questions = self.copied_lookups(&prepared.items, by_itself);
-        self.answer(questions, &mut table).await?;
+        let questions = self.copied_lookups(open_rows(&prepared.items), self.target(), by_itself);
+        self.answer(questions, self.origin, &mut table).await?;
         let hopeless = self.leave_out(&mut prepared.items, &table, by_itself);
-        let mut questions = self.copied_lookups(&prepared.items, |pipeline| !by_itself(pipeline));
+        let rows = open_rows(&prepared.items);
+        let mut questions = self.copied_lookups(rows, self.target(), |pipeline| !by_itself(pipeline));
         for _ in 0..3 {
-            let later = self.answer(questions, &mut table).await?;
+            let later = self.answer(questions, self.origin, &mut table).await?;
             prepared.later.extend(later);
             questions = self.map_all(&mut prepared.items, &table, &hopeless);
             if questions.is_empty() {
@@ -44,10 +45,10 @@ impl Bench<'_> {
         let mut places = HashSet::new();
         for (at, item) in items.iter_mut().enumerate().filter(|(_, item)| item.fate.is_none()) {
             let Some(row) = &item.row else { continue };
-            let stop = sync::needed(self.pipeline, row, Side::App).into_iter().find_map(|needed| {
+            let stop = sync::needed(self.pipeline, row, self.target()).into_iter().find_map(|needed| {
                 let lookup = self.pipeline.rows.get(needed.row)?.lookup.as_ref()?;
                 let linked =
-                    |pipeline: &PipelineName| table.linked(pipeline, Side::Salesforce, &needed.key).is_some();
+                    |pipeline: &PipelineName| table.linked(pipeline, self.origin, &needed.key).is_some();
                 let left_out = lookup.missing == Missing::Skip
                     && lookup.pipelines.iter().all(|pipeline| by_itself(pipeline) && !linked(pipeline));
                 let pipeline = lookup.pipelines.first().filter(|_| left_out)?;
@@ -66,11 +67,16 @@ impl Bench<'_> {
         places
     }
 
-    fn copied_lookups(&self, items: &[Item], of: impl Fn(&PipelineName) -> bool) -> Questions {
+    /// The ids that records have to be translated by, as far as they are copied from a field.
+    pub(super) fn copied_lookups<'r>(
+        &self,
+        rows: impl Iterator<Item = &'r Row>,
+        towards: Side,
+        of: impl Fn(&PipelineName) -> bool,
+    ) -> Questions {
         let mut questions = Questions::new();
-        for item in items.iter().filter(|item| item.fate.is_none()) {
-            let Some(row) = &item.row else { continue };
-            for needed in sync::needed(self.pipeline, row, Side::App) {
+        for row in rows {
+            for needed in sync::needed(self.pipeline, row, towards) {
                 let Some(lookup) = self.pipeline.rows.get(needed.row).and_then(|row| row.lookup.as_ref())
                 else {
                     continue;
@@ -84,24 +90,27 @@ impl Bench<'_> {
     }
 
     /// Looks the ids up; asks pipelines that bring records in on demand for those they lack. Returns what was asked for later.
-    async fn answer(
+    pub(super) async fn answer(
         &self,
         questions: Questions,
+        from: Side,
         table: &mut LookupTable,
     ) -> Result<Vec<(PipelineName, Key)>, BatchError> {
         let mut later = Vec::new();
         for (pipeline, keys) in questions {
             let keys: Vec<Key> = keys.into_iter().collect();
-            let missing = self.look_up(&pipeline, keys, table)?;
+            let missing = self.look_up(&pipeline, from, keys, table)?;
             if missing.is_empty() {
                 continue;
             }
             match self.references.on_demand(&self.pipeline.name, &pipeline) {
+                // Only Salesforce records are brought in on demand.
+                _ if from == Side::App => {}
                 Demand::No => {}
                 Demand::Later => later.extend(missing.into_iter().map(|key| (pipeline.clone(), key))),
                 Demand::Now => {
                     self.references.require(&pipeline, missing.clone()).await?;
-                    self.look_up(&pipeline, missing, table)?;
+                    self.look_up(&pipeline, from, missing, table)?;
                 }
             }
         }
@@ -112,16 +121,17 @@ impl Bench<'_> {
     fn look_up(
         &self,
         pipeline: &PipelineName,
+        from: Side,
         keys: Vec<Key>,
         table: &mut LookupTable,
     ) -> Result<Vec<Key>, BatchError> {
-        let linked = self.store.linked(pipeline, Side::Salesforce, &keys)?;
+        let linked = self.store.linked(pipeline, from, &keys)?;
         let mut missing = Vec::new();
         for (key, app) in keys.into_iter().zip(linked) {
             if app.is_none() {
                 missing.push(key.clone());
             }
-            table.insert(pipeline.clone(), Side::Salesforce, key, app);
+            table.insert(pipeline.clone(), from, key, app);
         }
         Ok(missing)
     }
@@ -132,7 +142,7 @@ impl Bench<'_> {
         let open = |item: &Item| item.fate.is_none() || matches!(item.fate, Some(Fate::Stopped(_)));
         for (_, item) in items.iter_mut().enumerate().filter(|(at, item)| open(item) && !but.contains(at)) {
             let Some(row) = &item.row else { continue };
-            let context = RunContext::new(self.org, self.facts, table, Side::Salesforce);
+            let context = RunContext::new(self.org, self.facts, table, self.origin);
             let inputs = MapInputs {
                 other: item.other.as_ref().map(|(_, row)| row),
                 op: if item.link.is_some() { Op::Update } else { Op::Create },
@@ -141,9 +151,9 @@ impl Bench<'_> {
                 lookups: table,
                 context: &context,
             };
-            let mapped = sync::map(self.pipeline, row, Side::App, &inputs);
+            let mapped = sync::map(self.pipeline, row, self.target(), &inputs);
             let mut unknown = context.asked();
-            unknown.extend(unanswered(&mapped, table));
+            unknown.extend(unanswered(&mapped, table, self.origin));
             for (pipeline, key) in unknown {
                 questions.entry(pipeline).or_default().insert(key);
             }
@@ -157,19 +167,28 @@ impl Bench<'_> {
             Err(stop) => item.fate = Some(Fate::Stopped(stop)),
             Ok(mapped) => {
                 item.mapped = Some(mapped);
-                item.fate = is_settled(self.pipeline, self.facts, item).then_some(Fate::Unchanged);
+                let settled = is_settled(self.pipeline, self.facts, item);
+                item.fate = settled.then_some(Fate::Unchanged);
             }
         }
     }
 }
 
 /// Ids that a mapping stopped or paused at although nobody looked them up yet (the lookups of computed values).
-fn unanswered(mapped: &Result<sync::Mapped, Stop>, table: &LookupTable) -> Vec<(PipelineName, Key)> {
+pub(super) fn unanswered(
+    mapped: &Result<sync::Mapped, Stop>,
+    table: &LookupTable,
+    from: Side,
+) -> Vec<(PipelineName, Key)> {
     let named: Vec<(PipelineName, Key)> = match mapped {
         Ok(mapped) => mapped.wants.clone(),
         Err(Stop::Wait { pipeline, key, .. }) => vec![(pipeline.clone(), key.clone())],
         Err(Stop::Skip { want: Some(want), .. }) => vec![want.clone()],
         Err(_) => Vec::new(),
     };
-    named.into_iter().filter(|(pipeline, key)| !table.knows(pipeline, Side::Salesforce, key)).collect()
+    named.into_iter().filter(|(pipeline, key)| !table.knows(pipeline, from, key)).collect()
+}
+
+fn open_rows(items: &[Item]) -> impl Iterator<Item = &Row> {
+    items.iter().filter(|item| item.fate.is_none()).filter_map(|item| item.row.as_ref())
 }

@@ -183,6 +183,7 @@ impl<'a> Stage<'a> {
             salesforce: salesforce.key.clone(),
             app: app.key.clone(),
             state: LinkState::Active,
+            made: None,
             salesforce_version: None,
             app_version: None,
             row_set: self.pipeline.row_set.id,
@@ -203,6 +204,9 @@ impl<'a> Stage<'a> {
             to_salesforce: None,
             link: None,
             siblings: &[],
+            outdone: false,
+            adopting: false,
+            take: None,
             matched,
             fingerprints: self.facts.fingerprints,
         }

@@ -49,7 +49,7 @@ fn from_salesforce(stage: &Stage<'_>, record: &Actor, app: Option<&Actor>) -> Ha
     };
     let backward =
         app.and_then(|app| stage.map(Side::Salesforce, &app.row, Some(&record.row), Op::Update).ok());
-    let matched = if link.is_some() { Match::None } else { match_app(stage, &mapped) };
+    let matched = if link.is_some() { Match::None } else { match_app(stage, &record.row, &mapped) };
     let found = adopted(&matched);
     let backward =
         backward.or_else(|| stage.map(Side::Salesforce, &found?.row, Some(&record.row), Op::Update).ok());
@@ -132,9 +132,11 @@ fn adopted(matched: &Match) -> Option<&Candidate> {
     }
 }
 
-fn match_app(stage: &Stage<'_>, mapped: &Mapped) -> Match {
+fn match_app(stage: &Stage<'_>, row: &Row, mapped: &Mapped) -> Match {
     let mut candidates = Vec::new();
-    for (rule, wanted) in sync::match_values(stage.pipeline, mapped).into_iter().enumerate() {
+    for (rule, wanted) in
+        sync::match_values(stage.pipeline, (Side::Salesforce, row), mapped).into_iter().enumerate()
+    {
         let field = stage
             .pipeline
             .matching
@@ -235,6 +237,7 @@ fn decided(stage: &Stage<'_>, origin: Side, decision: Decision) -> Happened {
             happened.kept = kept;
             ExpectedOp::None
         }
+        Decision::Vanished => ExpectedOp::None,
         Decision::Hold(held) => {
             happened.reason = Some(crate::runtime::words::held(stage.pipeline, &held));
             ExpectedOp::Hold

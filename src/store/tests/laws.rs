@@ -25,22 +25,28 @@ fn any_link() -> impl Strategy<Value = Link> {
             (Just(all), prop::collection::vec(any::<u64>().prop_map(Fingerprint), length))
         }),
     ];
-    let state = prop_oneof![Just(LinkState::Active), Just(LinkState::Stopped), Just(LinkState::Gone)];
-    ((0_u64..1 << 40, "[0-9a-zé-]{0,20}"), state, (stamp(), stamp()), any::<u32>(), baselines).prop_map(
-        |((n, app), state, (one, other), row_set, (salesforce_baseline, app_baseline))| {
+    let state = prop_oneof![
+        Just(LinkState::Active),
+        Just(LinkState::Stopped),
+        Just(LinkState::Gone),
+        Just(LinkState::GoneInApp)
+    ];
+    let made = prop_oneof![Just(None), Just(Some(Side::Salesforce)), Just(Some(Side::App))];
+    ((0_u64..1 << 40, "[0-9a-zé-]{0,20}"), (state, made), (stamp(), stamp()), any::<u32>(), baselines)
+        .prop_map(|((n, app), (state, made), (one, other), row_set, (salesforce_baseline, app_baseline))| {
             let version = |stamp: (i64, i32)| Version(Timestamp::new(stamp.0, stamp.1).unwrap());
             Link {
                 salesforce: salesforce(n % 1_000_000),
                 app: Key::app(app),
                 state,
+                made,
                 salesforce_version: one.map(version),
                 app_version: other.map(version),
                 row_set,
                 salesforce_baseline: salesforce_baseline.into(),
                 app_baseline: app_baseline.into(),
             }
-        },
-    )
+        })
 }
 
 proptest! {
@@ -103,7 +109,7 @@ impl Model {
     }
 
     fn is_linked(&self, pipeline: usize, key: &Key) -> bool {
-        self.pipelines[pipeline].links.get(key).is_some_and(|link| link.state != LinkState::Gone)
+        self.pipelines[pipeline].links.get(key).is_some_and(|link| !link.state.is_gone())
     }
 
     fn apply(&mut self, at: usize, commit: &Commit) {
@@ -137,7 +143,7 @@ impl Model {
         }
         plain.cursor = commit.cursors.last().map(|(_, cursor)| cursor.clone()).or(plain.cursor.take());
         plain.read += commit.counts.read;
-        for link in commit.links.iter().filter(|link| link.state != LinkState::Gone) {
+        for link in commit.links.iter().filter(|link| !link.state.is_gone()) {
             let woken: Vec<_> =
                 self.wants.iter().filter(|want| want.0 == at && want.1 == link.salesforce).cloned().collect();
             for want in woken {

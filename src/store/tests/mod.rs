@@ -42,6 +42,7 @@ fn link(n: u64, app_key: u64, rows: u64) -> Link {
         salesforce: salesforce(n),
         app: app(app_key),
         state: LinkState::Active,
+        made: None,
         salesforce_version: Some(Version(at(1_700_000_000))),
         app_version: None,
         row_set: 1,

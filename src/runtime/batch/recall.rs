@@ -1,0 +1,151 @@
+//! What is remembered: the links of the records of a batch, and everything that needs no more than those: deletes, merges, records that
+//! leave the filters.
+
+use std::collections::HashMap;
+
+use super::decide::{Fate, Item};
+use super::{BatchError, Bench};
+use crate::model::{Change, ChangeEvent, Fingerprint, Key, Link, LinkState, Op, Row, Side, Value};
+use crate::plan::{LinkRule, OnLeave, Pipeline};
+use crate::runtime::facts::RunContext;
+use crate::sync::{self, LeftOut};
+
+impl Bench<'_> {
+    /// Brings the remembered pairs: an item for each. An app record that several Salesforce records share has several.
+    pub(super) fn recall(&self, events: Vec<ChangeEvent>) -> Result<Vec<Item>, BatchError> {
+        let events = latest(events);
+        let keys: Vec<Key> = events.iter().map(|event| event.key.clone()).collect();
+        let (name, generation) = (&self.pipeline.name, self.pipeline.generation);
+        let links = self.store.links_of(name, generation, (self.origin, &keys))?;
+        let mut items = Vec::with_capacity(events.len());
+        for (event, links) in events.into_iter().zip(links) {
+            if links.is_empty() {
+                items.push(self.item(event, None)?);
+                continue;
+            }
+            for link in links {
+                items.push(self.item(event.clone(), Some(align(self.pipeline, self.row_sets, link)))?);
+            }
+        }
+        self.leave_to_partners(&mut items)?;
+        Ok(items)
+    }
+
+    fn item(&self, event: ChangeEvent, link: Option<Link>) -> Result<Item, BatchError> {
+        let mut item = Item::new(self.origin, event.key, event.version, link);
+        match event.change {
+            Change::Delete { merged_into } => item.fate = Some(self.deleted(&item, merged_into)?),
+            Change::Left(row) => self.left(&mut item, row),
+            Change::Upsert(_) if self.linked_only && item.link.is_none() => item.fate = Some(Fate::NotLinked),
+            Change::Upsert(row) => self.passes(&mut item, row),
+            Change::Touched => item.fate = Some(Fate::NotLinked),
+        }
+        Ok(item)
+    }
+
+    fn passes(&self, item: &mut Item, row: Row) {
+        match self.left_out(&row) {
+            None => item.row = Some(row),
+            Some(_) if item.link.is_some() => self.left(item, Some(row)),
+            Some(why) => item.fate = Some(Fate::LeftOut(why)),
+        }
+    }
+
+    fn left_out(&self, row: &Row) -> Option<LeftOut> {
+        let empty = sync::LookupTable::default();
+        let context = RunContext::new(self.org, self.facts, &empty, self.origin);
+        let inputs = crate::expr::Inputs {
+            value: &Value::Null,
+            record: row,
+            other: None,
+            old: None,
+            op: Op::Update,
+            now: self.facts.now,
+            today: self.facts.today,
+            pipeline: (self.pipeline.name.as_str(), self.pipeline.generation),
+            context: &context,
+        };
+        sync::passes(self.pipeline.selection(self.origin), row, &inputs).err()
+    }
+
+    /// A linked record that no longer passes the filters (`on_leave`).
+    fn left(&self, item: &mut Item, row: Option<Row>) {
+        item.fate = match (&item.link, self.pipeline.on_leave(self.origin), row) {
+            (None, ..) => Some(Fate::NotLinked),
+            (Some(link), OnLeave::Delete, _) => Some(self.gone(self.origin, Some(link))),
+            (Some(_), OnLeave::Keep, Some(row)) => {
+                item.row = Some(row);
+                None
+            }
+            (Some(_), OnLeave::Keep, None) => Some(Fate::Unchanged),
+            (Some(_), OnLeave::Stop, _) => Some(Fate::Retire(LinkState::Stopped)),
+        };
+    }
+
+    /// A record that is gone. The survivor of a merge takes its place, unless it has a partner of its own. An app record that other
+    /// Salesforce records share stays as long as one of them is there.
+    fn deleted(&self, item: &Item, merged_into: Option<Key>) -> Result<Fate, BatchError> {
+        let Some(link) = &item.link else { return Ok(Fate::NotLinked) };
+        let (name, generation) = (&self.pipeline.name, self.pipeline.generation);
+        if let Some(survivor) = merged_into.filter(|survivor| *survivor != item.key) {
+            let keys = std::slice::from_ref(&survivor);
+            if self.store.links_by_salesforce(name, generation, keys)?.iter().all(Option::is_none) {
+                return Ok(Fate::Moved(survivor));
+            }
+        }
+        if self.origin == Side::Salesforce && self.pipeline.links == LinkRule::ManyToOne {
+            let shared = self.linked_to(std::slice::from_ref(&link.app))?;
+            if shared.iter().flatten().any(|other| other.salesforce != item.key && !other.state.is_gone()) {
+                return Ok(Fate::Retire(LinkState::Gone));
+            }
+        }
+        Ok(self.gone(self.origin, Some(link)))
+    }
+
+    /// A record of a pair is gone on a side: what becomes of its partner.
+    pub(super) fn gone(&self, on: Side, link: Option<&Link>) -> Fate {
+        let (target, state) = (on.other(), LinkState::gone_on(on));
+        let ops = self.pipeline.ops_on(target);
+        match link {
+            None => Fate::NotLinked,
+            Some(link) if link.state.is_gone() => Fate::Unchanged,
+            Some(link) if ops.delete => Fate::Delete { on: target, key: link.key(target).clone() },
+            Some(link) if ops.archive => Fate::Archive { on: target, key: link.key(target).clone() },
+            Some(_) => Fate::Retire(state),
+        }
+    }
+}
+
+/// The last change of each record, in the order of first appearance: earlier states of the same record need no write of their own.
+fn latest(events: Vec<ChangeEvent>) -> Vec<ChangeEvent> {
+    let mut at: HashMap<Key, usize> = HashMap::with_capacity(events.len());
+    let mut kept: Vec<ChangeEvent> = Vec::with_capacity(events.len());
+    for event in events {
+        match at.get(&event.key) {
+            Some(&index) if kept[index].version <= event.version => kept[index] = event,
+            Some(_) => {}
+            None => {
+                at.insert(event.key.clone(), kept.len());
+                kept.push(event);
+            }
+        }
+    }
+    kept
+}
+
+/// Brings the stored baselines into the order of the plan's rows. A row that is new has none and is filled in by the next look.
+fn align(pipeline: &Pipeline, row_sets: &HashMap<u32, Vec<u64>>, mut link: Link) -> Link {
+    let set = &pipeline.row_set;
+    if link.row_set != set.id {
+        let then = row_sets.get(&link.row_set).map_or(&[][..], Vec::as_slice);
+        link.salesforce_baseline = moved(&link.salesforce_baseline, then, &set.rows);
+        link.app_baseline = moved(&link.app_baseline, then, &set.rows);
+        link.row_set = set.id;
+    }
+    link
+}
+
+fn moved(baseline: &[Fingerprint], then: &[u64], now: &[u64]) -> Box<[Fingerprint]> {
+    let at = |row: &u64| then.iter().position(|old| old == row).and_then(|at| baseline.get(at));
+    now.iter().map(|row| at(row).copied().unwrap_or_default()).collect()
+}

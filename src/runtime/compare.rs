@@ -1,0 +1,277 @@
+//! Reconciliation: everything of both sides is read and compared, and what differs is repaired. Changes are gathered first: more than
+//! `max_changes` wait for a person, and then nothing of them was written.
+
+use std::collections::HashSet;
+use std::sync::atomic::Ordering;
+
+use xxhash_rust::xxh3::xxh3_64;
+
+use super::batch::{Fate, Item, MirrorBatch, Prepared};
+use super::pass::{Approval, Gathered, PassError, Runner, Setting, gather};
+use crate::connect::WriteMode;
+use crate::model::{ChangeEvent, Commit, Counts, Cursor, Key, Read, Side};
+use crate::plan::{Lane, Scope};
+use crate::sync::{Decision, Mode};
+
+/// Records that a reconciliation has met, by the hashes of their keys.
+#[derive(Default)]
+struct Met {
+    salesforce: HashSet<u64>,
+    app: HashSet<u64>,
+}
+
+impl Met {
+    fn of(&mut self, side: Side) -> &mut HashSet<u64> {
+        match side {
+            Side::Salesforce => &mut self.salesforce,
+            Side::App => &mut self.app,
+        }
+    }
+}
+
+impl Runner {
+    /// Compares everything and repairs differences (reconciliation, `sync --full`).
+    pub async fn everything(&mut self, approved: bool) -> Result<Counts, PassError> {
+        let mut counts = Counts::default();
+        let mut met = Met::default();
+        let mut pending = Pending::default();
+        let mut passes = Vec::new();
+        for side in self.pipeline.sources() {
+            passes.push(self.gathered(Mode::Repair, side));
+        }
+        let _turn = match passes.first() {
+            Some(pass) => pass.turn().await,
+            None => None,
+        };
+        for pass in &mut passes {
+            self.read_all(pass, &mut pending, &mut met, approved).await?;
+            self.unseen(pass, &mut pending, &mut met, approved).await?;
+        }
+        let Some(mut pass) = passes.into_iter().next() else { return Ok(counts) };
+        self.write_pending(&mut pass, pending).await?;
+        let mut commit = Commit::default();
+        self.deletes(&mut pass, &mut commit, approved).await?;
+        self.commit(&mut pass, commit, false, None)?;
+        counts += pass.counts;
+        Ok(counts)
+    }
+
+    /// Reads a side from its beginning to its end.
+    async fn read_all(
+        &mut self,
+        pass: &mut Gathered,
+        pending: &mut Pending,
+        met: &mut Met,
+        approved: bool,
+    ) -> Result<(), PassError> {
+        let side = pass.setting.origin;
+        if self.pipeline.scope(side) == Scope::Referenced {
+            return Ok(());
+        }
+        let limit = self.limit;
+        let mut cursor: Option<Cursor> = None;
+        loop {
+            let read = self.source_of(side)?.read(cursor.as_ref(), limit).await?;
+            let Read::Batch { events, next, more, total } = read else { return Ok(()) };
+            let complete = matches!(next, Cursor::Changes { .. });
+            self.compare(pass, pending, events, met).await?;
+            self.hold_back(pass, pending, approved).await?;
+            self.observer.settled(&self.pipeline.name, &Counts::default(), true, total);
+            cursor = Some(next);
+            if complete || !more {
+                return Ok(());
+            }
+            if self.interrupt.load(Ordering::Relaxed) {
+                return Err(PassError::Interrupted);
+            }
+        }
+    }
+
+    /// Decides about a batch and keeps what would be written. Pairs that were compared from the other side are not compared again.
+    async fn compare(
+        &mut self,
+        pass: &mut Gathered,
+        pending: &mut Pending,
+        mut events: Vec<ChangeEvent>,
+        met: &mut Met,
+    ) -> Result<(), PassError> {
+        let side = pass.setting.origin;
+        events.retain(|event| !met.of(side).contains(&hash(&event.key)));
+        met.of(side).extend(events.iter().map(|event| hash(&event.key)));
+        if events.is_empty() {
+            return Ok(());
+        }
+        let lane = self.pipeline.lane;
+        let setting = pass.setting.clone();
+        let mut bench = self.bench(&setting);
+        match lane {
+            Lane::Linked => {
+                let prepared = bench.prepare(events).await?;
+                let others = prepared.items.iter().filter_map(|item| item.key_on(side.other()));
+                met.of(side.other()).extend(others.map(hash));
+                pending.add(prepared);
+            }
+            Lane::Mirror => {
+                let batch = bench.mirror(events);
+                pending.add_mirror(bench.differing(batch).await?);
+            }
+        }
+        Ok(())
+    }
+
+    /// What is allowed is written at once; what may need a person is only counted.
+    async fn hold_back(
+        &mut self,
+        pass: &mut Gathered,
+        pending: &mut Pending,
+        approved: bool,
+    ) -> Result<(), PassError> {
+        if approved {
+            let batch = std::mem::take(pending);
+            return self.write_pending(pass, batch).await;
+        }
+        if pending.changes > self.pipeline.max_changes {
+            // Counting goes on without keeping what is counted: the number is what the person decides by.
+            pending.forget();
+        }
+        Ok(())
+    }
+
+    /// Linked records that the full read did not bring: they are asked for one by one, so that only positive evidence counts.
+    async fn unseen(
+        &mut self,
+        pass: &mut Gathered,
+        pending: &mut Pending,
+        met: &mut Met,
+        approved: bool,
+    ) -> Result<(), PassError> {
+        if self.pipeline.lane == Lane::Mirror {
+            return self.unseen_mirror(pass, pending, met, approved).await;
+        }
+        let side = pass.setting.origin;
+        let mut after: Option<Key> = None;
+        loop {
+            let links = self.store.links(self.name(), self.pipeline.generation, after.as_ref(), 2_000)?;
+            let Some(last) = links.last() else { return Ok(()) };
+            after = Some(last.salesforce.clone());
+            let keys: Vec<Key> = links
+                .into_iter()
+                .map(|link| link.key(side).clone())
+                .filter(|key| !met.of(side).contains(&hash(key)))
+                .collect();
+            self.ask(pass, pending, (met, &keys), approved).await?;
+        }
+    }
+
+    async fn unseen_mirror(
+        &mut self,
+        pass: &mut Gathered,
+        pending: &mut Pending,
+        met: &mut Met,
+        approved: bool,
+    ) -> Result<(), PassError> {
+        let mut after: Option<Key> = None;
+        loop {
+            let keys = self.app.keys(after.as_ref(), 10_000).await?;
+            let Some(last) = keys.last() else { return Ok(()) };
+            after = Some(last.clone());
+            let keys: Vec<Key> =
+                keys.into_iter().filter(|key| !met.salesforce.contains(&hash(key))).collect();
+            self.ask(pass, pending, (met, &keys), approved).await?;
+        }
+    }
+
+    async fn ask(
+        &mut self,
+        pass: &mut Gathered,
+        pending: &mut Pending,
+        (met, keys): (&mut Met, &[Key]),
+        approved: bool,
+    ) -> Result<(), PassError> {
+        let side = pass.setting.origin;
+        for keys in keys.chunks(2_000) {
+            let events = self.source_of(side)?.fetch(keys).await?;
+            self.compare(pass, pending, events, met).await?;
+            self.hold_back(pass, pending, approved).await?;
+        }
+        Ok(())
+    }
+
+    /// Writes what a comparison found, unless it is too much.
+    async fn write_pending(&mut self, pass: &mut Gathered, pending: Pending) -> Result<(), PassError> {
+        let limit = self.pipeline.max_changes;
+        if pending.forgotten {
+            let wanted = pending.changes;
+            let approval =
+                Approval { run: "reconciliation", what: "changes", wanted, limit_name: "max_changes", limit };
+            return Err(PassError::Approval(approval));
+        }
+        for prepared in pending.linked {
+            let setting = Setting { origin: prepared.origin, ..pass.setting.clone() };
+            let executed = self.bench(&setting).execute(prepared, WriteMode::Changes).await?;
+            let commit = gather(pass, executed);
+            self.commit(pass, commit, false, None)?;
+        }
+        for mut batch in pending.mirror {
+            pass.mirror_deletes.append(&mut batch.deletes);
+            let setting = pass.setting.clone();
+            let executed = self.bench(&setting).execute_mirror(batch, WriteMode::Changes).await?;
+            let commit = gather(pass, executed);
+            self.commit(pass, commit, false, None)?;
+        }
+        Ok(())
+    }
+}
+
+/// What a reconciliation found and has not written.
+#[derive(Default)]
+struct Pending {
+    linked: Vec<Prepared>,
+    mirror: Vec<MirrorBatch>,
+    changes: u64,
+    forgotten: bool,
+}
+
+impl Pending {
+    fn add(&mut self, mut prepared: Prepared) {
+        // Records that are equal and whose baseline need not move carry nothing to write.
+        prepared
+            .items
+            .retain(|item| !matches!(item.fate, Some(Fate::Unchanged | Fate::NotLinked | Fate::LeftOut(_))));
+        let writes = |item: &&Item| {
+            matches!(
+                item.fate,
+                Some(Fate::Decided(Decision::Create { .. } | Decision::Update { .. }) | Fate::Archive { .. })
+            )
+        };
+        self.changes += prepared.items.iter().filter(writes).count() as u64;
+        prepared.items.retain(is_worth_keeping);
+        let is_empty = prepared.items.is_empty() && prepared.later.is_empty();
+        if !self.forgotten && !is_empty {
+            self.linked.push(prepared);
+        }
+    }
+
+    fn add_mirror(&mut self, batch: MirrorBatch) {
+        self.changes += batch.writes.len() as u64;
+        let is_empty = batch.writes.is_empty() && batch.deletes.is_empty() && batch.failed.is_empty();
+        if !self.forgotten && !is_empty {
+            self.mirror.push(batch);
+        }
+    }
+
+    fn forget(&mut self) {
+        self.forgotten = true;
+        self.linked.clear();
+        self.mirror.clear();
+    }
+}
+
+/// A pair that is equal and already linked needs no memory until the writes.
+fn is_worth_keeping(item: &Item) -> bool {
+    !matches!(&item.fate, Some(Fate::Decided(Decision::Nothing { kept })) if kept.is_empty() && item.link.is_some())
+}
+
+fn hash(key: &Key) -> u64 {
+    xxh3_64(key.as_str().as_bytes())
+}
