@@ -121,7 +121,7 @@ fn plan_shows_fields_before_and_after() {
     };
     let entry = |op: &str, id: &str, app: Option<&str>, title: &str, fields: Vec<PlanField>| PlanEntry {
         op: op.to_owned(),
-        salesforce: Key::salesforce(id),
+        salesforce: Some(Key::salesforce(id)),
         app: app.map(Key::app),
         title: title.to_owned(),
         fields,

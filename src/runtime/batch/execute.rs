@@ -99,15 +99,22 @@ impl Bench<'_> {
             }
             Fate::Decided(Decision::Update { writes, .. }) => {
                 let write = writes.iter().find(|write| write.side == side)?;
-                (WriteOp::Update { key: write.key.clone(), row: write.row.clone() }, Op::Update)
+                let expected = self.read_at(item, side);
+                (WriteOp::Update { key: write.key.clone(), row: write.row.clone(), expected }, Op::Update)
             }
             Fate::Delete { on, key } if *on == side => (WriteOp::Delete { key: key.clone() }, Op::Delete),
             Fate::Archive { on, key } if *on == side => {
-                (WriteOp::Update { key: key.clone(), row: self.archived(side) }, Op::Archive)
+                let row = self.archived(side);
+                (WriteOp::Update { key: key.clone(), row, expected: None }, Op::Archive)
             }
             _ => return None,
         };
         Some(Planned { at, op, kind })
+    }
+
+    /// The stamp of the record of a side as it was read.
+    fn read_at(&self, item: &Item, side: Side) -> Option<Version> {
+        item.row_on(side).and_then(|row| stamp(self.pipeline, side, row))
     }
 
     fn archived(&self, side: Side) -> Row {
@@ -143,7 +150,8 @@ impl Bench<'_> {
             self.remember(executed, item, &stored);
         }
         if stale {
-            executed.again.extend(again(item));
+            // It moved since it was read: it is read again, and merged with what it says then.
+            executed.commit.touch.push((self.pipeline.name.clone(), self.origin, item.key.clone()));
         }
         match refused.into_iter().next() {
             Some((side, error)) => self.refused(executed, item, side, &error),
