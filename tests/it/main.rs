@@ -28,3 +28,4 @@ mod sql_schema;
 mod sql_types;
 mod sql_write;
 mod stories;
+mod two_way;

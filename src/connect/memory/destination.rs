@@ -20,6 +20,9 @@ impl MemoryDestination {
     fn write_one(&self, state: &mut State, op: &WriteOp) -> Outcome {
         match op {
             WriteOp::Create { row } | WriteOp::Upsert { row } => self.put(state, row),
+            WriteOp::Update { key, expected, .. } if expected.is_some() && state.version(key) > *expected => {
+                Outcome::Stale
+            }
             WriteOp::Update { key, row, .. } if state.get(key).is_some() => {
                 self.change(state, key.clone(), row)
             }
@@ -32,15 +35,22 @@ impl MemoryDestination {
     }
 
     fn put(&self, state: &mut State, row: &Row) -> Outcome {
+        let mut row = row.clone();
         let key = match self.0.key {
             MemoryKey::InRow(at) => Key::from_value(row.get(at)),
             MemoryKey::Generated => {
                 state.generated += 1;
                 Some(Key::app(state.generated.to_string()))
             }
+            MemoryKey::Issued(at) => {
+                state.generated += 1;
+                let key = format!("n{}", state.generated);
+                row.set(at, Value::text(key.as_str()));
+                Some(Key::app(key))
+            }
         };
         match key {
-            Some(key) => self.change(state, key, row),
+            Some(key) => self.change(state, key, &row),
             None => Outcome::Rejected(without_key()),
         }
     }

@@ -25,6 +25,8 @@ pub enum MemoryKey {
     InRow(usize),
     /// The table numbers its records from 1.
     Generated,
+    /// The same, and the number stands in the row at this position.
+    Issued(usize),
 }
 
 /// A table that tests, sources and destinations share. Clones are handles to the same records.

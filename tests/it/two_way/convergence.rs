@@ -1,0 +1,181 @@
+//! Random histories: edits, creates and deletes on both sides, refusals, lost answers, slow calls, deaths. After the last edit the
+//! system becomes silent, both sides are equal, nothing was made twice, and no value stands anywhere that nobody wrote.
+//!
+//! `SFSYNC_CONVERGENCE=2000 cargo nextest run -p sfsync --test it convergence` tells that many histories instead of a few.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use sfsync::connect::memory::{Call, Fault};
+use sfsync::model::{Class, Side};
+
+use super::scenarios::BOTH;
+use super::world::World;
+
+/// A small generator: the same seed tells the same history everywhere.
+struct Dice(u64);
+
+impl Dice {
+    fn roll(&mut self, sides: u64) -> u64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        (self.0 >> 11) % sides
+    }
+
+    fn one_of<'a, T>(&mut self, all: &'a [T]) -> &'a T {
+        &all[usize::try_from(self.roll(all.len() as u64)).unwrap()]
+    }
+}
+
+const FIELDS: [(&str, &str); 3] = [("Name", "name"), ("Phone", "phone"), ("Industry", "industry")];
+
+/// A history under way.
+struct History {
+    world: World,
+    dice: Dice,
+    written: BTreeSet<String>,
+    made: u64,
+}
+
+impl History {
+    fn new(seed: u64) -> Self {
+        let mut dice = Dice(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1);
+        let rules = ["salesforce", "app"];
+        let file = format!("{BOTH}conflict: {}\n", dice.one_of(&rules));
+        let limit = 1 + usize::try_from(dice.roll(7)).unwrap();
+        let world = World::new(&file).with_batches_of(limit);
+        Self { world, dice, written: BTreeSet::from([String::new()]), made: 0 }
+    }
+
+    fn value(&mut self) -> String {
+        let value = if self.dice.roll(6) == 0 { String::new() } else { format!("v{}", self.written.len()) };
+        self.written.insert(value.clone());
+        value
+    }
+
+    fn side(&mut self) -> Side {
+        if self.dice.roll(2) == 0 { Side::Salesforce } else { Side::App }
+    }
+
+    fn name(side: Side, (salesforce, app): (&'static str, &'static str)) -> &'static str {
+        if side == Side::Salesforce { salesforce } else { app }
+    }
+
+    fn create(&mut self) {
+        let side = self.side();
+        self.made += 1;
+        let (key, email) = (format!("{side}{}", self.made), format!("{}@x.com", self.made));
+        let mut fields = vec![(Self::name(side, ("Email__c", "email")), email)];
+        for field in FIELDS {
+            let value = self.value();
+            fields.push((Self::name(side, field), value));
+        }
+        let fields: Vec<(&str, &str)> = fields.iter().map(|(name, value)| (*name, value.as_str())).collect();
+        self.world.set(side, &key, &fields);
+    }
+
+    fn pick(&mut self) -> Option<(Side, String)> {
+        let side = self.side();
+        let keys: Vec<String> =
+            self.world.table(side).rows().into_iter().map(|(key, _)| key.to_string()).collect();
+        (!keys.is_empty()).then(|| (side, self.dice.one_of(&keys).clone()))
+    }
+
+    fn edit(&mut self) {
+        let Some((side, key)) = self.pick() else { return };
+        let field = *self.dice.one_of(&FIELDS);
+        let value = self.value();
+        self.world.set(side, &key, &[(Self::name(side, field), &value)]);
+    }
+
+    fn remove(&mut self) {
+        let Some((side, key)) = self.pick() else { return };
+        self.world.table(side).remove(&sfsync::model::Key::app(key));
+    }
+
+    fn fault(&mut self) {
+        let side = self.side();
+        let call = *self.dice.one_of(&[Call::Read, Call::Fetch, Call::Find, Call::Write, Call::SourceFetch]);
+        let fault = match (self.dice.roll(5), call) {
+            (0, Call::Write) => Fault::Reject(vec![0]),
+            (1, Call::Write) => Fault::Stale(vec![0]),
+            (2, _) => Fault::LoseAnswer,
+            (3, _) => Fault::Slow(3),
+            _ => Fault::Fail(Class::TRANSIENT),
+        };
+        self.world.table(side).fault(call, fault);
+    }
+
+    async fn tell(&mut self, steps: u64) {
+        for _ in 0..steps {
+            match self.dice.roll(20) {
+                0..=4 => self.create(),
+                5..=11 => self.edit(),
+                12 => self.remove(),
+                13..=14 => self.fault(),
+                15 => self.world.die(),
+                16 => drop(self.world.runner().everything(false).await),
+                _ => drop(self.world.look().await),
+            }
+        }
+        // What was scripted and did not happen yet happens now.
+        for _ in 0..200 {
+            if self.world.salesforce.faults_left() + self.world.app.faults_left() == 0 {
+                break;
+            }
+            let _ = self.world.look().await;
+            let _ = self.world.runner().everything(false).await;
+        }
+        self.world.settle().await;
+    }
+
+    fn check(&mut self, seed: u64) {
+        let links = self.world.links();
+        let shown = self.world.shown();
+        let mut emails: BTreeMap<(Side, String), usize> = BTreeMap::new();
+        for side in [Side::Salesforce, Side::App] {
+            let schema = self.world.pipeline.schema(side).clone();
+            let email = schema.position(Self::name(side, ("Email__c", "email"))).unwrap();
+            for (_, row) in self.world.table(side).rows() {
+                *emails.entry((side, row.get(email).to_string())).or_default() += 1;
+                for field in FIELDS {
+                    let value = row.get(schema.position(Self::name(side, field)).unwrap());
+                    let value = if value.is_blank() { String::new() } else { value.to_string() };
+                    assert!(self.written.contains(&value), "seed {seed}: {value} was never written\n{shown}");
+                }
+            }
+        }
+        for ((side, email), count) in emails {
+            assert_eq!(count, 1, "seed {seed}: {email} stands {count} times in {side}\n{shown}");
+        }
+        for link in links.iter().filter(|link| !link.state.is_gone()) {
+            for (salesforce, app) in FIELDS {
+                let one = self.world.get(Side::Salesforce, link.salesforce.as_str(), salesforce);
+                let other = self.world.get(Side::App, link.app.as_str(), app);
+                // Industry flows one way; what somebody changed on its target stays until a comparison.
+                if salesforce != "Industry" {
+                    assert_eq!(
+                        one, other,
+                        "seed {seed}: {salesforce} of {} ↔ {}\n{shown}",
+                        link.salesforce, link.app
+                    );
+                }
+            }
+        }
+        let linked: BTreeSet<String> = links.iter().map(|link| link.salesforce.to_string()).collect();
+        for (key, _) in self.world.salesforce.rows() {
+            assert!(linked.contains(key.as_str()), "seed {seed}: {key} has no partner\n{shown}");
+        }
+        assert_eq!(self.world.failures(), Vec::<String>::new(), "seed {seed}\n{shown}");
+    }
+}
+
+#[tokio::test]
+async fn random_histories_converge() {
+    let many = std::env::var("SFSYNC_CONVERGENCE").ok().and_then(|text| text.parse().ok()).unwrap_or(40);
+    for seed in 1..=many {
+        let mut history = History::new(seed);
+        history.tell(60).await;
+        history.check(seed);
+    }
+}

@@ -1,0 +1,5 @@
+//! Pipelines that flow both ways, between two systems in memory: scenarios, and random histories that have to converge.
+
+mod convergence;
+mod scenarios;
+mod world;

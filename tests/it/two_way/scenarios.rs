@@ -1,0 +1,199 @@
+//! One thing at a time.
+
+use sfsync::connect::memory::{Call, Fault};
+use sfsync::model::{LinkState, Side};
+
+use super::world::World;
+
+const S: Side = Side::Salesforce;
+const A: Side = Side::App;
+
+/// Both ways, found by email; the app remembers the Salesforce id; one row each way only.
+pub const BOTH: &str = "\
+salesforce: Account
+app: shop.customers
+to_app: [create, update]
+to_salesforce: [create, update]
+match: [salesforce_id, email]
+fields:
+  - { salesforce: Id,       app: salesforce_id, to_salesforce: false }
+  - { salesforce: Email__c, app: email }
+  - { salesforce: Name,     app: name }
+  - { salesforce: Phone,    app: phone, conflict: app }
+  - { salesforce: Industry, app: industry, to_app: false }
+";
+
+fn with(from: &str, to: &str) -> String {
+    assert!(BOTH.contains(from));
+    BOTH.replace(from, to)
+}
+
+#[tokio::test]
+async fn records_of_both_sides_are_created_on_the_other_and_the_id_comes_back() {
+    let mut world = World::new(BOTH);
+    world.set(S, "s1", &[("Email__c", "a@x.com"), ("Name", "Ann")]);
+    world.set(A, "a1", &[("email", "b@x.com"), ("name", "Bob"), ("industry", "Banking")]);
+    world.settle().await;
+    assert_eq!((world.salesforce.rows().len(), world.app.rows().len()), (2, 2), "{}", world.shown());
+    let links = world.links();
+    let made = links.iter().find(|link| link.app.as_str() == "a1").unwrap();
+    let id = made.salesforce.as_str().to_owned();
+    assert_eq!(world.get(A, "a1", "salesforce_id"), id);
+    assert_eq!(world.get(S, &id, "Industry"), "Banking");
+    assert_eq!(made.made, Some(S));
+}
+
+#[tokio::test]
+async fn existing_records_are_matched_and_a_first_link_erases_nothing() {
+    let mut world = World::new(BOTH);
+    world.set(S, "s1", &[("Email__c", "A@x.com"), ("Name", "Ann"), ("Phone", "")]);
+    world.set(A, "a1", &[("email", "a@x.com"), ("name", ""), ("phone", "123")]);
+    world.settle().await;
+    assert_eq!((world.salesforce.rows().len(), world.app.rows().len()), (1, 1), "{}", world.shown());
+    assert_eq!(world.get(A, "a1", "name"), "Ann");
+    assert_eq!(world.get(S, "s1", "Phone"), "123");
+    assert_eq!(world.get(A, "a1", "salesforce_id"), "s1");
+}
+
+#[tokio::test]
+async fn each_side_follows_what_the_other_changed_and_an_echo_writes_nothing() {
+    let mut world = World::new(BOTH);
+    world.set(S, "s1", &[("Email__c", "a@x.com"), ("Name", "Ann"), ("Phone", "1")]);
+    world.settle().await;
+    let key = world.links()[0].app.to_string();
+    world.set(S, "s1", &[("Name", "Anna")]);
+    world.set(A, &key, &[("phone", "2")]);
+    world.settle().await;
+    assert_eq!((world.get(A, &key, "name"), world.get(S, "s1", "Phone")), ("Anna".into(), "2".into()));
+    let before = (world.salesforce.changes_made(), world.app.changes_made());
+    for _ in 0..3 {
+        world.look().await.unwrap();
+        world.runner().everything(false).await.unwrap();
+    }
+    assert_eq!(
+        (world.salesforce.changes_made(), world.app.changes_made()),
+        before,
+        "an echo is nothing to do"
+    );
+}
+
+#[tokio::test]
+async fn the_rule_of_the_row_decides_when_both_changed_it() {
+    let mut world = World::new(BOTH);
+    world.set(S, "s1", &[("Email__c", "a@x.com"), ("Name", "Ann"), ("Phone", "1")]);
+    world.settle().await;
+    let key = world.links()[0].app.to_string();
+    world.set(S, "s1", &[("Name", "from salesforce"), ("Phone", "7")]);
+    world.set(A, &key, &[("name", "from the app"), ("phone", "8")]);
+    world.settle().await;
+    assert_eq!(world.get(A, &key, "name"), "from salesforce");
+    assert_eq!(world.get(S, "s1", "Phone"), "8");
+}
+
+#[tokio::test]
+async fn a_held_conflict_waits_for_a_person_who_says_whose_values_count() {
+    let mut world = World::new(&with("conflict: app", "conflict: hold"));
+    world.set(S, "s1", &[("Email__c", "a@x.com"), ("Phone", "1")]);
+    world.settle().await;
+    let key = world.links()[0].app.to_string();
+    world.set(S, "s1", &[("Phone", "7")]);
+    world.set(A, &key, &[("phone", "8")]);
+    world.settle().await;
+    assert!(world.failures().iter().any(|failure| failure.starts_with("R303")), "{:?}", world.failures());
+    assert_eq!((world.get(S, "s1", "Phone"), world.get(A, &key, "phone")), ("7".into(), "8".into()));
+    world.runner().resolved(S, &[sfsync::model::Key::app("s1")], A).await.unwrap();
+    world.settle().await;
+    assert_eq!(world.get(S, "s1", "Phone"), "8");
+    assert_eq!(world.failures(), Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn a_delete_that_is_not_listed_is_remembered_and_nothing_is_revived() {
+    let mut world = World::new(BOTH);
+    world.set(S, "s1", &[("Email__c", "a@x.com"), ("Name", "Ann")]);
+    world.set(S, "s2", &[("Email__c", "b@x.com"), ("Name", "Bob")]);
+    world.settle().await;
+    let links = world.links();
+    let app_of = |id: &str| links.iter().find(|link| link.salesforce.as_str() == id).unwrap().app.clone();
+    world.app.remove(&app_of("s1"));
+    world.salesforce.remove(&sfsync::model::Key::app("s2"));
+    world.settle().await;
+    assert_eq!((world.salesforce.rows().len(), world.app.rows().len()), (1, 1), "{}", world.shown());
+    world.set(S, "s1", &[("Name", "Anna")]);
+    world.set(A, app_of("s2").as_str(), &[("name", "Robert")]);
+    world.settle().await;
+    world.runner().everything(false).await.unwrap();
+    assert_eq!((world.salesforce.rows().len(), world.app.rows().len()), (1, 1), "{}", world.shown());
+    let states: Vec<LinkState> = world.links().into_iter().map(|link| link.state).collect();
+    assert_eq!(states, [LinkState::GoneInApp, LinkState::Gone]);
+}
+
+#[tokio::test]
+async fn deletes_flow_where_they_are_listed_and_stop_above_the_limit() {
+    let file = with("to_app: [create, update]", "to_app: [create, update, delete]\nmax_deletes: 1");
+    let mut world = World::new(&file);
+    for n in 1..=3 {
+        let email = format!("{n}@x.com");
+        world.set(S, &format!("s{n}"), &[("Email__c", &email)]);
+    }
+    world.settle().await;
+    world.salesforce.remove(&sfsync::model::Key::app("s1"));
+    world.settle().await;
+    assert_eq!(world.app.rows().len(), 2);
+    world.salesforce.remove(&sfsync::model::Key::app("s2"));
+    world.salesforce.remove(&sfsync::model::Key::app("s3"));
+    assert!(world.look().await.is_err(), "two deletes need a person");
+    assert_eq!(world.app.rows().len(), 2);
+    world.runner().changes(true).await.unwrap();
+    assert_eq!(world.app.rows().len(), 0);
+}
+
+#[tokio::test]
+async fn what_one_side_refuses_fails_alone_and_is_made_good_later() {
+    let mut world = World::new(BOTH);
+    world.set(A, "a1", &[("email", "a@x.com"), ("name", "Ann")]);
+    world.set(A, "a2", &[("email", "b@x.com"), ("name", "Bob")]);
+    world.salesforce.fault(Call::Write, Fault::Reject(vec![0]));
+    let _ = world.runner().changes(false).await.unwrap();
+    assert_eq!(world.salesforce.rows().len(), 1, "{}", world.shown());
+    assert_eq!(world.failures().len(), 1);
+    world.settle().await;
+    assert_eq!(world.salesforce.rows().len(), 2);
+    assert_eq!(world.failures(), Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn a_direction_that_is_added_leaves_the_differences_that_exist() {
+    let one_way = with("to_salesforce: [create, update]\n", "").replace(", to_app: false }", " }");
+    let mut world = World::new(&one_way.replace("  - { salesforce: Industry, app: industry }\n", ""));
+    world.set(S, "s1", &[("Email__c", "a@x.com"), ("Name", "Ann")]);
+    world.settle().await;
+    let key = world.links()[0].app.to_string();
+    world.set(A, &key, &[("name", "edited while it flowed one way")]);
+    world.edit(BOTH);
+    world.settle().await;
+    assert_eq!(world.get(S, "s1", "Name"), "Ann", "{}", world.shown());
+    world.set(A, &key, &[("name", "edited now")]);
+    world.settle().await;
+    assert_eq!(world.get(S, "s1", "Name"), "edited now");
+}
+
+#[tokio::test]
+async fn an_operation_that_is_not_listed_does_not_happen() {
+    let mut world = World::new(&with("to_salesforce: [create, update]", "to_salesforce: [update]"));
+    world.set(A, "a1", &[("email", "a@x.com"), ("name", "Ann")]);
+    world.settle().await;
+    assert_eq!(world.salesforce.rows().len(), 0);
+}
+
+#[tokio::test]
+async fn the_app_record_of_a_linked_salesforce_record_is_not_taken_by_another() {
+    let mut world = World::new(BOTH);
+    world.set(S, "s1", &[("Email__c", "a@x.com"), ("Name", "Ann")]);
+    world.settle().await;
+    world.set(A, "a9", &[("email", "a@x.com"), ("name", "Twin")]);
+    world.settle().await;
+    assert_eq!(world.salesforce.rows().len(), 1, "{}", world.shown());
+    assert!(world.failures().iter().any(|failure| failure.starts_with("R302")), "{:?}", world.failures());
+    assert_eq!(world.get(S, "s1", "Name"), "Ann");
+}
