@@ -26,7 +26,7 @@ use sfsync::store::{FailureFilter, Store, StoreKey};
 use tempfile::TempDir;
 
 /// Fields of the Salesforce object `Account`, and of the table `customers` by the same place.
-pub const SALESFORCE: [&str; 6] = ["Id", "Email__c", "Name", "Phone", "Industry", "Type"];
+pub const SALESFORCE: [&str; 7] = ["Id", "Email__c", "Name", "Phone", "Industry", "Type", "SystemModstamp"];
 pub const APP: [&str; 6] = ["id", "email", "name", "phone", "industry", "salesforce_id"];
 
 /// Two systems and what is between them.
@@ -222,7 +222,7 @@ impl Observer for Deaf {
 
 fn compiled(pipeline: &str) -> Arc<Pipeline> {
     let file = |path: &str, text: &str| (path.to_owned(), File { path: path.to_owned(), bytes: text.into() });
-    let salesforce = "type: salesforce\nenvironment: production\nauth: { flow: client_credentials, client_id: a, \
+    let salesforce = "type: salesforce\nenvironment: production\ndomain: acme.my.salesforce.com\nauth: { flow: client_credentials, client_id: a, \
         client_secret: '${env:SECRET}' }\n";
     let texts = Texts {
         settings: None,
@@ -291,14 +291,18 @@ fn field(name: &str) -> FieldInfo {
         name: name.to_owned(),
         label: name.to_owned(),
         wire: "string".to_owned(),
-        kind: if name == "Id" { Kind::Id } else { Kind::Text },
+        kind: match name {
+            "Id" => Kind::Id,
+            "SystemModstamp" => Kind::DateTime,
+            _ => Kind::Text,
+        },
         length: 255,
         precision: 0,
         scale: 0,
         nillable: true,
         defaulted_on_create: false,
-        createable: name != "Id",
-        updateable: name != "Id",
+        createable: !matches!(name, "Id" | "SystemModstamp"),
+        updateable: !matches!(name, "Id" | "SystemModstamp"),
         calculated: false,
         auto_number: false,
         external_id: false,
