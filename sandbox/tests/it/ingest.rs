@@ -73,6 +73,12 @@ async fn text(rig: &Rig, path: &str) -> String {
     response.text().await.unwrap()
 }
 
+/// A file of so many accounts.
+fn names(count: usize) -> String {
+    let names: Vec<String> = (0..count).map(|n| format!("n-{n:03}")).collect();
+    format!("Name\n{}\n", names.join("\n"))
+}
+
 /// The rows of a result as maps; no value of these tests holds a comma or a quote, errors come last in their column.
 async fn rows(rig: &Rig, path: &str) -> Vec<BTreeMap<String, String>> {
     let csv = text(rig, path).await;
@@ -294,7 +300,7 @@ async fn batches_that_run_at_the_same_time_meet_at_a_parent() {
 #[tokio::test]
 async fn a_job_that_stops_leaves_rows_unprocessed() {
     let rig = rig(at_once()).await;
-    let csv = "Name\n".to_owned() + &(0..500).map(|n| format!("n-{n:03}\n")).collect::<String>();
+    let csv = names(500);
     for (aborted, state) in [(false, "Failed"), (true, "Aborted")] {
         let stop =
             FaultKind::IngestStops { after_rows: 150, aborted, message: "TooManyLockFailure : x".into() };
@@ -397,7 +403,7 @@ async fn a_job_in_the_background_ends_and_its_rows_may_be_rejected() {
     let reject =
         FaultKind::RejectRecords { rejection: Rejection::LockedRow, object: None, rate: 0.3, seed: 7 };
     rig.sandbox.faults().add(Fault::new(reject).once());
-    let csv = "Name\n".to_owned() + &(0..1_000).map(|n| format!("n-{n:03}\n")).collect::<String>();
+    let csv = names(1_000);
     let (path, done) = run(&rig, job("Account", "insert"), &csv).await;
     let failed = done["numberRecordsFailed"].as_u64().unwrap();
     assert!((250..350).contains(&failed), "{failed}");

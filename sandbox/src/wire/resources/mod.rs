@@ -99,7 +99,6 @@ fn dispatch(exchange: &Exchange, resource: &Resource, request: &WireRequest) -> 
         Resource::Collections { object, field } => {
             collections::answer(exchange, (object.as_deref(), field.as_deref()), &method, request)
         }
-        Resource::Graph | Resource::Tree { .. } => Err(ApiError::not_found()),
         Resource::Picklists { object, record_type, field } => {
             describe::picklists(exchange, object, record_type, field.as_deref())
         }
@@ -113,7 +112,7 @@ fn dispatch(exchange: &Exchange, resource: &Resource, request: &WireRequest) -> 
         Resource::IngestJob(id) => ingest::one(exchange, id, &method, request),
         Resource::IngestUpload(id) => ingest::upload(exchange, id, request),
         Resource::IngestResults(id, file) => ingest::results(exchange, id, *file),
-        Resource::Unknown => Err(ApiError::not_found()),
+        Resource::Graph | Resource::Tree { .. } | Resource::Unknown => Err(ApiError::not_found()),
     }
 }
 

@@ -22,7 +22,7 @@ pub(super) fn one(
 ) -> Result<Reply, ApiError> {
     match request.effective_method() {
         Method::PATCH => {
-            if let Some(refused) = precondition(exchange, object, id, request)? {
+            if let Some(refused) = precondition(exchange, object, id, request) {
                 return Ok(refused);
             }
             let fields = fields_without_id(request)?;
@@ -185,16 +185,10 @@ fn looks_like_a_file(value: &str) -> bool {
 }
 
 /// The 412 of a conditional write (section 5.5); ETags exist on Account alone.
-fn precondition(
-    exchange: &Exchange,
-    object: &str,
-    id: &str,
-    request: &WireRequest,
-) -> Result<Option<Reply>, ApiError> {
-    let expected = request.header("if-match").filter(|_| object.eq_ignore_ascii_case("account"));
-    let Some(expected) = expected else { return Ok(None) };
-    let Some(modified) = last_modified(exchange, object, id) else { return Ok(None) };
-    Ok((expected != etag(id, modified)).then(|| Reply::empty(412)))
+fn precondition(exchange: &Exchange, object: &str, id: &str, request: &WireRequest) -> Option<Reply> {
+    let expected = request.header("if-match").filter(|_| object.eq_ignore_ascii_case("account"))?;
+    let modified = last_modified(exchange, object, id)?;
+    (expected != etag(id, modified)).then(|| Reply::empty(412))
 }
 
 fn last_modified(exchange: &Exchange, object: &str, id: &str) -> Option<Timestamp> {
