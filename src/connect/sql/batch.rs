@@ -6,7 +6,7 @@ use std::collections::HashSet;
 use super::TableSpec;
 use super::error::Unwritten;
 use crate::connect::Notes;
-use crate::model::{Class, Key, Outcome, RecordError, Row, Value, WriteOp};
+use crate::model::{Class, Existing, Key, Outcome, RecordError, Row, Value, WriteOp};
 
 /// The kind of a write, without its data.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -135,6 +135,7 @@ pub(super) fn unidentified(spec: &TableSpec, row: &Row) -> Option<RecordError> {
         remote: None,
         message: format!("the record has no value for `{empty}`, by which it is recognised"),
         fields: vec![empty.clone()],
+        existing: Existing::default(),
         class: Class::Record,
     })
 }
