@@ -178,12 +178,11 @@ fn latest(intents: impl Iterator<Item = Intent>) -> Vec<Intent> {
     let mut at: HashMap<Key, usize> = HashMap::new();
     let mut kept: Vec<Intent> = Vec::new();
     for intent in intents {
-        match at.get(intent.source()) {
-            Some(&index) => kept[index] = intent,
-            None => {
-                at.insert(intent.source().clone(), kept.len());
-                kept.push(intent);
-            }
+        let index = *at.entry(intent.source().clone()).or_insert(kept.len());
+        if index == kept.len() {
+            kept.push(intent);
+        } else {
+            kept[index] = intent;
         }
     }
     kept
