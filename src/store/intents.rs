@@ -160,7 +160,8 @@ mod tests {
         if let Some(row) = &mut expected[1].row {
             row.set(3, Value::Absent);
         }
-        let hex: String = encode(&intents()).iter().map(|byte| format!("{byte:02x}")).collect::<Vec<_>>().concat();
+        let hex: String =
+            encode(&intents()).iter().map(|byte| format!("{byte:02x}")).collect::<Vec<_>>().concat();
         assert_eq!(hex, VERSION_1);
         assert_eq!(decode(&encode(&intents())).unwrap(), expected);
     }
