@@ -79,6 +79,16 @@ impl Link {
         }
     }
 
+    /// The same pair with another record on a side.
+    #[must_use]
+    pub fn with_key(mut self, side: Side, key: Key) -> Self {
+        match side {
+            Side::Salesforce => self.salesforce = key,
+            Side::App => self.app = key,
+        }
+        self
+    }
+
     /// What was last seen on a side, row by row.
     pub fn baseline(&self, side: Side) -> &[Fingerprint] {
         match side {

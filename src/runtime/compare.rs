@@ -43,6 +43,10 @@ impl Runner {
             Some(pass) => pass.turn().await,
             None => None,
         };
+        if let Some(pass) = passes.first() {
+            let setting = pass.setting.clone();
+            self.bench(&setting).reclaim().await?;
+        }
         for pass in &mut passes {
             self.read_all(pass, &mut pending, &mut met, approved).await?;
             self.unseen(pass, &mut pending, &mut met, approved).await?;

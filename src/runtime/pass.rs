@@ -419,6 +419,7 @@ async fn settle(
         commit.settled.extend(settled_keys(Side::Salesforce, &keys, &commit));
         return Ok(commit);
     }
+    bench.reclaim().await?;
     let prepared = bench.prepare(events).await?;
     let executed = bench.execute(prepared, mode).await?;
     let again = executed.again.clone();
@@ -454,5 +455,7 @@ fn merge(into: &mut Commit, from: Commit) {
     into.settled.extend(from.settled);
     into.wants.extend(from.wants);
     into.touch.extend(from.touch);
+    into.intents.extend(from.intents);
+    into.arrived.extend(from.arrived);
     into.counts += from.counts;
 }

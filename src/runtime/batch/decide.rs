@@ -68,6 +68,8 @@ pub struct Item {
     pub other: Option<(Key, Row)>,
     /// What matching found.
     pub matched: Match,
+    /// The pair as it was noted before its record was made.
+    pub pair: Option<Link>,
     /// What is to become of it.
     pub fate: Option<Fate>,
 }
@@ -88,6 +90,7 @@ impl Item {
             back: None,
             other: None,
             matched: Match::None,
+            pair: None,
             fate: None,
         }
     }

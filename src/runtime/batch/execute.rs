@@ -50,21 +50,22 @@ impl Bench<'_> {
                 _ => items.push(item),
             }
         }
-        self.write(&mut executed, &items, mode).await?;
+        self.write(&mut executed, &mut items, mode).await?;
         Ok(executed)
     }
 
     /// Executes deletes that the run has allowed.
     pub async fn execute_deletes(&mut self, items: Vec<Item>) -> Result<Executed, BatchError> {
         let mut executed = Executed::default();
-        self.write(&mut executed, &items, WriteMode::Changes).await?;
+        let mut items = items;
+        self.write(&mut executed, &mut items, WriteMode::Changes).await?;
         Ok(executed)
     }
 
     async fn write(
         &mut self,
         executed: &mut Executed,
-        items: &[Item],
+        items: &mut [Item],
         mode: WriteMode,
     ) -> Result<(), BatchError> {
         let mut answers: Vec<Answers> = items.iter().map(|_| Answers::new()).collect();
@@ -76,7 +77,16 @@ impl Bench<'_> {
             if ops.is_empty() {
                 continue;
             }
-            let outcomes = self.destination(side)?.write(ops, mode).await?;
+            let journal = self.journal(items, &places, &ops)?;
+            let destination = self.destination(side)?;
+            let outcomes = match journal {
+                Some(journal) => {
+                    let outcomes = destination.write_noting(ops, mode, journal.notes()).await?;
+                    journal.close(&outcomes, &mut executed.commit);
+                    outcomes
+                }
+                None => destination.write(ops, mode).await?,
+            };
             for ((at, kind), outcome) in places.into_iter().zip(outcomes) {
                 answers[at].push((side, kind, outcome));
             }
@@ -185,7 +195,7 @@ impl Bench<'_> {
     }
 
     /// Whether a record that was just made on a side has something to tell that only it knows: its id, values computed there.
-    fn tells_back(&self, side: Side) -> bool {
+    pub(super) fn tells_back(&self, side: Side) -> bool {
         let updates = self.pipeline.ops_on(side.other()).update;
         let only_back =
             |row: &crate::plan::Mapping| row.flow_to(side.other()).is_on() && !row.flow_to(side).is_on();
@@ -260,7 +270,10 @@ impl Bench<'_> {
     }
 
     /// The pair as it is now, with the baselines of what both sides hold after the writes that were stored. `None` without a partner.
-    fn link(&self, item: &Item, stored: &[(Side, Op, Key, Option<Version>)]) -> Option<Link> {
+    pub(super) fn link(&self, item: &Item, stored: &[(Side, Op, Key, Option<Version>)]) -> Option<Link> {
+        if let (Some(pair), Some((side, _, key, _))) = (&item.pair, stored.first()) {
+            return Some(pair.clone().with_key(*side, key.clone()));
+        }
         let before = self.situation(item);
         let written = |side: Side| stored.iter().any(|(at, ..)| *at == side);
         let image = match &item.fate {
@@ -305,7 +318,7 @@ impl Bench<'_> {
     }
 
     /// Lookups that were not linked although the record went on: it comes back when they are.
-    fn want(&self, commit: &mut Commit, item: &Item) {
+    pub(super) fn want(&self, commit: &mut Commit, item: &Item) {
         let sides = [
             (self.origin, Some(&item.key), &item.mapped),
             (self.target(), item.other.as_ref().map(|(key, _)| key), &item.back),

@@ -8,6 +8,7 @@ mod back;
 mod decide;
 mod execute;
 mod failures;
+mod intents;
 mod meet;
 mod mirror;
 mod partners;
