@@ -40,9 +40,9 @@ impl Postgres {
     }
 
     pub(in crate::connect::sql) async fn count(&self, sql: &str) -> Result<u64, ConnectError> {
-        let client = self.client().await?;
-        let answer = client.query_one(sql, &[]).await.map_err(|error| self.unread(&error))?;
-        Ok(u64::try_from(answer.get::<_, i64>(0)).unwrap_or_default())
+        let rows = self.rows(sql, &[]).await?;
+        let count = rows.first().map(|row| row.get::<_, i64>(0));
+        Ok(count.and_then(|count| u64::try_from(count).ok()).unwrap_or_default())
     }
 
     pub(in crate::connect::sql) async fn page(
@@ -101,9 +101,7 @@ impl Postgres {
         if texts.is_empty() {
             return Ok(events);
         }
-        let client = self.client().await?;
-        let rows = client.query(&questions.by_key(), &[&texts]).await;
-        for row in rows.map_err(|error| self.unread(&error))? {
+        for row in self.rows(&questions.by_key(), &[&texts]).await? {
             let there = row.get::<_, Option<&str>>(1).is_some();
             events.push(if there {
                 record(&row, 1, questions).map_err(|error| self.unread(&error))?.into_event()
@@ -112,6 +110,22 @@ impl Postgres {
             });
         }
         Ok(events)
+    }
+
+    /// All rows of a small answer. A condition may call functions: they may not write either.
+    async fn rows(
+        &self,
+        sql: &str,
+        params: &[&(dyn ToSql + Sync)],
+    ) -> Result<Vec<tokio_postgres::Row>, ConnectError> {
+        let mut client = self.client().await?;
+        let read = async {
+            let transaction = client.build_transaction().read_only(true).start().await?;
+            let rows = transaction.query(sql, params).await?;
+            transaction.rollback().await?;
+            Ok(rows)
+        };
+        read.await.map_err(|error: tokio_postgres::Error| self.unread(&error))
     }
 
     fn unread(&self, error: &tokio_postgres::Error) -> ConnectError {
