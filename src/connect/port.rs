@@ -37,6 +37,24 @@ pub trait Source: Send {
     async fn fetch(&mut self, keys: &[Key]) -> Result<Vec<ChangeEvent>, ConnectError>;
 }
 
+/// That something changed. Never the change itself: a hint may be lost, repeated or wrong, and only says where to look.
+#[derive(Debug)]
+pub enum Hint {
+    /// These records, by key: [`Source::fetch`] tells what they are.
+    Keys(Vec<Key>),
+    /// Hints may have been lost: read on from the cursor.
+    Everything,
+    /// Nothing is heard for now, and why. Said once; [`Everything`](Self::Everything) follows when hints come again.
+    Silent(ConnectError),
+}
+
+/// News at once of one pipeline. What comes faster than it is taken is kept in bounded memory; no wake-up is lost.
+#[async_trait::async_trait]
+pub trait Hints: Send {
+    /// Waits for the next hint. May be dropped while it waits.
+    async fn next(&mut self) -> Hint;
+}
+
 /// One question to a destination: which records have one of these values in this field? Text is compared trimmed and without case.
 #[derive(Clone, Debug)]
 pub struct MatchQuery {

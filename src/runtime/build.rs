@@ -1,4 +1,5 @@
-//! From a plan to a runner: the reader of its Salesforce object, the writer of its app table, the facts of its org.
+//! From a plan to a runner: the reader of its Salesforce object, the writer of its app table, the facts of its org; and the reader of its
+//! app table, for what flows the other way.
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -9,13 +10,13 @@ use super::pass::{Observer, Runner};
 use super::tables::{dialect, table_spec};
 use super::world::{System, World};
 use crate::connect::salesforce::{LoadScope, ReadSpec, SalesforceSource};
-use crate::connect::sql::{SqlConnection, SqlDestination};
-use crate::connect::{ConnectError, Destination, Limit, Source};
+use crate::connect::sql::{LoadScope as SqlLoad, SourceSpec, SqlConnection, SqlDestination, SqlSource};
+use crate::connect::{ConnectError, Destination, Hints, Limit, Source};
 use crate::model::{Class, Clock, ConnectionName, ObjectInfo};
 use crate::plan::catalog::Catalog;
 use crate::plan::required::{RequiredTable, required};
-use crate::plan::{Files, Pipeline, Scope};
-use crate::spec::ConnectionFile;
+use crate::plan::{Files, Pipeline, Push, Scope};
+use crate::spec::{ConnectionFile, ConnectionKind};
 use crate::store::Store;
 
 /// What runners are made from.
@@ -123,6 +124,60 @@ fn read_spec(pipeline: &Pipeline, catalog: &Catalog) -> ReadSpec {
     spec
 }
 
+/// What reads the app side of a plan. The table must be there: nothing is created for a reader.
+pub async fn app_source(
+    shop: &Workshop,
+    pipeline: &Pipeline,
+    files: &Files,
+    catalog: &Catalog,
+) -> Result<Box<dyn Source>, ConnectError> {
+    let file = connection(files, &pipeline.app.connection)?;
+    let System::Sql(database) = shop.world.open(file).await? else { return Err(no_table(pipeline)) };
+    let wanted = required_table(pipeline, file, catalog).ok_or_else(|| no_table(pipeline))?;
+    let dialect = dialect(wanted.database).ok_or_else(|| no_table(pipeline))?;
+    let spec = source_spec(pipeline, table_spec(&wanted, dialect));
+    let table = database.inspect(&spec.table.table).await?.ok_or_else(|| missing_table(&wanted))?;
+    Ok(Box::new(SqlSource::new(database, spec, &table)?))
+}
+
+/// News at once of the app side, where the plan says `push: listen`.
+pub async fn app_hints(
+    shop: &Workshop,
+    pipeline: &Pipeline,
+    files: &Files,
+) -> Result<Option<Box<dyn Hints>>, ConnectError> {
+    let file = connection(files, &pipeline.app.connection)?;
+    let ConnectionKind::Postgres(database) = &file.kind else { return Ok(None) };
+    let resource = database.resources.iter().find(|spec| spec.name.value == pipeline.app.resource.as_str());
+    let channel = resource.and_then(|spec| spec.listen.as_ref());
+    match (channel, shop.world.open(file).await?) {
+        (Some(channel), System::Sql(connection)) if pipeline.app.push.contains(&Push::Listen) => {
+            Ok(connection.hints(&channel.value))
+        }
+        _ => Ok(None),
+    }
+}
+
+/// What the app source reads.
+fn source_spec(pipeline: &Pipeline, table: crate::connect::sql::TableSpec) -> SourceSpec {
+    let side = &pipeline.app;
+    let load = match (&side.backfill, side.scope) {
+        (_, Scope::Referenced) => SqlLoad::Nothing,
+        (range, _) if range.none => SqlLoad::Nothing,
+        (range, _) => range.condition.clone().map_or(SqlLoad::All, SqlLoad::Where),
+    };
+    SourceSpec { condition: side.condition.clone(), load, ..SourceSpec::new(table) }
+}
+
+/// What the pipeline needs of its table; `None` for an HTTP app.
+fn required_table(pipeline: &Pipeline, file: &ConnectionFile, catalog: &Catalog) -> Option<RequiredTable> {
+    let known = catalog.database(&pipeline.app.connection);
+    let existing = known.and_then(|known| {
+        known.table(&super::catalogs::table_of(file, pipeline.app.resource.as_str())).known()
+    });
+    required(pipeline, file, object(pipeline, catalog), existing)
+}
+
 async fn destination(
     shop: &Workshop,
     pipeline: &Pipeline,
@@ -132,11 +187,7 @@ async fn destination(
     let file = connection(files, &pipeline.app.connection)?;
     match shop.world.open(file).await? {
         System::Sql(database) => {
-            let known = catalog.database(&pipeline.app.connection);
-            let existing = known.and_then(|known| {
-                known.table(&super::catalogs::table_of(file, pipeline.app.resource.as_str())).known()
-            });
-            let wanted = required(pipeline, file, object(pipeline, catalog), existing);
+            let wanted = required_table(pipeline, file, catalog);
             let Some(wanted) = wanted else { return Err(no_table(pipeline)) };
             table(&database, &wanted).await
         }
@@ -150,6 +201,11 @@ fn no_table(pipeline: &Pipeline) -> ConnectError {
         Class::Pipeline,
         format!("connection {} has no tables", pipeline.app.connection),
     )
+}
+
+fn missing_table(wanted: &RequiredTable) -> ConnectError {
+    let message = format!("{} has no table {}", wanted.connection, wanted.table);
+    ConnectError::new("E309", Class::Pipeline, message).help("create it, or set create_tables: true")
 }
 
 /// The table, created or widened first where the connection allows it.
@@ -174,12 +230,7 @@ async fn table(
     } else {
         database.inspect(&spec.table).await?
     };
-    let Some(table) = table else {
-        let message = format!("{} has no table {}", wanted.connection, wanted.table);
-        return Err(
-            ConnectError::new("E309", Class::Pipeline, message).help("create it, or set create_tables: true")
-        );
-    };
+    let table = table.ok_or_else(|| missing_table(wanted))?;
     Ok(Box::new(SqlDestination::new(database.clone(), spec, &table)?))
 }
 

@@ -26,6 +26,8 @@ mod sql_faults;
 mod sql_laws;
 mod sql_rig;
 mod sql_schema;
+mod sql_source;
+mod sql_source_laws;
 mod sql_types;
 mod sql_write;
 mod stories;

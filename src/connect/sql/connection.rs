@@ -6,7 +6,7 @@ use super::postgres::{Postgres, PostgresConfig};
 use super::sqlite::{Sqlite, SqliteConfig};
 use super::statement::Statements;
 use super::{ColumnSpec, Dialect, ProblemKind, SchemaProblem, TableName, TableSpec, check};
-use crate::connect::ConnectError;
+use crate::connect::{ConnectError, Hints};
 use crate::model::{Class, TableInfo};
 
 /// An open database. Clones share its thread or pool.
@@ -107,6 +107,14 @@ impl SqlConnection {
         match &self.database {
             Database::Sqlite(sqlite) => sqlite.inspect(table.clone()).await,
             Database::Postgres(postgres) => postgres.inspect(table).await,
+        }
+    }
+
+    /// What programs say on a channel of PostgreSQL's NOTIFY; `None` for SQLite, which has none. Listens from now on.
+    pub fn hints(&self, channel: &str) -> Option<Box<dyn Hints>> {
+        match &self.database {
+            Database::Sqlite(_) => None,
+            Database::Postgres(postgres) => Some(Box::new(postgres.listen(channel))),
         }
     }
 

@@ -35,6 +35,18 @@ impl Refusal {
         RecordError { code, remote, message, fields: columns, existing: Existing::default(), class }
     }
 
+    /// As the failure of a read. What would be one record's failure in a write stops a query as a whole, until its condition or
+    /// the data change.
+    pub(super) fn into_read(self, system: &str) -> ConnectError {
+        if !self.is_record() {
+            return self.into_connect(system);
+        }
+        let mut error =
+            ConnectError::new("R108", Class::Pipeline, format!("{system}: the query fails on a record"));
+        error.remote = self.remote;
+        error.help("does a `where` of the pipeline compute with a value that a record does not have?")
+    }
+
     /// As the failure of a whole call. `system` names the database and the table.
     pub(super) fn into_connect(self, system: &str) -> ConnectError {
         let said = if self.is_record() { "refused a record".to_owned() } else { self.message };

@@ -76,7 +76,12 @@ impl Statements<'_> {
     }
 
     fn selected(&self) -> String {
-        let mut columns = vec![self.key_text("t.")];
+        self.selected_as(&self.key_text("t."))
+    }
+
+    /// The read schema after a key.
+    pub(super) fn selected_as(&self, key: &str) -> String {
+        let mut columns = vec![key.to_owned()];
         for read in &self.spec.reads {
             let column = format!("t.{}", ident(&read.column));
             columns.push(match (&read.json_key, self.dialect) {
@@ -98,7 +103,17 @@ impl Statements<'_> {
 
     fn not_deleted(&self) -> String {
         let deleted = self.spec.deleted_at.as_ref();
-        deleted.map(|column| format!(" AND t.{} IS NULL", ident(column))).unwrap_or_default()
+        deleted.map(|column| format!(" AND NOT {}", self.is_set(column))).unwrap_or_default()
+    }
+
+    /// Whether a delete mark is set: not empty, and not the false of a database.
+    pub(super) fn is_set(&self, column: &str) -> String {
+        let column = ident(column);
+        let text = match self.dialect {
+            Dialect::Sqlite => format!("lower(trim(t.{column}))"),
+            Dialect::Postgres => format!("lower(btrim(t.{column}::text))"),
+        };
+        format!("(coalesce({text}, '') NOT IN ('', '0', 'f', 'false'))")
     }
 }
 

@@ -6,6 +6,7 @@
 mod app;
 mod assemble;
 mod backfill;
+mod check_app_source;
 mod check_connections;
 mod check_fields;
 mod check_files;
@@ -182,6 +183,7 @@ fn compile_one(
         not_yet::check_not_yet(&checked, &mut out);
     }
     let plan = assemble::assemble(&checked, looked_up, &mut out);
+    check_app_source::check_app_source(&checked, &mut out, &mut compiled.notes);
     check_tables::check_tables(&checked, &plan, tools.tables, (&mut out, &mut compiled.notes));
     let name = unit.file.name.clone();
     let unread = unit.world.files.pipeline(&name).is_none_or(|file| file.parsed.has_errors());

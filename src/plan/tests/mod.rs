@@ -1,4 +1,5 @@
 mod any_file;
+mod app_sources;
 mod conditions;
 mod lanes;
 mod layouts;

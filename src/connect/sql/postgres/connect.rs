@@ -121,9 +121,9 @@ impl Postgres {
         let manager_config = ManagerConfig { recycling_method: RecyclingMethod::Fast };
         let encrypted = address.get_ssl_mode() == SslMode::Require;
         let manager = if encrypted {
-            Manager::from_config(address, tls()?, manager_config)
+            Manager::from_config(address.clone(), tls()?, manager_config)
         } else {
-            Manager::from_config(address, NoTls, manager_config)
+            Manager::from_config(address.clone(), NoTls, manager_config)
         };
         let size = if config.pool == 0 { 8 } else { config.pool };
         let pool = Pool::builder(manager)
@@ -133,13 +133,13 @@ impl Postgres {
             .wait_timeout(Some(config.timeout() * 6))
             .build()
             .map_err(|error| ConnectError::new("R133", Class::Pipeline, format!("{name}: {error}")))?;
-        let opened = Self(Arc::new(Shared { pool, schema: config.schema.clone(), name }));
+        let opened = Self(Arc::new(Shared { pool, address, schema: config.schema.clone(), name }));
         drop(opened.client().await?);
         Ok(opened)
     }
 }
 
-fn tls() -> Result<MakeRustlsConnect, ConnectError> {
+pub(super) fn tls() -> Result<MakeRustlsConnect, ConnectError> {
     let failed = |error: rustls::Error| {
         ConnectError::new("R133", Class::Pipeline, "TLS could not be set up on this machine").caused_by(error)
     };

@@ -4,7 +4,9 @@ mod codec;
 mod connect;
 mod decode;
 mod inspect;
+mod listen;
 mod numeric;
+mod pages;
 mod read;
 mod stage;
 mod write;
@@ -28,6 +30,8 @@ pub(super) struct Postgres(Arc<Shared>);
 
 struct Shared {
     pool: Pool,
+    /// For the connections that listen, which are none of the pool's.
+    address: tokio_postgres::Config,
     /// Schema of tables that the files name without one.
     schema: Option<String>,
     /// For messages: database and host, never a secret.

@@ -3,7 +3,9 @@
 
 mod bind;
 mod inspect;
+mod pages;
 mod read;
+mod stamp;
 mod write;
 
 use std::collections::HashSet;
@@ -145,6 +147,8 @@ fn open(config: &SqliteConfig) -> rusqlite::Result<Connection> {
             other => other.try_into()?,
         })
     })?;
+    connection
+        .create_scalar_function("sfsync_stamp", 1, pure, |context| Ok(stamp::micros(context.get_raw(0))))?;
     Ok(connection)
 }
 

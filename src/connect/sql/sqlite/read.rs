@@ -101,7 +101,7 @@ fn record(row: &rusqlite::Row<'_>, spec: &TableSpec) -> rusqlite::Result<Row> {
     Ok(Row::from(values))
 }
 
-fn json_keys(keys: &[Key]) -> String {
+pub(super) fn json_keys(keys: &[Key]) -> String {
     let keys = keys.iter().map(|key| Value::text(key.as_str())).collect();
     let mut json = String::new();
     convert::write_json(&Value::List(keys), &mut json);
