@@ -21,6 +21,8 @@ mod salesforce_load;
 mod salesforce_poll;
 mod salesforce_rig;
 mod salesforce_session;
+mod salesforce_write_reads;
+mod salesforce_write_rig;
 mod sets;
 mod sql_faults;
 mod sql_laws;
