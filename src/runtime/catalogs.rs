@@ -254,7 +254,7 @@ async fn ask_org(
     if org.facts.is_none() || again {
         let facts = facts(client, file).await?;
         if org.facts.as_ref().is_some_and(|before| before.id != facts.id) {
-            names.extend(org.objects.drain(..).map(|object| object.name));
+            names.extend(org.objects.drain(..).map(|object| object.name.clone()));
             org.names.clear();
         }
         org.facts = Some(facts);
@@ -265,7 +265,7 @@ async fn ask_org(
             org.objects.remove(at);
         }
         match described {
-            Some(object) => org.objects.push(object),
+            Some(object) => org.objects.push(Arc::new(object)),
             None if org.names.is_empty() || again => {
                 org.names = client.objects().await?.into_iter().map(|object| object.name).collect();
             }
@@ -324,7 +324,7 @@ async fn ask_tables(
         match info {
             Some(mut info) => {
                 info.name = table;
-                database.tables.push(info);
+                database.tables.push(Arc::new(info));
             }
             None => drop(database.missing.insert(table)),
         }

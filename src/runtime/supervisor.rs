@@ -17,7 +17,7 @@ use super::control::ReloadReport;
 use super::folder::{self, Texts};
 use super::keeper::{Keeper, News};
 use super::lineage::{Lineage, Made};
-use super::load::{self, Loading};
+use super::load::{self, Earlier, Loading};
 use super::metrics::Metrics;
 use super::registry::{Registry, Running};
 use super::status::{ConfigStatus, PipelineStatus, State, StatusCounts};
@@ -147,6 +147,8 @@ pub struct Latest {
     pub moved: BTreeSet<ConnectionName>,
     /// What the load came to.
     pub report: ReloadReport,
+    /// What the next load need not do again.
+    pub earlier: Earlier,
 }
 
 impl Supervisor {
@@ -396,15 +398,15 @@ impl Supervisor {
         } else {
             texts.pipelines.insert(name, file);
         }
-        let files = load::parse(&texts, |path| self.since(path));
         let latest = self.latest();
+        let files = load::parse_after(&texts, &latest.desired, |path| self.since(path));
         let loading = Loading {
             engine: &self.engine,
             catalog: &latest.catalog,
             now: self.clock.now(),
             ignore_not_yet: false,
         };
-        let loaded = load::load(files, &loading);
+        let loaded = load::load_after(files, &loading, &latest.earlier);
         let map = &loaded.files.map;
         let here = |message: &&crate::diag::Diagnostic| {
             message
