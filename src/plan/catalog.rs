@@ -113,6 +113,20 @@ impl<'a, T> Knowledge<'a, Arc<T>> {
 }
 
 impl OrgCatalog {
+    /// Whether this is what was known before, read again later.
+    pub fn says_the_same(&self, before: &Self) -> bool {
+        let known = |object: &Arc<ObjectInfo>| {
+            before
+                .shared_object(&object.name)
+                .known()
+                .is_some_and(|before| Arc::ptr_eq(object, before) || object.says_the_same(before))
+        };
+        self.facts == before.facts
+            && self.names == before.names
+            && self.objects.len() == before.objects.len()
+            && self.objects.iter().all(known)
+    }
+
     /// What is known of an object. Names are compared without case, as the API does.
     pub fn object(&self, name: &str) -> Knowledge<'_, ObjectInfo> {
         self.shared_object(name).of()
@@ -160,6 +174,20 @@ pub struct DatabaseCatalog {
 }
 
 impl DatabaseCatalog {
+    /// Whether this is what was known before, read again later.
+    pub fn says_the_same(&self, before: &Self) -> bool {
+        let tables: BTreeMap<&str, &Arc<TableInfo>> =
+            before.tables.iter().map(|table| (table.name.as_str(), table)).collect();
+        let known = |table: &Arc<TableInfo>| {
+            tables
+                .get(table.name.as_str())
+                .is_some_and(|before| Arc::ptr_eq(table, before) || table.says_the_same(before))
+        };
+        self.missing == before.missing
+            && self.tables.len() == before.tables.len()
+            && self.tables.iter().all(known)
+    }
+
     /// What is known of a table, by the name the files use (`clients`, `crm.clients`).
     pub fn table(&self, name: &str) -> Knowledge<'_, TableInfo> {
         self.shared_table(name).of()

@@ -58,17 +58,6 @@ impl Kept {
             && self.connections.len() == now.connections.len()
             && pairs.into_iter().all(|(one, other)| one.0 == other.0 && Arc::ptr_eq(&one.1, &other.1))
     }
-
-    /// The names whose plans are the very same as in another compilation.
-    #[cfg(test)]
-    pub(super) fn shared_with(&self, other: &Self) -> Vec<&PipelineName> {
-        let same = |(name, part): &(&PipelineName, &Arc<Part>)| {
-            other.parts.get(*name).is_some_and(|other| Arc::ptr_eq(part, other))
-        };
-        let mut names: Vec<&PipelineName> = self.parts.iter().filter(same).map(|(name, _)| name).collect();
-        names.sort();
-        names
-    }
 }
 
 /// What came of one file, without the rules that go over all files.
