@@ -1,5 +1,6 @@
 //! What runs becomes what was judged: tasks end, begin and stay; state moves with a new name.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::judge::Judged;
@@ -25,12 +26,13 @@ impl Supervisor {
         let is_there = |name: &PipelineName| judged.desired.files.pipeline(name).is_some();
         let plans: Vec<Arc<Pipeline>> =
             loaded.compiled.plans().into_iter().filter(|plan| is_there(&plan.name)).collect();
+        let systems = self.systems(&files);
         let (mut ending, mut beginning) = (Vec::new(), Vec::new());
         {
             let live = self.live.lock().await;
             ending.extend(live.keys().filter(|name| !is_there(name)).cloned());
             for plan in &plans {
-                let made_of = self.made_of(&files, plan);
+                let made_of = made_of(&files, &systems, plan);
                 let known = live.get(&plan.name);
                 if known.is_some_and(|live| live.made_of == made_of && same_plan(&live.plan, plan)) {
                     continue;
@@ -96,16 +98,20 @@ impl Supervisor {
         Ok(())
     }
 
-    fn made_of(&self, files: &Files, plan: &Pipeline) -> MadeOf {
-        let source = files.pipeline(&plan.name).and_then(|file| files.map.get(file.source));
-        let system = |name: &ConnectionName| {
-            files.connection(name).and_then(|file| file.value()).map_or(0, |file| self.world.identity(file))
-        };
-        MadeOf {
-            text: source.map_or_else(|| Arc::from(""), |source| Arc::clone(&source.text)),
-            systems: [system(&plan.salesforce.connection), system(&plan.app.connection)],
-            zone: files.timezone().iana_name().unwrap_or_default().to_owned(),
-        }
+    /// Both sides of every pipeline, secrets included, as hashes.
+    fn systems(&self, files: &Files) -> BTreeMap<ConnectionName, u64> {
+        let readable = files.connections.iter().filter_map(|file| Some((&file.name, file.value()?)));
+        readable.map(|(name, file)| (name.clone(), self.world.identity(file))).collect()
+    }
+}
+
+fn made_of(files: &Files, systems: &BTreeMap<ConnectionName, u64>, plan: &Pipeline) -> MadeOf {
+    let source = files.pipeline(&plan.name).and_then(|file| files.map.get(file.source));
+    let system = |name: &ConnectionName| systems.get(name).copied().unwrap_or_default();
+    MadeOf {
+        text: source.map_or_else(|| Arc::from(""), |source| Arc::clone(&source.text)),
+        systems: [system(&plan.salesforce.connection), system(&plan.app.connection)],
+        zone: files.timezone().iana_name().unwrap_or_default().to_owned(),
     }
 }
 

@@ -172,7 +172,8 @@ impl Supervisor {
         if gone.is_empty() {
             return Ok(());
         }
-        let is_new = |file: &&PipelineFile| known.iter().all(|(name, _)| *name != file.name);
+        let names: BTreeSet<&PipelineName> = known.iter().map(|(name, _)| name).collect();
+        let is_new = |file: &&PipelineFile| !names.contains(&file.name);
         let came: Vec<&PipelineFile> =
             files.pipelines.iter().filter_map(|file| file.value()).filter(is_new).collect();
         for (name, warning) in self.lineage.suspicions(&self.store, &gone, &came)? {

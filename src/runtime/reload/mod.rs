@@ -66,7 +66,8 @@ impl Supervisor {
     }
 
     pub(super) fn since(&self, path: &str) -> Option<Timestamp> {
-        self.good(path).map(|good| good.loaded_at)
+        let good = self.good.read().unwrap_or_else(PoisonError::into_inner);
+        good.get(path).map(|good| good.loaded_at)
     }
 
     pub(super) fn good(&self, path: &str) -> Option<LastGood> {

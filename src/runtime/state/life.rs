@@ -125,13 +125,9 @@ impl Life {
         if self.stopping {
             return Vec::new();
         }
-        // A comparison would begin from the start: only a pause is worth that.
-        let waits = matches!(self.doing, Doing::Pass { pass: Pass { work: Work::Everything, .. }, .. });
-        let mut effects = match wish {
-            Wish::Pause(_) => self.interrupt(),
-            _ if waits => Vec::new(),
-            _ => self.interrupt(),
-        };
+        // A comparison would begin from the start: hints are not worth that, or a busy pipeline would never complete one.
+        let compares = matches!(self.doing, Doing::Pass { pass: Pass { work: Work::Everything, .. }, .. });
+        let mut effects = if compares && wish == Wish::Records { Vec::new() } else { self.interrupt() };
         match wish {
             Wish::Look => self.want(Work::Changes),
             Wish::Compare => self.want(Work::Everything),
