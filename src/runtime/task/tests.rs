@@ -120,7 +120,9 @@ impl Stage {
             running: tokio::spawn(async {}),
             _dir: dir,
         };
-        (0..records).for_each(|number| stage.put(number));
+        for number in 0..records {
+            stage.put(number);
+        }
         Self { running: tokio::spawn(Task::new(parts).run()), ..stage }
     }
 
