@@ -92,6 +92,14 @@ impl Pipeline {
         }
     }
 
+    /// Time between two looks at a side; `None` for `off`.
+    pub fn poll(&self, side: Side) -> Option<Duration> {
+        match side {
+            Side::Salesforce => self.salesforce.poll,
+            Side::App => self.app.poll,
+        }
+    }
+
     /// Whether only records of a side take part that a lookup needs.
     pub fn scope(&self, side: Side) -> Scope {
         match side {

@@ -9,13 +9,13 @@ use super::facts::OrgFacts;
 use super::pass::{Observer, Runner};
 use super::tables::{dialect, table_spec};
 use super::world::{System, World};
-use crate::connect::salesforce::{LoadScope, ReadSpec, SalesforceSource};
+use crate::connect::salesforce::{LoadScope, ReadSpec, SalesforceDestination, SalesforceSource, WriteSpec};
 use crate::connect::sql::{LoadScope as SqlLoad, SourceSpec, SqlConnection, SqlDestination, SqlSource};
 use crate::connect::{ConnectError, Destination, Hints, Limit, Source};
 use crate::model::{Class, Clock, ConnectionName, ObjectInfo};
 use crate::plan::catalog::Catalog;
 use crate::plan::required::{RequiredTable, required};
-use crate::plan::{Files, Pipeline, Push, Scope};
+use crate::plan::{Files, Pipeline, Push, SalesforceSide, Scope};
 use crate::spec::{ConnectionFile, ConnectionKind};
 use crate::store::Store;
 
@@ -42,6 +42,12 @@ pub async fn runner(
 ) -> Result<Runner, ConnectError> {
     let source = source(shop, pipeline, files, catalog).await?;
     let app = destination(shop, pipeline, files, catalog).await?;
+    let (salesforce, app_source) = if pipeline.to_salesforce.any() {
+        let salesforce = salesforce_destination(shop, pipeline, files, catalog).await?;
+        (Some(salesforce), Some(app_source(shop, pipeline, files, catalog).await?))
+    } else {
+        (None, None)
+    };
     let org = org_facts(shop, pipeline, catalog).await?;
     shop.store
         .save_row_set(&pipeline.name, pipeline.row_set.id, &pipeline.row_set.rows)
@@ -51,8 +57,8 @@ pub async fn runner(
         pipeline: Arc::clone(pipeline),
         store: Arc::clone(&shop.store),
         source,
-        salesforce: None,
-        app_source: None,
+        salesforce,
+        app_source,
         app,
         org: Arc::new(org),
         references,
@@ -94,10 +100,7 @@ async fn source(
         System::Salesforce(client) => {
             Ok(Box::new(SalesforceSource::new(client, read_spec(pipeline, catalog))))
         }
-        System::Sql(_) => {
-            let message = format!("connection {} is no Salesforce org", side.connection);
-            Err(ConnectError::new("E204", Class::Pipeline, message))
-        }
+        System::Sql(_) => Err(no_org(side)),
     }
 }
 
@@ -122,6 +125,37 @@ fn read_spec(pipeline: &Pipeline, catalog: &Catalog) -> ReadSpec {
         (range, _) => range.condition.clone().map_or(LoadScope::All, LoadScope::Where),
     };
     spec
+}
+
+/// What writes the Salesforce side of a plan.
+async fn salesforce_destination(
+    shop: &Workshop,
+    pipeline: &Pipeline,
+    files: &Files,
+    catalog: &Catalog,
+) -> Result<Box<dyn Destination>, ConnectError> {
+    let side = &pipeline.salesforce;
+    let System::Salesforce(client) = shop.world.open(connection(files, &side.connection)?).await? else {
+        return Err(no_org(side));
+    };
+    let Some(object) = object(pipeline, catalog) else {
+        let message = format!("{} is not known in {}", side.object, side.connection);
+        return Err(ConnectError::new("E302", Class::Pipeline, message).help("sfsync check --online"));
+    };
+    let mut spec = WriteSpec::new(Arc::new(object.clone()), Arc::clone(&side.schema), pipeline.to_salesforce);
+    spec.matches = pipeline
+        .matching
+        .iter()
+        .filter_map(|row| pipeline.rows.get(*row))
+        .filter(|row| row.to_salesforce.is_on())
+        .filter_map(|row| row.salesforce)
+        .collect();
+    Ok(Box::new(SalesforceDestination::new(client, spec)))
+}
+
+fn no_org(side: &SalesforceSide) -> ConnectError {
+    let message = format!("connection {} is no Salesforce org", side.connection);
+    ConnectError::new("E204", Class::Pipeline, message)
 }
 
 /// What reads the app side of a plan. The table must be there: nothing is created for a reader.

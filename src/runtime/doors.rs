@@ -213,7 +213,7 @@ impl Control for Door {
 
     async fn sync(&self, name: &PipelineName, full: bool, record: Option<Key>) -> Result<(), ControlError> {
         let command = match record {
-            Some(key) => Command::Records(vec![Key::salesforce(key.as_str())]),
+            Some(key) => Command::Records(Side::Salesforce, vec![Key::salesforce(key.as_str())]),
             None => Command::Sync { full },
         };
         self.tell(name, command).await

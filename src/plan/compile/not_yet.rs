@@ -7,15 +7,12 @@ use super::unit::{Out, Unit};
 use crate::diag::{Diagnostic, Span};
 use crate::expr::Var;
 use crate::model::Side;
-use crate::spec::{AppPush, Backfill, Links};
+use crate::spec::AppPush;
 
 pub(super) fn check_not_yet(checked: &Checked<'_>, out: &mut Out) {
     let unit = checked.unit;
-    to_salesforce(unit, out);
-    http_destination(unit, out);
-    many_to_one(unit, out);
+    http(unit, out);
     old(checked, out);
-    during(unit, out);
     push(unit, out);
 }
 
@@ -23,26 +20,13 @@ fn cannot(what: &str, span: Span) -> Diagnostic {
     Diagnostic::error("E901", format!("{what} cannot run yet"), span, "not in this version of sfsync")
 }
 
-fn to_salesforce(unit: &Unit<'_>, out: &mut Out) {
-    if let Some(entry) = &unit.file.to_salesforce {
-        out.push(
-            cannot("`to_salesforce`", entry.key).help("remove it to sync from Salesforce to the app only"),
-        );
-    }
-}
-
-fn http_destination(unit: &Unit<'_>, out: &mut Out) {
-    if unit.app.kind == Some(AppKind::Http) && unit.file.ops_to(Side::App).any() {
-        let what = format!("writing to the HTTP app `{}`", unit.side_name(Side::App));
+fn http(unit: &Unit<'_>, out: &mut Out) {
+    if unit.app.kind == Some(AppKind::Http) {
+        let verb = if unit.file.ops_to(Side::App).any() { "writing to" } else { "reading" };
+        let what = format!("{verb} the HTTP app `{}`", unit.side_name(Side::App));
         out.push(
             cannot(&what, unit.file.app.resource.connection.span).help("use a postgres or sqlite connection"),
         );
-    }
-}
-
-fn many_to_one(unit: &Unit<'_>, out: &mut Out) {
-    if let Some(entry) = unit.file.links.as_ref().filter(|entry| entry.value == Links::ManyToOne) {
-        out.push(cannot("`links: many_to_one`", entry.span).help("remove the line: one record, one record"));
     }
 }
 
@@ -51,18 +35,6 @@ fn old(checked: &Checked<'_>, out: &mut Out) {
         let text = script.text();
         let span = text.find("old").map_or(scalar.span, |at| scalar.span_in(at, at + 3));
         out.push(cannot("`old` in an expression", span));
-    }
-}
-
-/// A load that begins at another hour than the file says is no small thing for an org that is busy by day.
-fn during(unit: &Unit<'_>, out: &mut Out) {
-    let backfills = [&unit.file.salesforce.backfill, &unit.file.app.backfill];
-    for entry in backfills.into_iter().flatten() {
-        if let Backfill::Window(window) = &entry.value
-            && let Some(during) = &window.during
-        {
-            out.push(cannot("`backfill.during`", during.key).help("remove it to load at once"));
-        }
     }
 }
 
