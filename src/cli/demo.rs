@@ -163,7 +163,8 @@ async fn service(folder: &Path, sandbox: &Sandbox, context: &Context) -> Result<
         state: folder.join("state"),
         secrets: Arc::new(secrets),
         folder: folder.to_owned(),
-        reloaded: Box::new(move |report| screen.remark(&told_of_reload(report))),
+        level: None,
+        reloaded: Some(Box::new(move |report| screen.remark(&told_of_reload(report)))),
     };
     Service::start(start).await
 }

@@ -15,6 +15,7 @@ use tokio_util::task::AbortOnDropHandle;
 use super::build::{self, Workshop};
 use super::control::ReloadReport;
 use super::folder::{self, Texts};
+use super::follow::Reloaded;
 use super::keeper::{Keeper, News};
 use super::lineage::{Lineage, Made};
 use super::load::{self, Loading};
@@ -121,6 +122,7 @@ pub struct Supervisor {
     pub(super) lineage: Lineage,
     pub(super) relook: Notify,
     pub(super) level: RwLock<Option<LevelHandle>>,
+    pub(super) reloaded: RwLock<Option<Reloaded>>,
     pub(super) attendants: std::sync::Mutex<Vec<AbortOnDropHandle<()>>>,
     ready: AtomicBool,
     pub(super) stop: CancellationToken,
@@ -174,6 +176,7 @@ impl Supervisor {
             lineage: Lineage::default(),
             relook: Notify::new(),
             level: RwLock::default(),
+            reloaded: RwLock::default(),
             attendants: std::sync::Mutex::default(),
             ready: AtomicBool::new(false),
             stop: CancellationToken::new(),

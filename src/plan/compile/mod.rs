@@ -42,6 +42,7 @@ mod sql;
 mod suggest;
 mod unit;
 
+use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -55,7 +56,7 @@ pub(super) use rows::row_name;
 use self::mentions::{Mention, mentions};
 use self::scripts::Scripts;
 use self::unit::{Out, Unit, World};
-use crate::diag::Diagnostic;
+use crate::diag::{Diagnostic, Span};
 use crate::expr::Engine;
 use crate::model::{ConnectionName, PipelineName, TableInfo};
 use crate::plan::catalog::{Catalog, Knowledge};
@@ -95,6 +96,19 @@ pub struct Compiled {
     pub diagnostics: Vec<Diagnostic>,
     /// What was not checked and why, and what will be made.
     pub notes: Vec<String>,
+    /// How many fields of each file were held against the schemas, and which are not there.
+    pub fields: BTreeMap<PipelineName, FieldsChecked>,
+}
+
+/// The fields that a file names, each once, as far as the schemas are known.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct FieldsChecked {
+    /// Fields held against the org.
+    pub salesforce: usize,
+    /// Fields held against the app.
+    pub app: usize,
+    /// Fields that the org does not show to the integration user, with their first places.
+    pub unseen: Vec<(String, Span)>,
 }
 
 impl Compiled {
@@ -115,6 +129,7 @@ struct Checked<'a> {
     unit: &'a Unit<'a>,
     scripts: &'a Scripts,
     mentions: Vec<Mention>,
+    fields: RefCell<FieldsChecked>,
 }
 
 type Check = fn(&Checked<'_>, &mut Out);
@@ -174,7 +189,8 @@ fn compile_one(
     (tools, mut out): (&Tools<'_>, Out),
     compiled: &mut Compiled,
 ) {
-    let checked = Checked { unit, scripts, mentions: mentions(unit, scripts) };
+    let fields = RefCell::default();
+    let checked = Checked { unit, scripts, mentions: mentions(unit, scripts), fields };
     for check in CHECKS {
         check(&checked, &mut out);
     }
@@ -187,6 +203,7 @@ fn compile_one(
     let unread = unit.world.files.pipeline(&name).is_none_or(|file| file.parsed.has_errors());
     let broken = unread || out.iter().any(Diagnostic::is_error);
     compiled.diagnostics.append(&mut out);
+    compiled.fields.insert(name.clone(), checked.fields.into_inner());
     compiled.pipelines.insert(name, if broken { Err(Broken) } else { Ok(Arc::new(plan)) });
 }
 
