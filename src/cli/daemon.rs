@@ -63,6 +63,7 @@ pub(super) async fn run(args: Args, context: &Context) -> Result<Exit, Failure> 
         context.socket.clone().map_or_else(|| serve::candidates(Some(&settings.state)), |path| vec![path]);
     let start = Start {
         serving: Serving { listen: settings.listen, sockets, admin_token: settings.admin_token },
+        public_url: settings.public_url,
         state: settings.state,
         secrets: Arc::new(ProcessSecrets),
         folder,
@@ -90,6 +91,8 @@ async fn ended_by_signal() -> Result<(), Failure> {
 /// What a service is started with.
 pub(super) struct Start {
     pub(super) serving: Serving,
+    /// `public_url` of settings.yaml.
+    pub(super) public_url: Option<String>,
     pub(super) state: PathBuf,
     pub(super) secrets: Arc<dyn Secrets>,
     pub(super) folder: PathBuf,
@@ -131,7 +134,7 @@ impl Service {
         let stop = CancellationToken::new();
         let (address, socket) = (listening.address(), listening.socket().to_owned());
         let slot = ControlSlot::default();
-        let server = tokio::spawn(listening.serve(Arc::clone(&slot), None, stop.clone()));
+        let server = tokio::spawn(listening.serve(Arc::clone(&slot), stop.clone()));
         let supervisor = match Supervisor::start(options).await {
             Ok(supervisor) => supervisor,
             Err(error) => {
@@ -148,6 +151,7 @@ impl Service {
         if let Some(level) = start.level {
             supervisor.log_through(level);
         }
+        supervisor.is_reached_at(callback(start.public_url.as_deref(), address));
         supervisor.follow(Timing::default());
         Ok(Self { control, address, socket, supervisor, stop, server })
     }
@@ -159,6 +163,14 @@ impl Service {
             tracing::warn!(%error, "a listener failed");
         }
         self.supervisor.shutdown().await;
+    }
+}
+
+/// Where a browser finds `GET /oauth/callback` of this daemon: at its public address, else on this machine.
+fn callback(public_url: Option<&str>, address: std::net::SocketAddr) -> String {
+    match public_url {
+        Some(url) => format!("{}/oauth/callback", url.trim_end_matches('/')),
+        None => format!("http://localhost:{}/oauth/callback", address.port()),
     }
 }
 

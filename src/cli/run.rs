@@ -17,8 +17,8 @@ use crate::serve::shown::thousands;
 
 /// Make one pass of each pipeline and exit, for cron and CI
 ///
-/// The state remembers where it was, as that of a daemon; both cannot use the same state at once. Exit code 1 if a record failed or a
-/// pipeline ended early.
+/// The state remembers where it was, as that of a daemon; both cannot use the same state at once: while a daemon runs, sfsync sync asks it
+/// to look. Exit code 1 if a record failed or a pipeline ended early.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     /// Pipelines; without names all
@@ -52,7 +52,7 @@ impl Observer for Shown {
 }
 
 pub(super) async fn run(args: Args, context: &Context) -> Result<Exit, Failure> {
-    let mut workbench = bench::with_state(context)?;
+    let mut workbench = bench::alone(context)?;
     let shown = Arc::new(Shown { bars: Mutex::new((Bars::new(context.screen), HashMap::new())) });
     let observer: Arc<dyn Observer> = shown.clone();
     let reports = workbench.run(&args.names, args.full, observer).await?;

@@ -53,7 +53,7 @@ impl Supervisor {
         self.attend_to(async move { supervisor.clean_daily().await });
     }
 
-    fn attend_to(&self, work: impl Future<Output = ()> + Send + 'static) {
+    pub(super) fn attend_to(&self, work: impl Future<Output = ()> + Send + 'static) {
         let attendant = AbortOnDropHandle::new(tokio::spawn(work));
         self.attendants.lock().unwrap_or_else(PoisonError::into_inner).push(attendant);
     }

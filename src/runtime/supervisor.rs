@@ -21,6 +21,7 @@ use super::lineage::{Lineage, Made};
 use super::load::{self, Loading};
 use super::metrics::Metrics;
 use super::registry::{Registry, Running};
+use super::sign_in::SignIns;
 use super::status::{ConfigStatus, PipelineStatus, State, StatusCounts};
 use super::task::{Command, Task, TaskObserver, TaskParts};
 use super::world::{Secrets, World};
@@ -123,6 +124,8 @@ pub struct Supervisor {
     pub(super) relook: Notify,
     pub(super) level: RwLock<Option<LevelHandle>>,
     pub(super) reloaded: RwLock<Option<Reloaded>>,
+    pub(super) callback: RwLock<Option<String>>,
+    pub(super) sign_ins: SignIns,
     pub(super) attendants: std::sync::Mutex<Vec<AbortOnDropHandle<()>>>,
     ready: AtomicBool,
     pub(super) stop: CancellationToken,
@@ -177,6 +180,8 @@ impl Supervisor {
             relook: Notify::new(),
             level: RwLock::default(),
             reloaded: RwLock::default(),
+            callback: RwLock::default(),
+            sign_ins: SignIns::default(),
             attendants: std::sync::Mutex::default(),
             ready: AtomicBool::new(false),
             stop: CancellationToken::new(),
@@ -329,12 +334,7 @@ impl Supervisor {
             metrics: Arc::clone(&self.metrics),
             done: std::sync::Mutex::new(0),
         });
-        let shop = Workshop {
-            world: Arc::clone(&self.world),
-            store: Arc::clone(&self.store),
-            clock: Arc::clone(&self.clock),
-            limit: self.limit,
-        };
+        let shop = self.workshop();
         let references: Arc<dyn super::batch::References> = Arc::clone(&self.registry) as _;
         let runner = build::runner(&shop, plan, (&seed.files, &seed.catalog), references, observer).await?;
         let runner = Arc::new(Mutex::new(runner));
@@ -362,6 +362,17 @@ impl Supervisor {
         });
         self.registry.insert(plan.name.clone(), running);
         Ok(task)
+    }
+
+    /// What runners are made with.
+    pub(super) fn workshop(&self) -> Workshop {
+        Workshop {
+            world: Arc::clone(&self.world),
+            store: Arc::clone(&self.store),
+            clock: Arc::clone(&self.clock),
+            limit: self.limit,
+            only_looks: false,
+        }
     }
 
     /// A plan that was made while its org could not be reached knows too little to run: once the org answers, the files are loaded again.

@@ -11,7 +11,6 @@ use super::catalogs::{self, Looked};
 use super::folder::{self, Texts};
 use super::load::{self, Loaded, Loading};
 use super::pass::{Observer, PassError};
-use super::planner::{self, PlanReport};
 use super::registry::{Registry, Running};
 use super::stories::StoryResult;
 use super::supervisor::new_status;
@@ -19,7 +18,7 @@ use super::world::{Secrets, System, World};
 use crate::connect::{ConnectError, Limit};
 use crate::diag::{Diagnostic, Rendered, Severity};
 use crate::expr::Engine;
-use crate::model::{Clock, Counts, Key, ObjectInfo, PipelineName, Side, TableInfo};
+use crate::model::{Clock, Counts, ObjectInfo, PipelineName, Side, TableInfo};
 use crate::plan::Pipeline;
 use crate::plan::catalog::Catalog;
 use crate::spec::{ConnectionFile, ConnectionKind};
@@ -52,12 +51,12 @@ pub enum WorkError {
 pub struct Workbench {
     folder: PathBuf,
     texts: Texts,
-    engine: Engine,
-    world: Arc<World>,
-    store: Option<Arc<Store>>,
-    clock: Arc<dyn Clock>,
-    looked: Looked,
-    loaded: Loaded,
+    pub(super) engine: Engine,
+    pub(super) world: Arc<World>,
+    pub(super) store: Option<Arc<Store>>,
+    pub(super) clock: Arc<dyn Clock>,
+    pub(super) looked: Looked,
+    pub(super) loaded: Loaded,
 }
 
 impl std::fmt::Debug for Workbench {
@@ -242,7 +241,7 @@ impl Workbench {
             .unwrap_or_default()
     }
 
-    fn plans(&self, names: &[String]) -> Result<Vec<Arc<Pipeline>>, WorkError> {
+    pub(super) fn plans(&self, names: &[String]) -> Result<Vec<Arc<Pipeline>>, WorkError> {
         for name in names {
             let name = PipelineName::from(name.as_str());
             match self.loaded.compiled.pipelines.get(&name) {
@@ -267,12 +266,7 @@ impl Workbench {
         let Some(store) = &self.store else {
             return Err(WorkError::Unknown("this needs a state folder".to_owned()));
         };
-        let shop = Workshop {
-            world: Arc::clone(&self.world),
-            store: Arc::clone(store),
-            clock: Arc::clone(&self.clock),
-            limit: Limit::default(),
-        };
+        let shop = self.workshop(store);
         let registry = Arc::new(Registry::default());
         let plans = self.loaded.compiled.plans();
         registry.set_order(plans.iter().map(|plan| (plan.name.clone(), plan.salesforce.scope)));
@@ -292,23 +286,15 @@ impl Workbench {
         Ok(registry)
     }
 
-    /// What a sync would do. Tables that `create_tables` would make are made by a run, not by a plan.
-    pub async fn plan(
-        &mut self,
-        names: &[String],
-        record: Option<&Key>,
-        limit: usize,
-    ) -> Result<Vec<PlanReport>, WorkError> {
-        self.look(false).await;
-        let plans = self.plans(names)?;
-        let registry = self.runners(&quiet()).await?;
-        let mut reports = Vec::new();
-        for plan in plans {
-            let Some(running) = registry.get(&plan.name) else { continue };
-            let mut runner = running.runner.lock().await;
-            reports.push(planner::plan(&mut runner, record, limit).await?);
+    /// What runners are made with.
+    pub(super) fn workshop(&self, store: &Arc<Store>) -> Workshop {
+        Workshop {
+            world: Arc::clone(&self.world),
+            store: Arc::clone(store),
+            clock: Arc::clone(&self.clock),
+            limit: Limit::default(),
+            only_looks: false,
         }
-        Ok(reports)
     }
 
     /// One pass of each pipeline, then exit. Records that wait for each other are looked at again until nothing moves.
@@ -416,13 +402,4 @@ impl Workbench {
     pub fn catalog(&self) -> &Catalog {
         &self.looked.catalog
     }
-}
-
-/// Nobody listens.
-fn quiet() -> Arc<dyn Observer> {
-    struct Quiet;
-    impl Observer for Quiet {
-        fn settled(&self, _: &PipelineName, _: &Counts, _: bool, _: Option<u64>) {}
-    }
-    Arc::new(Quiet)
 }

@@ -6,6 +6,7 @@
 mod carry;
 mod cli;
 mod diagnostics;
+mod doors;
 mod example_sets;
 mod harness;
 mod hostile;

@@ -35,3 +35,5 @@ pub use source::SalesforceSource;
 pub use tokens::{MemoryTokens, StoredToken, TokenStore, TokenStoreError};
 pub use transport::Opened;
 pub use web_sign_in::Callback;
+
+pub use api::oauth::Authorization as WebSignIn;
