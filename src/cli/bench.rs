@@ -8,6 +8,7 @@ use super::call::Daemon;
 use super::exit::Failure;
 use crate::runtime::clock::SystemClock;
 use crate::runtime::control::ControlError;
+use crate::runtime::pass::PassError;
 use crate::runtime::service::{ServiceSettings, SettingsError, open_state};
 use crate::runtime::workbench::{WorkError, Workbench};
 use crate::runtime::world::ProcessSecrets;
@@ -18,6 +19,9 @@ impl From<WorkError> for Failure {
             WorkError::Folder(..) => "name the configuration folder with --config, or go there",
             WorkError::Store(error) => error.help().unwrap_or_default(),
             WorkError::Connect(error) => return Self::caused(error, error.help.clone().unwrap_or_default()),
+            WorkError::Pass(PassError::Connect(error)) => {
+                return Self::caused(error, error.help.clone().unwrap_or_default());
+            }
             WorkError::Pass(_) | WorkError::Unknown(_) | WorkError::Broken(_) => "",
         };
         Self::caused(&error, help)

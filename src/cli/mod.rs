@@ -27,6 +27,7 @@ mod table;
 mod tell;
 mod test;
 mod why;
+mod write;
 
 #[cfg(test)]
 mod tests;
@@ -219,7 +220,7 @@ async fn dispatch(verb: Verb, context: &Context) -> Result<Exit, Failure> {
         Verb::Reload => tell::reload(context).await,
         Verb::Demo(args) => demo::run(args, context).await,
         Verb::Completions(args) => {
-            completions::run(&args, Arguments::command());
+            completions::run(&args, Arguments::command(), context.screen);
             Ok(Exit::Done)
         }
     }

@@ -273,6 +273,8 @@ fn check_sums_up() {
         ],
         text: "error[E306]: `Propsal` is not a StageName\n\n".to_owned(),
         errors: 1,
+        salesforce_fields: 31,
+        app_fields: std::collections::BTreeMap::from([("operating".to_owned(), 24)]),
         ..CheckReport::default()
     };
     insta::assert_snapshot!(super::check::render(&report, PLAIN), @r"
@@ -282,6 +284,6 @@ fn check_sums_up() {
 
     error[E306]: `Propsal` is not a StageName
 
-    3 files: 2 ok, 1 with errors.
+    3 files: 2 ok, 1 with errors. 31 fields checked against Salesforce, 24 against operating.
     ");
 }

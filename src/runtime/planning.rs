@@ -55,12 +55,10 @@ impl FileChange {
     }
 }
 
-/// What loading the files on disk would change. Empty where nothing was ever loaded: then everything is new.
+/// What loading the files on disk would change. Where nothing was ever loaded everything is new, and only what is broken is told.
 pub fn file_changes(desired: &Loaded, before: &Files) -> Vec<FileChange> {
     let mut all = Vec::new();
-    if before.pipelines.is_empty() {
-        return all;
-    }
+    let first = before.pipelines.is_empty();
     for file in &desired.files.connections {
         let known = before.connection(&file.name).and_then(|file| file.value());
         if known.is_some() && known != file.value() {
@@ -80,6 +78,7 @@ pub fn file_changes(desired: &Loaded, before: &Files) -> Vec<FileChange> {
                     all.push(FileChange { file: path.to_owned(), changes });
                 }
             }
+            (Some(_), None) if is_good && first => {}
             (Some(_), None) if is_good => all.push(FileChange::one(path, "new", "begins with a first load")),
             _ => {
                 let what = format!("not loadable, see: sfsync check {}", file.name);

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use jiff::Timestamp;
 use tokio::sync::{Mutex, Notify, watch};
 
 use super::build::{self, Workshop};
@@ -19,9 +20,9 @@ use crate::connect::{ConnectError, Limit};
 use crate::diag::{Diagnostic, Rendered, Severity};
 use crate::expr::Engine;
 use crate::model::{Clock, Counts, ObjectInfo, PipelineName, Side, TableInfo};
-use crate::plan::Pipeline;
-use crate::plan::catalog::Catalog;
-use crate::spec::{ConnectionFile, ConnectionKind};
+use crate::plan::catalog::{Catalog, age};
+use crate::plan::{FileOf, Pipeline};
+use crate::spec::{ConnectionFile, ConnectionKind, PipelineFile};
 use crate::store::{Store, StoreError};
 
 /// Work that could not be begun or carried through.
@@ -98,6 +99,10 @@ pub struct CheckReport {
     pub errors: usize,
     /// Any warning in them.
     pub warnings: usize,
+    /// Fields of the files that were held against the org.
+    pub salesforce_fields: usize,
+    /// Fields that were held against apps, by connection.
+    pub app_fields: BTreeMap<String, usize>,
 }
 
 /// What a run did with one pipeline.
@@ -107,8 +112,8 @@ pub struct RunReport {
     pub pipeline: PipelineName,
     /// What was done.
     pub counts: Counts,
-    /// Why it ended early, if it did.
-    pub error: Option<PassError>,
+    /// Why it ended early, or did not begin.
+    pub error: Option<WorkError>,
 }
 
 impl Workbench {
@@ -159,7 +164,9 @@ impl Workbench {
         for file in self.loaded.files.pipelines.iter().filter(|file| wanted(file.name.as_str())) {
             sources.push(file.source);
             report.files.push(self.file_check(file.source, self.loaded.tests(&file.name), String::new()));
+            self.count_fields(file, &mut report);
         }
+        report.notes.extend(self.age(&wanted));
         let of_these = |message: &&Diagnostic| {
             names.is_empty()
                 || message.primary.as_ref().is_none_or(|label| sources.contains(&label.span.source))
@@ -179,6 +186,44 @@ impl Workbench {
                 .push_str(&format!("error[{}]: connection {name}: {}{help}\n\n", error.code, error.message));
         }
         report
+    }
+
+    fn count_fields(&self, file: &FileOf<PipelineName, PipelineFile>, report: &mut CheckReport) {
+        let Some((fields, pipeline)) = self.loaded.compiled.fields.get(&file.name).zip(file.value()) else {
+            return;
+        };
+        report.salesforce_fields += fields.salesforce;
+        if fields.app > 0 {
+            let app = pipeline.app.resource.connection.value.to_string();
+            *report.app_fields.entry(app).or_default() += fields.app;
+        }
+    }
+
+    /// How old the schemas are that were not asked for just now.
+    fn age(&self, wanted: impl Fn(&str) -> bool) -> Option<String> {
+        let mut oldest: BTreeMap<&str, Timestamp> = BTreeMap::new();
+        let files = self.loaded.files.pipelines.iter().filter(|file| wanted(file.name.as_str()));
+        for pipeline in files.filter_map(|file| file.value()) {
+            let org = pipeline.salesforce.connection_name();
+            let object =
+                self.looked.catalog.org(&org).map(|org| org.object(&pipeline.salesforce.object.value));
+            let app = &pipeline.app.resource;
+            let known = self.connection(app.connection.value.as_str()).and_then(|file| {
+                let table = catalogs::table_of(file, app.resource.value.as_str());
+                self.looked.catalog.database(&file.name)?.table(&table).known().map(|table| table.read_at)
+            });
+            let org = self.loaded.files.connection(&org).map(|file| &file.name);
+            let org = org.zip(object.and_then(|object| object.known().map(|object| object.read_at)));
+            for (name, at) in org.into_iter().chain(known.map(|at| (&app.connection.value, at))) {
+                if !self.looked.reached.contains(name) {
+                    oldest.entry(name.as_str()).and_modify(|known| *known = at.min(*known)).or_insert(at);
+                }
+            }
+        }
+        let now = self.clock.now();
+        let ages: Vec<String> =
+            oldest.into_iter().map(|(name, at)| format!("{name} as read {}", age(at, now))).collect();
+        (!ages.is_empty()).then(|| format!("checked against {}; ask again with --online", ages.join(", ")))
     }
 
     fn file_check(
@@ -322,12 +367,24 @@ impl Workbench {
             };
             let (counts, error) = match result {
                 Ok(counts) => (counts, None),
-                Err(error) => (Counts::default(), Some(error)),
+                Err(error) => (Counts::default(), Some(error.into())),
             };
             reports.insert(plan.name.clone(), RunReport { pipeline: plan.name.clone(), counts, error });
         }
         self.settle_queues(&plans, &registry, &mut reports).await?;
-        Ok(plans.iter().filter_map(|plan| reports.remove(&plan.name)).collect())
+        let done = plans.iter().filter_map(|plan| reports.remove(&plan.name));
+        Ok(done.chain(self.broken(names)).collect())
+    }
+
+    /// Pipelines that cannot run because their files have errors, where all are asked for: nobody may take them for done.
+    fn broken(&self, names: &[String]) -> Vec<RunReport> {
+        let all = self.loaded.compiled.pipelines.iter().filter(|(_, plan)| names.is_empty() && plan.is_err());
+        let report = |name: &PipelineName| RunReport {
+            pipeline: name.clone(),
+            counts: Counts::default(),
+            error: Some(WorkError::Broken(name.clone())),
+        };
+        all.map(|(name, _)| report(name)).collect()
     }
 
     async fn settle_queues(
@@ -347,7 +404,7 @@ impl Workbench {
                 let Some(report) = reports.get_mut(&plan.name) else { continue };
                 match result {
                     Ok(counts) => report.counts += counts,
-                    Err(error) => report.error = Some(error),
+                    Err(error) => report.error = Some(error.into()),
                 }
             }
             if !moved {

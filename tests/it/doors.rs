@@ -9,7 +9,7 @@ use sfsync::runtime::control::{Control, PlanQuery};
 use sfsync::runtime::doors::Door;
 use sfsync::runtime::status::State;
 use sfsync::runtime::supervisor::Supervisor;
-use sfsync_sandbox::{OAuthClient, Sandbox, SandboxConfig, TokensRevoked};
+use sfsync_sandbox::{OAuthClient, ResourceKind, Sandbox, SandboxConfig, TokensRevoked};
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, BufReader};
 
 use crate::harness::rig::{Rig, until};
@@ -267,7 +267,7 @@ async fn a_plan_tells_what_edited_files_would_change() {
 }
 
 /// The program itself, in the folder of a rig.
-fn sfsync(rig: &Rig, arguments: &[&str]) -> tokio::process::Command {
+pub(crate) fn sfsync(rig: &Rig, arguments: &[&str]) -> tokio::process::Command {
     let mut command = tokio::process::Command::new(assert_cmd::cargo::cargo_bin("sfsync"));
     command.current_dir(rig.folder()).args(arguments).envs(&rig.secrets.0).kill_on_drop(true);
     command.env_remove("SFSYNC_CONFIG").env_remove("SFSYNC_SOCKET").env_remove("SFSYNC_STATE_KEY");
@@ -275,7 +275,8 @@ fn sfsync(rig: &Rig, arguments: &[&str]) -> tokio::process::Command {
     command
 }
 
-fn settings(rig: &Rig, state: &Path) {
+/// Settings with a state of the rig's own.
+pub(crate) fn settings(rig: &Rig, state: &Path) {
     rig.write("settings.yaml", &format!("listen: 127.0.0.1:0\nstate: {}\n", state.display()));
 }
 
@@ -311,4 +312,35 @@ async fn without_a_daemon_the_command_listens_for_the_browser_itself() {
         "{told}"
     );
     assert_eq!(rig.sandbox.revoke_tokens(TokensRevoked::All), 0);
+}
+
+#[tokio::test]
+async fn a_check_knows_what_a_record_type_offers_and_asks_only_for_those_that_are_named() {
+    let rig = Small::empty(5).await;
+    rig.write("accounts.yaml", ACCOUNTS);
+    let stages = "include: [{ RecordType: Renewal, StageName: [Closed Won, Prospecting] }]";
+    rig.write("deals.yaml", &DEALS.replace("poll: 1 second }", &format!("poll: 1 second, {stages} }}")));
+    settings(&rig, &rig.dir.path().join("state"));
+    std::fs::create_dir(rig.dir.path().join("state")).unwrap();
+    let online = sfsync(&rig, &["check", "--online"]).output().await.unwrap();
+    let told = String::from_utf8_lossy(&online.stdout).into_owned();
+    assert_eq!(online.status.code(), Some(1), "{told}");
+    assert!(told.contains("error[E306]: `Prospecting` is not a StageName of record type Renewal"), "{told}");
+    assert!(told.contains("Negotiation/Review") && !told.contains("Qualification"), "{told}");
+    assert!(told.contains(" fields checked against Salesforce"), "{told}");
+    assert_eq!(rig.sandbox.calls().of(ResourceKind::PicklistValues), 1);
+    // Kept: without the org the same is known, and how old it is.
+    let offline = sfsync(&rig, &["check"]).output().await.unwrap();
+    let told = String::from_utf8_lossy(&offline.stdout).into_owned();
+    assert!(told.contains("error[E306]: `Prospecting` is not a StageName of record type Renewal"), "{told}");
+    assert!(told.contains("note: checked against salesforce as read just now"), "{told}");
+    assert_eq!(rig.sandbox.calls().of(ResourceKind::PicklistValues), 1);
+    // A file that begins to name another one brings that in.
+    rig.edit_file(
+        "deals.yaml",
+        &[("RecordType: Renewal, StageName: [Closed Won, Prospecting]", "RecordType: New_Business")],
+    );
+    let online = sfsync(&rig, &["check", "--online"]).output().await.unwrap();
+    assert_eq!(online.status.code(), Some(0), "{}", String::from_utf8_lossy(&online.stdout));
+    assert_eq!(rig.sandbox.calls().of(ResourceKind::PicklistValues), 2);
 }

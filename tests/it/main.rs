@@ -3,6 +3,7 @@
 // Tests may unwrap, also outside functions that are marked as such; a test binary has no outside that `pub` could reach.
 #![allow(clippy::unwrap_used, clippy::expect_used, unreachable_pub)]
 
+mod bad_input;
 mod carry;
 mod cli;
 mod diagnostics;

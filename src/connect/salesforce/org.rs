@@ -171,6 +171,18 @@ impl Client {
         .await
     }
 
+    /// What a record type offers in the picklists of an object, by field. One call, to the UI API: a describe does not tell.
+    pub async fn offers(
+        &self,
+        object: &str,
+        record_type_id: &str,
+    ) -> Result<std::collections::BTreeMap<String, Vec<String>>, ConnectError> {
+        let data = self.data_path().await?;
+        let path = format!("{data}/ui-api/object-info/{object}/picklist-values/{record_type_id}");
+        let call = Call::get(path, Purpose::Control);
+        self.read(&call, |answer| describe::decode_offers(&answer.body)).await
+    }
+
     /// All objects that the integration user may see (section 4.1), for suggestions. One call.
     pub async fn objects(&self) -> Result<Vec<GlobalObject>, ConnectError> {
         let call = Call::get(format!("{}/sobjects", self.data_path().await?), Purpose::Control);
