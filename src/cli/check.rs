@@ -137,9 +137,10 @@ fn fields(report: &CheckReport) -> String {
     let apps = report.app_fields.iter().map(|(name, count)| (name.as_str(), *count));
     let mut text = String::new();
     for (name, count) in salesforce.into_iter().chain(apps) {
-        text += &match text.is_empty() {
-            true => format!(" {} checked against {name}", plural(count, "field")),
-            false => format!(", {count} against {name}"),
+        text += &if text.is_empty() {
+            format!(" {} checked against {name}", plural(count, "field"))
+        } else {
+            format!(", {count} against {name}")
         };
     }
     if text.is_empty() { text } else { text + "." }

@@ -135,7 +135,7 @@ pub(super) fn goodbye(done: &Disconnected, screen: Screen) -> String {
             );
         }
         None if done.revoked => {
-            text.push_str("revoked  the tokens of the integration user, and forgotten here\n")
+            text.push_str("revoked  the tokens of the integration user, and forgotten here\n");
         }
         None => text.push_str("Nobody was signed in.\n"),
     }

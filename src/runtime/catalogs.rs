@@ -323,7 +323,7 @@ async fn ask_offers(client: &Client, object: &mut ObjectInfo, named: Option<&BTr
         match client.offers(&object.name, &id).await {
             Ok(offers) => note_offers(object, name, &offers),
             Err(error) => {
-                tracing::debug!(object = object.name, %error, "what a record type offers is not known")
+                tracing::debug!(object = object.name, %error, "what a record type offers is not known");
             }
         }
     }

@@ -166,7 +166,7 @@ impl Workbench {
             report.files.push(self.file_check(file.source, self.loaded.tests(&file.name), String::new()));
             self.count_fields(file, &mut report);
         }
-        report.notes.extend(self.age(&wanted));
+        report.notes.extend(self.age(wanted));
         let of_these = |message: &&Diagnostic| {
             names.is_empty()
                 || message.primary.as_ref().is_none_or(|label| sources.contains(&label.span.source))

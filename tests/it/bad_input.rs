@@ -2,6 +2,7 @@
 
 use std::process::Output;
 
+use redb::ReadableTable as _;
 use sfsync::store::{Store, StoreKey};
 use sfsync_sandbox::VisibilityRule;
 

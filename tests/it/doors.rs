@@ -23,7 +23,10 @@ const WEB: &str = "\
 type: salesforce
 environment: production
 login_url: ${env:SF_LOGIN_URL}
-auth: { flow: authorization_code, client_id: web-app, client_secret: ${env:WEB_SECRET} }
+auth:
+  flow: authorization_code
+  client_id: web-app
+  client_secret: ${env:WEB_SECRET}
 ";
 
 /// A user of every sandbox, who approves the page at once.
@@ -253,7 +256,7 @@ async fn a_plan_tells_what_edited_files_would_change() {
         told,
         [
             ("accounts.yaml", "not loadable, see: sfsync check accounts", "the version that runs goes on"),
-            ("deals.yaml", "row `StageName ↔ stage` removed", "the values it wrote stay where they are"),
+            ("deals.yaml", "row `StageName → stage` removed", "the values it wrote stay where they are"),
             ("more.yaml", "new", "begins with a first load"),
         ]
     );

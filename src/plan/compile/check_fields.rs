@@ -63,7 +63,7 @@ fn no_field(unit: &Unit<'_>, object: &ObjectInfo, mention: &Mention, step: usize
         if is_parent { near_parent(error, object, wanted) } else { near_field(error, object, wanted, place) };
     match wanted {
         "RecordType" => error.help(format!("{} has no record types", object.name)),
-        _ if mention.role == Role::Expression && error.help.is_empty() => {
+        _ if error.help.is_empty() => {
             error.help("if it exists, the integration user may not see it: check field-level security")
         }
         _ => error,
