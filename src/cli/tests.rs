@@ -226,9 +226,9 @@ fn connect_tells_who_is_signed_in_and_what_is_missing() {
     };
     insta::assert_snapshot!(super::connect::render(&connected), @r"
     Signed in: integration@acme.com, Acme (00D5f000000abcd), production, Enterprise Edition
-      API          v66.0: 100 000 calls per day, budget 25 % = 25 000
-      can read     Account, Opportunity, User
-      cannot read  Opportunity.Description (no such field, or hidden by field-level security)  needed by projects.yaml:24
+      API                   v66.0: 100 000 calls per day, budget 25 % = 25 000
+      can read              Account, Opportunity, User
+      cannot read           Opportunity.Description (no such field, or hidden by field-level security)  needed by projects.yaml:24
     What cannot be read stops its pipeline. Give the integration user the permission in Salesforce, then: sfsync reload
     ");
 }

@@ -285,6 +285,7 @@ pub(crate) fn settings(rig: &Rig, state: &Path) {
 
 #[tokio::test]
 async fn without_a_daemon_the_command_listens_for_the_browser_itself() {
+    let _ = rustls::crypto::ring::default_provider().install_default();
     let rig = nobody_signed_in().await;
     settings(&rig, &rig.dir.path().join("state"));
     let mut command = sfsync(&rig, &["connect", "salesforce"]);
@@ -304,7 +305,7 @@ async fn without_a_daemon_the_command_listens_for_the_browser_itself() {
     lines.into_inner().read_to_string(&mut told).await.unwrap();
     assert!(child.wait().await.unwrap().success(), "{told}");
     assert!(told.contains("Signed in: ") && told.contains(", production, Enterprise"), "{told}");
-    assert!(told.contains("can read     Account, Opportunity"), "{told}");
+    assert!(told.contains("can read              Account, Opportunity"), "{told}");
     // The token is there for the next command.
     let output = sfsync(&rig, &["run", "accounts"]).output().await.unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
