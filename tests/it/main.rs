@@ -6,6 +6,7 @@
 mod bad_input;
 mod carry;
 mod cli;
+mod crash_points;
 mod diagnostics;
 mod doors;
 mod example_sets;
