@@ -4,8 +4,11 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::Context;
+use super::call::Daemon;
 use super::exit::Failure;
 use crate::runtime::clock::SystemClock;
+use crate::runtime::control::ControlError;
+use crate::runtime::pass::PassError;
 use crate::runtime::service::{ServiceSettings, SettingsError, open_state};
 use crate::runtime::workbench::{WorkError, Workbench};
 use crate::runtime::world::ProcessSecrets;
@@ -16,9 +19,18 @@ impl From<WorkError> for Failure {
             WorkError::Folder(..) => "name the configuration folder with --config, or go there",
             WorkError::Store(error) => error.help().unwrap_or_default(),
             WorkError::Connect(error) => return Self::caused(error, error.help.clone().unwrap_or_default()),
+            WorkError::Pass(PassError::Connect(error)) => {
+                return Self::caused(error, error.help.clone().unwrap_or_default());
+            }
             WorkError::Pass(_) | WorkError::Unknown(_) | WorkError::Broken(_) => "",
         };
         Self::caused(&error, help)
+    }
+}
+
+impl From<ControlError> for Failure {
+    fn from(error: ControlError) -> Self {
+        Self::new(error.message, error.help)
     }
 }
 
@@ -43,11 +55,44 @@ pub(super) fn without_state(context: &Context) -> Result<Workbench, Failure> {
     Ok(Workbench::open(&context.folder(), None, Arc::new(ProcessSecrets), Arc::new(SystemClock))?)
 }
 
-/// The folder with its state, which nobody else may have open.
-pub(super) fn with_state(context: &Context) -> Result<Workbench, Failure> {
+/// Who does what needs the state.
+pub(super) enum Bench {
+    /// This command: nobody else has the state.
+    Free(Box<Workbench>),
+    /// The daemon that has it.
+    Daemon(Daemon),
+}
+
+/// The folder with its state, or the daemon that has the state open.
+pub(super) fn bench(context: &Context) -> Result<Bench, Failure> {
+    let folder = context.folder();
+    // A socket that is named is meant.
+    if context.socket.is_some() {
+        return Ok(Bench::Daemon(context.daemon()));
+    }
+    match open_state(&settings(&folder)?.state) {
+        Ok(store) => {
+            let bench =
+                Workbench::open(&folder, Some(store), Arc::new(ProcessSecrets), Arc::new(SystemClock))?;
+            Ok(Bench::Free(Box::new(bench)))
+        }
+        Err(error) if error.is_in_use() && context.daemon().answers() => Ok(Bench::Daemon(context.daemon())),
+        Err(error) => {
+            let help = error.help().unwrap_or_default();
+            Err(Failure::caused(&error, help))
+        }
+    }
+}
+
+/// The folder with its state, for this command alone.
+pub(super) fn alone(context: &Context) -> Result<Workbench, Failure> {
     let folder = context.folder();
     let store = open_state(&settings(&folder)?.state).map_err(|error| {
-        let help = error.help().unwrap_or_default().to_owned();
+        let help = if error.is_in_use() {
+            "a daemon runs these pipelines already; ask it to look now: sfsync sync <name>   (or stop it first)"
+        } else {
+            error.help().unwrap_or_default()
+        };
         Failure::caused(&error, help)
     })?;
     Ok(Workbench::open(&folder, Some(store), Arc::new(ProcessSecrets), Arc::new(SystemClock))?)

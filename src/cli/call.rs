@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use reqwest::header::CONTENT_TYPE;
 use reqwest::{Client, Method, Url};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -64,6 +65,22 @@ impl Daemon {
         self.done(Method::DELETE, path, &(), String::new()).await?.read()
     }
 
+    /// `POST` with a JSON body, whose answer may take any time.
+    pub(super) async fn post_slowly<T: DeserializeOwned>(
+        &self,
+        path: &[&str],
+        body: &impl Serialize,
+    ) -> Result<T, Failure> {
+        let body = serde_json::to_string(body).unwrap_or_default();
+        let answer = self.send((Method::POST, path), &(), body, None).await?;
+        if answer.status < 300 { answer.read() } else { Err(refused(&answer)) }
+    }
+
+    /// Whether somebody answers.
+    pub(super) fn answers(&self) -> bool {
+        self.living().is_ok()
+    }
+
     /// An answer that is a success; anything else becomes the daemon's own message.
     async fn done(
         &self,
@@ -84,6 +101,16 @@ impl Daemon {
         query: &impl Serialize,
         body: String,
     ) -> Result<Answer, Failure> {
+        self.send((method, path), query, body, Some(PATIENCE)).await
+    }
+
+    async fn send(
+        &self,
+        (method, path): (Method, &[&str]),
+        query: &impl Serialize,
+        body: String,
+        patience: Option<Duration>,
+    ) -> Result<Answer, Failure> {
         let socket = self.living()?;
         let failed = |error: reqwest::Error| {
             Failure::caused(
@@ -91,13 +118,14 @@ impl Daemon {
                 format!("the daemon on {} did not answer; its log may say why", socket.display()),
             )
         };
-        let client = Client::builder()
-            .unix_socket(socket.clone())
-            .no_proxy()
-            .timeout(PATIENCE)
-            .build()
-            .map_err(failed)?;
-        let request = client.request(method, url(path)?).query(query).body(body);
+        let client = Client::builder().unix_socket(socket.clone()).no_proxy().build().map_err(failed)?;
+        let mut request = client.request(method, url(path)?).query(query);
+        if !body.is_empty() {
+            request = request.header(CONTENT_TYPE, "application/json").body(body);
+        }
+        if let Some(patience) = patience {
+            request = request.timeout(patience);
+        }
         let answer = request.send().await.map_err(failed)?;
         let status = answer.status().as_u16();
         Ok(Answer { status, body: answer.text().await.map_err(failed)? })

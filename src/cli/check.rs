@@ -48,8 +48,7 @@ pub(super) async fn run(args: Args, context: &Context) -> Result<Exit, Failure> 
     let mut fixed = Vec::new();
     if args.fix {
         for (file, text, corrections) in workbench.fixes() {
-            std::fs::write(&file, text)
-                .map_err(|error| Failure::new(format!("cannot write {file}: {error}"), ""))?;
+            super::write::whole(std::path::Path::new(&file), &text)?;
             fixed.push(Fixed { file, corrections });
         }
         if !fixed.is_empty() {
@@ -125,10 +124,26 @@ fn sum(report: &CheckReport) -> String {
     if files == 0 {
         return "There is no file of these names.\n".to_owned();
     }
-    match bad {
-        0 => format!("{}: all ok.\n", plural(files, "file")),
-        bad => format!("{}: {} ok, {bad} with errors.\n", plural(files, "file"), files - bad),
+    let verdict = match bad {
+        0 => "all ok".to_owned(),
+        bad => format!("{} ok, {bad} with errors", files - bad),
+    };
+    format!("{}: {verdict}.{}\n", plural(files, "file"), fields(report))
+}
+
+/// How much was held against the systems; nothing where no schema is known.
+fn fields(report: &CheckReport) -> String {
+    let salesforce = (report.salesforce_fields > 0).then_some(("Salesforce", report.salesforce_fields));
+    let apps = report.app_fields.iter().map(|(name, count)| (name.as_str(), *count));
+    let mut text = String::new();
+    for (name, count) in salesforce.into_iter().chain(apps) {
+        text += &if text.is_empty() {
+            format!(" {} checked against {name}", plural(count, "field"))
+        } else {
+            format!(", {count} against {name}")
+        };
     }
+    if text.is_empty() { text } else { text + "." }
 }
 
 /// `1 error`, `2 errors`

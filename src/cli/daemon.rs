@@ -1,6 +1,6 @@
 //! `sfsync daemon`: the service. Read [`Service`]; the demo runs the same one.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use tokio::signal::unix::{SignalKind, signal};
@@ -12,12 +12,12 @@ use super::bench;
 use super::exit::{Exit, Failure};
 use crate::model::Clock;
 use crate::runtime::clock::SystemClock;
-use crate::runtime::control::{Control, ReloadReport};
+use crate::runtime::control::Control;
 use crate::runtime::doors::Door;
-use crate::runtime::folder;
+use crate::runtime::follow::Reloaded;
 use crate::runtime::service::open_state;
 use crate::runtime::supervisor::{Options, StartError, Supervisor};
-use crate::runtime::watch::{Timing, Watch};
+use crate::runtime::watch::Timing;
 use crate::runtime::world::{ProcessSecrets, Secrets};
 use crate::serve::{self, ControlSlot, Listening, Serving};
 use crate::telemetry::{self, LevelHandle};
@@ -63,59 +63,53 @@ pub(super) async fn run(args: Args, context: &Context) -> Result<Exit, Failure> 
         context.socket.clone().map_or_else(|| serve::candidates(Some(&settings.state)), |path| vec![path]);
     let start = Start {
         serving: Serving { listen: settings.listen, sockets, admin_token: settings.admin_token },
+        public_url: settings.public_url,
         state: settings.state,
         secrets: Arc::new(ProcessSecrets),
-        folder: folder.clone(),
-        reloaded: Box::new(move |_| follow_level(&folder, level.as_ref())),
+        folder,
+        level,
+        reloaded: None,
     };
     let service = Service::start(start).await?;
     tracing::info!(address = %service.address, socket = %service.socket.display(), "ready");
-    ended_by_signal(&service).await?;
+    ended_by_signal().await?;
     tracing::info!("stopping after the batches under way");
     service.end().await;
     tracing::info!("stopped");
     Ok(Exit::Done)
 }
 
-/// `log` of settings.yaml is hot; a broken settings.yaml changes nothing.
-fn follow_level(folder: &Path, level: Option<&LevelHandle>) {
-    if let (Some(level), Ok(settings)) = (level, bench::settings(folder)) {
-        level.set(settings.log);
-    }
-}
-
-/// Waits for SIGTERM or Ctrl-C; SIGHUP loads the files meanwhile.
-async fn ended_by_signal(service: &Service) -> Result<(), Failure> {
-    let (mut terminate, mut hang_up) = (signal(SignalKind::terminate())?, signal(SignalKind::hangup())?);
-    loop {
-        tokio::select! {
-            _ = terminate.recv() => return Ok(()),
-            ended = tokio::signal::ctrl_c() => return Ok(ended?),
-            _ = hang_up.recv() => service.reload().await,
-        }
+/// Waits for SIGTERM or Ctrl-C.
+async fn ended_by_signal() -> Result<(), Failure> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    tokio::select! {
+        _ = terminate.recv() => Ok(()),
+        ended = tokio::signal::ctrl_c() => Ok(ended?),
     }
 }
 
 /// What a service is started with.
 pub(super) struct Start {
     pub(super) serving: Serving,
+    /// `public_url` of settings.yaml.
+    pub(super) public_url: Option<String>,
     pub(super) state: PathBuf,
     pub(super) secrets: Arc<dyn Secrets>,
     pub(super) folder: PathBuf,
+    /// Takes `log` of settings.yaml, which is hot.
+    pub(super) level: Option<LevelHandle>,
     /// Called after files were loaded again.
-    pub(super) reloaded: Box<dyn Fn(&ReloadReport) + Send + Sync>,
+    pub(super) reloaded: Option<Reloaded>,
 }
 
-/// A running supervisor, its doors, and the watch over its files.
+/// A running supervisor that follows its files, and its doors.
 pub(super) struct Service {
     pub(super) control: Arc<dyn Control>,
     pub(super) address: std::net::SocketAddr,
     pub(super) socket: PathBuf,
     supervisor: Arc<Supervisor>,
-    reloaded: Arc<dyn Fn(&ReloadReport) + Send + Sync>,
     stop: CancellationToken,
     server: JoinHandle<std::io::Result<()>>,
-    watcher: JoinHandle<()>,
 }
 
 impl Service {
@@ -127,22 +121,20 @@ impl Service {
             let help = error.help().unwrap_or_default();
             Failure::caused(&error, help)
         })?;
-        // What is on disk before the first load: whatever is written after it is a change.
-        let seen = folder::read(&start.folder).ok();
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         #[allow(clippy::default_trait_access)]
         // the type of the limit belongs to a layer that the command line may not name
         let options = Options {
-            folder: start.folder.clone(),
+            folder: start.folder,
             store,
-            clock: Arc::clone(&clock),
+            clock,
             secrets: start.secrets,
             limit: crate::runtime::supervisor::Limit::default(),
         };
-        let (stop, reloaded) = (CancellationToken::new(), Arc::from(start.reloaded));
+        let stop = CancellationToken::new();
         let (address, socket) = (listening.address(), listening.socket().to_owned());
         let slot = ControlSlot::default();
-        let server = tokio::spawn(listening.serve(Arc::clone(&slot), None, stop.clone()));
+        let server = tokio::spawn(listening.serve(Arc::clone(&slot), stop.clone()));
         let supervisor = match Supervisor::start(options).await {
             Ok(supervisor) => supervisor,
             Err(error) => {
@@ -153,27 +145,32 @@ impl Service {
         };
         let control: Arc<dyn Control> = Arc::new(Door(Arc::clone(&supervisor)));
         let _ = slot.set(Arc::clone(&control));
-        let folder = start.folder;
-        let read = folder.clone();
-        let watch = Watch::new(&folder, move || folder::read(&read), seen, (clock, Timing::default()));
-        let watcher =
-            tokio::spawn(watched(watch, Arc::clone(&supervisor), Arc::clone(&reloaded), stop.clone()));
-        Ok(Self { control, address, socket, supervisor, reloaded, stop, server, watcher })
-    }
-
-    /// Loads the files now.
-    async fn reload(&self) {
-        load(&self.supervisor, &self.reloaded, true).await;
+        if let Some(reloaded) = start.reloaded {
+            supervisor.tell_reloads(reloaded);
+        }
+        if let Some(level) = start.level {
+            supervisor.log_through(level);
+        }
+        supervisor.is_reached_at(callback(start.public_url.as_deref(), address));
+        supervisor.follow(Timing::default());
+        Ok(Self { control, address, socket, supervisor, stop, server })
     }
 
     /// Stops answering, then the pipelines at the end of their batches.
     pub(super) async fn end(self) {
         self.stop.cancel();
-        let _ = self.watcher.await;
         if let Ok(Err(error)) = self.server.await {
             tracing::warn!(%error, "a listener failed");
         }
         self.supervisor.shutdown().await;
+    }
+}
+
+/// Where a browser finds `GET /oauth/callback` of this daemon: at its public address, else on this machine.
+fn callback(public_url: Option<&str>, address: std::net::SocketAddr) -> String {
+    match public_url {
+        Some(url) => format!("{}/oauth/callback", url.trim_end_matches('/')),
+        None => format!("http://localhost:{}/oauth/callback", address.port()),
     }
 }
 
@@ -183,31 +180,4 @@ fn not_started(error: &StartError) -> Failure {
         StartError::Store(error) => error.help().unwrap_or_default(),
     };
     Failure::caused(error, help)
-}
-
-type Reloaded = Arc<dyn Fn(&ReloadReport) + Send + Sync>;
-
-async fn watched(
-    mut watch: Watch<folder::Texts>,
-    supervisor: Arc<Supervisor>,
-    reloaded: Reloaded,
-    stop: CancellationToken,
-) {
-    loop {
-        tokio::select! {
-            () = stop.cancelled() => return,
-            _ = watch.changed() => load(&supervisor, &reloaded, false).await,
-        }
-    }
-}
-
-async fn load(supervisor: &Arc<Supervisor>, reloaded: &Reloaded, always: bool) {
-    match supervisor.reload_now(always).await {
-        Ok(report) => {
-            let errors: usize = report.files.iter().map(|file| file.errors).sum();
-            tracing::info!(files = report.files.len(), errors, "files loaded");
-            reloaded(&report);
-        }
-        Err(error) => tracing::warn!(%error, "the files cannot be loaded, what runs stays"),
-    }
 }

@@ -160,10 +160,12 @@ async fn service(folder: &Path, sandbox: &Sandbox, context: &Context) -> Result<
     let start = Start {
         // A free port: a daemon may be running beside the demo.
         serving: Serving { listen: "127.0.0.1:0".to_owned(), sockets, admin_token: None },
+        public_url: None,
         state: folder.join("state"),
         secrets: Arc::new(secrets),
         folder: folder.to_owned(),
-        reloaded: Box::new(move |report| screen.remark(&told_of_reload(report))),
+        level: None,
+        reloaded: Some(Box::new(move |report| screen.remark(&told_of_reload(report)))),
     };
     Service::start(start).await
 }

@@ -61,6 +61,11 @@ impl Failure {
         format!("error: {}{help}", self.message)
     }
 
+    /// For a list of several.
+    pub(super) fn in_one_line(&self) -> String {
+        if self.help.is_empty() { self.message.clone() } else { format!("{} ({})", self.message, self.help) }
+    }
+
     /// As machines read it: the same shape as the answers of the daemon.
     pub(super) fn data(&self) -> Refused {
         Refused { error: self.message.clone(), help: self.help.clone() }

@@ -29,13 +29,16 @@ pub(super) fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
     let files = if args.files.is_empty() { all(&context.folder())? } else { args.files.clone() };
     let mut formatted = Formatted { changed: Vec::new(), unchanged: 0 };
     for file in files {
-        let failed = |error| Failure::new(format!("{}: {error}", file.display()), "");
+        let failed = |error| {
+            let help = "name files by their path, or none to format the whole folder";
+            Failure::new(format!("{} cannot be read: {error}", file.display()), help)
+        };
         let text = std::fs::read_to_string(&file).map_err(failed)?;
         match spec::format(&text) {
             None => formatted.unchanged += 1,
             Some(better) => {
                 if !args.check {
-                    std::fs::write(&file, better).map_err(failed)?;
+                    super::write::whole(&file, &better)?;
                 }
                 formatted.changed.push(file.display().to_string());
             }

@@ -27,6 +27,7 @@ mod table;
 mod tell;
 mod test;
 mod why;
+mod write;
 
 #[cfg(test)]
 mod tests;
@@ -104,9 +105,12 @@ enum Verb {
     Approve(tell::Named),
     Failures(failures::Args),
     Links(links::Args),
-    /// Sign in to a connection that needs a person (auth.flow: authorization_code)
+    /// Sign in to Salesforce and show who it is, and what of the pipelines' needs the user may read
+    ///
+    /// With auth.flow: authorization_code it prints an address to open in a browser and waits until somebody has signed in there; the other
+    /// flows need nobody. Pipelines that wait for the sign-in go on by themselves.
     Connect(connect::Named),
-    /// Remove what was set up for a connection (cannot run yet)
+    /// Stop the pipelines of a connection, revoke its sign-in and forget it; links and cursors are kept
     Disconnect(connect::Named),
     Schema(schema::Args),
     Explain(explain::Args),
@@ -207,7 +211,7 @@ async fn dispatch(verb: Verb, context: &Context) -> Result<Exit, Failure> {
         Verb::Failures(args) => failures::run(args, context).await,
         Verb::Links(args) => links::run(args, context).await,
         Verb::Connect(args) => connect::connect(args, context).await,
-        Verb::Disconnect(args) => Err(connect::disconnect(&args)),
+        Verb::Disconnect(args) => connect::disconnect(args, context).await,
         Verb::Schema(args) => schema::run(args, context).await,
         Verb::Explain(args) => explain::run(args, context),
         Verb::New(args) => new::run(args, context).await,
@@ -216,7 +220,7 @@ async fn dispatch(verb: Verb, context: &Context) -> Result<Exit, Failure> {
         Verb::Reload => tell::reload(context).await,
         Verb::Demo(args) => demo::run(args, context).await,
         Verb::Completions(args) => {
-            completions::run(&args, Arguments::command());
+            completions::run(&args, Arguments::command(), context.screen);
             Ok(Exit::Done)
         }
     }

@@ -64,8 +64,7 @@ pub(super) async fn run(args: Args, context: &Context) -> Result<Exit, Failure> 
     let table = workbench.table(connection, resource).await.ok();
     let text = render(&args, &object, table.as_ref());
     if !args.print {
-        std::fs::write(&file, &text)
-            .map_err(|error| Failure::new(format!("cannot write {}: {error}", file.display()), ""))?;
+        super::write::whole(&file, &text)?;
     }
     let begun = Begun { file: file.display().to_string(), text };
     context.screen.show(&begun, || {

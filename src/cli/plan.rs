@@ -2,17 +2,18 @@
 
 use std::fmt::Write as _;
 
-use super::bench;
+use super::bench::{self, Bench};
 use super::exit::{Exit, Failure};
 use super::{Context, Screen, table};
-use crate::model::Key;
+use crate::runtime::control::PlanQuery;
 use crate::runtime::planner::{PlanEntry, PlanField, PlanReport};
+use crate::runtime::planning::{FileChange, PlanAnswer};
 use crate::serve::shown::thousands;
 
-/// Show what a sync would do, record by record; writes nothing
+/// Show what a sync would do, record by record, and what edited files would change; writes nothing
 ///
-/// Reads the systems and the state, which a running daemon holds: stop it, or give this command another state folder. Exit code 3
-/// if there are changes.
+/// A daemon that runs is asked, since it has the state; without one the command looks itself, and compares the files with the versions
+/// that a daemon ran last. Everything is compared, as `sfsync sync --full` does. Exit code 3 if there are changes.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     /// Pipelines; without names all
@@ -26,26 +27,75 @@ pub(super) struct Args {
 }
 
 pub(super) async fn run(args: Args, context: &Context) -> Result<Exit, Failure> {
-    let mut workbench = bench::with_state(context)?;
-    let record = args.record.as_deref().map(Key::salesforce);
-    let reports = workbench.plan(&args.names, record.as_ref(), args.limit).await?;
-    context.screen.show(&reports, || {
-        let texts = reports.iter().map(|report| render(report, context.screen));
-        texts.collect::<Vec<_>>().join("\n")
-    });
-    Ok(if reports.iter().any(changes) { Exit::Changes } else { Exit::Done })
+    let query = PlanQuery { names: args.names, record: args.record, limit: args.limit };
+    let (answer, verb) = match bench::bench(context)? {
+        Bench::Free(mut workbench) => (workbench.plan(&query).await?, "run"),
+        Bench::Daemon(daemon) => {
+            let answer: PlanAnswer = daemon.post_slowly(&["api", "plan"], &query).await?;
+            (answer, "sync")
+        }
+    };
+    context.screen.show(&answer, || words(&answer, verb, context.screen));
+    let changed = !answer.files.is_empty() || answer.pipelines.iter().any(changes);
+    Ok(if changed { Exit::Changes } else { Exit::Done })
 }
 
 fn changes(report: &PlanReport) -> bool {
-    report.counts.create + report.counts.update + report.counts.delete > 0
+    report.counts.create + report.counts.update + report.counts.delete > 0 || !report.unplanned.is_empty()
+}
+
+/// Files first: they decide what the rest means.
+pub(super) fn words(answer: &PlanAnswer, verb: &str, screen: Screen) -> String {
+    let mut parts = Vec::new();
+    if !answer.files.is_empty() {
+        parts.push(files(&answer.files));
+    }
+    parts.extend(answer.pipelines.iter().map(|report| render(report, verb, screen)));
+    if parts.is_empty() {
+        return "Nothing to plan: no pipeline runs.\n".to_owned();
+    }
+    parts.join("\n")
+}
+
+/// What loading the files would change.
+fn files(changes: &[FileChange]) -> String {
+    let width = changes.iter().map(|change| name(change).chars().count()).max().unwrap_or_default();
+    let mut text = String::new();
+    for change in changes {
+        let mut file = name(change);
+        for difference in &change.changes {
+            let _ = writeln!(text, "{file:<width$}  {}", difference.what);
+            if !difference.meaning.is_empty() {
+                let _ = writeln!(text, "{:<width$}  {}", "", difference.meaning);
+            }
+            file = "";
+        }
+    }
+    text
+}
+
+fn name(change: &FileChange) -> &str {
+    let from =
+        change.file.rfind("connections/").unwrap_or_else(|| change.file.rfind('/').map_or(0, |at| at + 1));
+    &change.file[from..]
 }
 
 /// One pipeline.
-pub(super) fn render(report: &PlanReport, screen: Screen) -> String {
+pub(super) fn render(report: &PlanReport, verb: &str, screen: Screen) -> String {
     let head = format!("{}: {}", report.pipeline, report.way);
     let mut text = format!("{head:<62} nothing is written by plan\n\n");
+    if !report.unplanned.is_empty() {
+        let _ = writeln!(
+            text,
+            "  cannot be compared yet: {}\n  with create_tables: true it is added when the pipeline runs: sfsync {verb} {}",
+            report.unplanned, report.pipeline
+        );
+        return text;
+    }
     if report.looked_at > 0 {
-        let _ = writeln!(text, "  {} records were looked at", thousands(report.looked_at));
+        let passed = report.looked_at.saturating_sub(report.left_out);
+        let (passed, all) = (thousands(passed), thousands(report.looked_at));
+        let _ = writeln!(text, "  {passed} of {all} records that were read pass the filters");
     }
     let _ = writeln!(text, "  {}\n", counts(report));
     for entry in &report.entries {
@@ -60,9 +110,35 @@ pub(super) fn render(report: &PlanReport, screen: Screen) -> String {
             report.pipeline
         );
     }
-    if changes(report) {
-        let _ = writeln!(text, "\n  do it: sfsync sync {}", report.pipeline);
+    text.push_str(&needs(report, verb));
+    text
+}
+
+/// What it takes to do it.
+fn needs(report: &PlanReport, verb: &str) -> String {
+    let counts = &report.counts;
+    let writes = counts.create + counts.update + counts.delete;
+    if writes == 0 {
+        return String::new();
     }
+    let mut text = String::from("\n");
+    if let Some(api) = report.api {
+        let left = match (api.left, api.budget) {
+            (Some(left), Some(budget)) => {
+                format!(" ({} of the budget of {} left today)", thousands(left), thousands(budget))
+            }
+            _ => String::new(),
+        };
+        let calls = if api.calls == 1 { "call" } else { "calls" };
+        let _ = writeln!(
+            text,
+            "  needs about {} Salesforce API {calls}{left} and {} writes to {}",
+            thousands(api.calls),
+            thousands(writes),
+            report.app
+        );
+    }
+    let _ = writeln!(text, "  do it: sfsync {verb} {} --full", report.pipeline);
     text
 }
 

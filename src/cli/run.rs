@@ -17,8 +17,8 @@ use crate::serve::shown::thousands;
 
 /// Make one pass of each pipeline and exit, for cron and CI
 ///
-/// The state remembers where it was, as that of a daemon; both cannot use the same state at once. Exit code 1 if a record failed or a
-/// pipeline ended early.
+/// The state remembers where it was, as that of a daemon; both cannot use the same state at once: while a daemon runs, sfsync sync asks it
+/// to look. Exit code 1 if a record failed or a pipeline ended early.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     /// Pipelines; without names all
@@ -52,7 +52,7 @@ impl Observer for Shown {
 }
 
 pub(super) async fn run(args: Args, context: &Context) -> Result<Exit, Failure> {
-    let mut workbench = bench::with_state(context)?;
+    let mut workbench = bench::alone(context)?;
     let shown = Arc::new(Shown { bars: Mutex::new((Bars::new(context.screen), HashMap::new())) });
     let observer: Arc<dyn Observer> = shown.clone();
     let reports = workbench.run(&args.names, args.full, observer).await?;
@@ -60,15 +60,15 @@ pub(super) async fn run(args: Args, context: &Context) -> Result<Exit, Failure> 
         let mut shown = shown.bars.lock().unwrap_or_else(PoisonError::into_inner);
         shown.0.done(report.pipeline.as_str());
     }
-    let ran: Vec<Ran> = reports.iter().map(ran).collect();
+    let ran: Vec<Ran> = reports.into_iter().map(ran).collect();
     context.screen.show(&ran, || render(&ran));
     let failed = ran.iter().any(|ran| ran.error.is_some() || ran.counts.failed > 0);
     Ok(if failed { Exit::Errors } else { Exit::Done })
 }
 
-fn ran(report: &RunReport) -> Ran {
-    let error = report.error.as_ref().map(std::string::ToString::to_string);
-    Ran { pipeline: report.pipeline.clone(), counts: report.counts, error }
+fn ran(report: RunReport) -> Ran {
+    let (pipeline, counts) = (report.pipeline.clone(), report.counts);
+    Ran { pipeline, counts, error: report.error.map(|error| Failure::from(error).in_one_line()) }
 }
 
 fn render(ran: &[Ran]) -> String {
@@ -98,7 +98,7 @@ fn render(ran: &[Ran]) -> String {
     let mut text = table::render(&columns, &rows.collect::<Vec<Vec<String>>>(), table::plain);
     for ran in ran {
         if let Some(error) = &ran.error {
-            let _ = writeln!(text, "\n{}  ended early: {error}", ran.pipeline);
+            let _ = writeln!(text, "\n{}  not done: {error}", ran.pipeline);
         }
     }
     text

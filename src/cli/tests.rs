@@ -6,7 +6,9 @@ use jiff::tz::TimeZone;
 use super::Screen;
 use crate::model::{FailureKind, FailureWay, Key, PipelineName, Side};
 use crate::runtime::control::{ApiUse, Why, WhyEntry};
-use crate::runtime::planner::{PlanCounts, PlanEntry, PlanField, PlanReport};
+use crate::runtime::planner::{ApiNeed, PlanCounts, PlanEntry, PlanField, PlanReport};
+use crate::runtime::planning::{Difference, FileChange, PlanAnswer};
+use crate::runtime::sign_in::{Connected, Disconnected, Unseen};
 use crate::runtime::status::{PipelineStatus, Progress, State};
 use crate::runtime::workbench::{CheckReport, FileCheck};
 use crate::serve::fake::{failure, status, time};
@@ -157,11 +159,15 @@ fn plan_shows_fields_before_and_after() {
             ),
         ],
         more: 47,
+        left_out: 4_098,
+        api: Some(ApiNeed { calls: 4, left: Some(14_210), budget: Some(25_000) }),
+        app: "operating".to_owned(),
+        unplanned: String::new(),
     };
-    insta::assert_snapshot!(super::plan::render(&report, PLAIN), @r"
+    insta::assert_snapshot!(super::plan::render(&report, "sync", PLAIN), @r"
     projects: Opportunity → operating.projects                     nothing is written by plan
 
-      4 310 records were looked at
+      212 of 4 310 records that were read pass the filters
       create 37   update 12   unchanged 160   skip 2   hold 1   fail 0
 
     + create  006A1  Acme rollout
@@ -171,8 +177,82 @@ fn plan_shows_fields_before_and_after() {
           owner_id     55   kept  (write: if_empty, is not empty)
       … 47 more: sfsync plan projects --limit 49
 
-      do it: sfsync sync projects
+      needs about 4 Salesforce API calls (14 210 of the budget of 25 000 left today) and 49 writes to operating
+      do it: sfsync sync projects --full
     ");
+}
+
+#[test]
+fn plan_tells_what_edited_files_would_change() {
+    let change = |file: &str, what: &str, meaning: &str| {
+        let change = Difference { what: what.to_owned(), meaning: meaning.to_owned() };
+        FileChange { file: file.to_owned(), changes: vec![change] }
+    };
+    let stops = "12 rows stop following Salesforce after import; nothing is written by the change itself";
+    let files = vec![
+        change("/etc/sfsync/projects.yaml", "group `project`: always → on_create", stops),
+        change("/etc/sfsync/customers.yaml", "not loadable, see: sfsync check customers", ""),
+        change("/etc/sfsync/connections/crm.yaml", "changed", "its pipelines connect again"),
+    ];
+    let answer = PlanAnswer { files, pipelines: Vec::new() };
+    insta::assert_snapshot!(super::plan::words(&answer, "sync", PLAIN), @r"
+    projects.yaml         group `project`: always → on_create
+                          12 rows stop following Salesforce after import; nothing is written by the change itself
+    customers.yaml        not loadable, see: sfsync check customers
+    connections/crm.yaml  changed
+                          its pipelines connect again
+    ");
+}
+
+#[test]
+fn connect_tells_who_is_signed_in_and_what_is_missing() {
+    let connected = Connected {
+        connection: "salesforce".to_owned(),
+        user: "integration@acme.com".to_owned(),
+        org: "Acme".to_owned(),
+        org_id: "00D5f000000abcd".to_owned(),
+        environment: "production".to_owned(),
+        edition: "Enterprise Edition".to_owned(),
+        api_version: "66.0".to_owned(),
+        calls: Some((100_000, 25_000)),
+        share: Some("25 %".to_owned()),
+        can_read: ["Account", "Opportunity", "User"].map(str::to_owned).to_vec(),
+        cannot_read: vec![Unseen {
+            what: "Opportunity.Description".to_owned(),
+            why: "no such field, or hidden by field-level security".to_owned(),
+            needed_by: "projects.yaml:24".to_owned(),
+        }],
+        pipelines: Vec::new(),
+    };
+    insta::assert_snapshot!(super::connect::render(&connected), @r"
+    Signed in: integration@acme.com, Acme (00D5f000000abcd), production, Enterprise Edition
+      API                   v66.0: 100 000 calls per day, budget 25 % = 25 000
+      can read              Account, Opportunity, User
+      cannot read           Opportunity.Description (no such field, or hidden by field-level security)  needed by projects.yaml:24
+    What cannot be read stops its pipeline. Give the integration user the permission in Salesforce, then: sfsync reload
+    ");
+}
+
+#[test]
+fn disconnect_promises_what_it_does() {
+    let mut done = Disconnected {
+        connection: "salesforce".to_owned(),
+        stopped: ["projects", "deals"].map(str::to_owned).to_vec(),
+        revoked: true,
+        failed: None,
+    };
+    insta::assert_snapshot!(super::connect::goodbye(&done, PLAIN), @r"
+    Stopped: projects, deals. What was written stays as it is; links and cursors are kept. To go on: sfsync connect salesforce
+    revoked  the tokens of the integration user, and forgotten here
+    ");
+    (done.revoked, done.failed) = (false, Some("no answer within 60 s".to_owned()));
+    let told = super::connect::goodbye(&done, PLAIN);
+    assert!(
+        told.contains(
+            "FAILED   the tokens could not be revoked and are kept: no answer within 60 s. Run this again"
+        ),
+        "{told}"
+    );
 }
 
 #[test]
@@ -193,6 +273,8 @@ fn check_sums_up() {
         ],
         text: "error[E306]: `Propsal` is not a StageName\n\n".to_owned(),
         errors: 1,
+        salesforce_fields: 31,
+        app_fields: std::collections::BTreeMap::from([("operating".to_owned(), 24)]),
         ..CheckReport::default()
     };
     insta::assert_snapshot!(super::check::render(&report, PLAIN), @r"
@@ -202,6 +284,6 @@ fn check_sums_up() {
 
     error[E306]: `Propsal` is not a StageName
 
-    3 files: 2 ok, 1 with errors.
+    3 files: 2 ok, 1 with errors. 31 fields checked against Salesforce, 24 against operating.
     ");
 }

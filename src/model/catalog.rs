@@ -132,6 +132,9 @@ pub struct RecordTypeInfo {
     pub available: bool,
     /// In use at all.
     pub active: bool,
+    /// The picklist values of the object say whether this record type offers them; asked only for record types that files name.
+    #[serde(default)]
+    pub offers_read: bool,
 }
 
 /// A table of a database or a resource of an HTTP app, as far as it is known.

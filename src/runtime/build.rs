@@ -11,8 +11,8 @@ use super::tables::{dialect, table_spec};
 use super::world::{System, World};
 use crate::connect::salesforce::{LoadScope, ReadSpec, SalesforceDestination, SalesforceSource, WriteSpec};
 use crate::connect::sql::{LoadScope as SqlLoad, SourceSpec, SqlConnection, SqlDestination, SqlSource};
-use crate::connect::{ConnectError, Destination, Hints, Limit, Source};
-use crate::model::{Class, Clock, ConnectionName, ObjectInfo};
+use crate::connect::{ConnectError, Destination, Found, Hints, Limit, MatchQuery, Source, WriteMode};
+use crate::model::{Class, Clock, ConnectionName, Key, ObjectInfo, Outcome, Row, WriteOp};
 use crate::plan::catalog::Catalog;
 use crate::plan::required::{RequiredTable, required};
 use crate::plan::{Files, Pipeline, Push, SalesforceSide, Scope};
@@ -30,6 +30,8 @@ pub struct Workshop {
     pub clock: Arc<dyn Clock>,
     /// Bounds of a batch.
     pub limit: Limit,
+    /// Nothing may be written, not even a table or the state: for plans.
+    pub only_looks: bool,
 }
 
 /// The runner of a plan, with its table ready to be written.
@@ -49,10 +51,12 @@ pub async fn runner(
         (None, None)
     };
     let org = org_facts(shop, pipeline, catalog).await?;
-    shop.store
-        .save_row_set(&pipeline.name, pipeline.row_set.id, &pipeline.row_set.rows)
-        .map_err(state_failed)?;
-    let row_sets = shop.store.row_sets(&pipeline.name).map_err(state_failed)?;
+    let row_set = &pipeline.row_set;
+    if !shop.only_looks {
+        shop.store.save_row_set(&pipeline.name, row_set.id, &row_set.rows).map_err(state_failed)?;
+    }
+    let mut row_sets = shop.store.row_sets(&pipeline.name).map_err(state_failed)?;
+    row_sets.entry(row_set.id).or_insert_with(|| row_set.rows.clone());
     Ok(Runner {
         pipeline: Arc::clone(pipeline),
         store: Arc::clone(&shop.store),
@@ -223,7 +227,7 @@ async fn destination(
         System::Sql(database) => {
             let wanted = required_table(pipeline, file, catalog);
             let Some(wanted) = wanted else { return Err(no_table(pipeline)) };
-            table(&database, &wanted).await
+            if shop.only_looks { compared(&database, &wanted).await } else { table(&database, &wanted).await }
         }
         System::Salesforce(_) => Err(no_table(pipeline)),
     }
@@ -266,6 +270,41 @@ async fn table(
     };
     let table = table.ok_or_else(|| missing_table(wanted))?;
     Ok(Box::new(SqlDestination::new(database.clone(), spec, &table)?))
+}
+
+/// The table as it is. One that is not there yet has no records.
+async fn compared(
+    database: &SqlConnection,
+    wanted: &RequiredTable,
+) -> Result<Box<dyn Destination>, ConnectError> {
+    let Some(dialect) = dialect(wanted.database) else { return Ok(Box::new(NotMade)) };
+    let spec = table_spec(wanted, dialect);
+    match database.inspect(&spec.table).await? {
+        Some(table) => Ok(Box::new(SqlDestination::new(database.clone(), spec, &table)?)),
+        None => Ok(Box::new(NotMade)),
+    }
+}
+
+/// A table that a run would create.
+struct NotMade;
+
+#[async_trait::async_trait]
+impl Destination for NotMade {
+    async fn fetch(&mut self, _: &[Key]) -> Result<Vec<(Key, Row)>, ConnectError> {
+        Ok(Vec::new())
+    }
+
+    async fn find(&mut self, _: &MatchQuery) -> Result<Vec<Found>, ConnectError> {
+        Ok(Vec::new())
+    }
+
+    async fn keys(&mut self, _: Option<&Key>, _: usize) -> Result<Vec<Key>, ConnectError> {
+        Ok(Vec::new())
+    }
+
+    async fn write(&mut self, _: Vec<WriteOp>, _: WriteMode) -> Result<Vec<Outcome>, ConnectError> {
+        Err(ConnectError::new("R109", Class::Pipeline, "a plan writes nothing"))
+    }
 }
 
 /// What expressions may ask of the org.

@@ -12,6 +12,7 @@ use serde::de::DeserializeOwned;
 use super::world::{System, World};
 use crate::connect::ConnectError;
 use crate::connect::salesforce::Client;
+use crate::connect::salesforce::api::describe::note_offers;
 use crate::connect::sql::{SqlConnection, TableName};
 use crate::model::{ConnectionName, ObjectInfo, PipelineName};
 use crate::plan::Files;
@@ -60,6 +61,32 @@ fn wanted(files: &Files, of: impl Fn(&PipelineName) -> bool) -> BTreeMap<Connect
         wanted.entry(app.connection.value.clone()).or_default().insert(app.resource.value.to_string());
     }
     wanted
+}
+
+/// Record types that files name in `include` and `exclude`, by connection and object (in small letters): what these offer in picklists is
+/// asked for.
+type Kinds = BTreeMap<(ConnectionName, String), BTreeSet<String>>;
+
+fn named_kinds(files: &Files) -> Kinds {
+    let mut kinds = Kinds::new();
+    for side in files.pipelines.iter().filter_map(|file| file.value()).map(|file| &file.salesforce) {
+        let filters = [&side.include, &side.exclude].into_iter().flatten().flat_map(|entry| &entry.value);
+        let of_kind = filters
+            .flat_map(|filter| &filter.conditions)
+            .filter(|condition| condition.field.value.as_str() == "RecordType");
+        let names = of_kind.flat_map(|condition| &condition.values).filter_map(|value| value.text());
+        let object = (side.connection_name(), side.object.value.to_ascii_lowercase());
+        kinds.entry(object).or_default().extend(names.map(str::to_owned));
+    }
+    kinds
+}
+
+/// Whether a record type is named of which nobody has asked yet what it offers.
+fn lacks_offers(object: &ObjectInfo, kinds: Option<&BTreeSet<String>>) -> bool {
+    let is_unread = |name: &String| {
+        object.record_types.iter().any(|kind| kind.developer_name == *name && !kind.offers_read)
+    };
+    kinds.is_some_and(|names| names.iter().any(is_unread))
 }
 
 /// Looks at what is stored, without talking to anybody.
@@ -121,6 +148,7 @@ pub async fn refresh(
 ) -> Looked {
     let mut looked = Looked { catalog: before, ..Looked::default() };
     looked.catalog.missing_secrets.clear();
+    let kinds = named_kinds(files);
     let (wanted_by_all, asked) =
         (wanted(files, |_| true), wanted(files, |name| look.pipelines.contains(name)));
     for file in files.connections.iter().filter_map(|file| file.value()) {
@@ -128,7 +156,8 @@ pub async fn refresh(
         let Some(names) = wanted_by_all.get(&file.name) else { continue };
         let Some(known) = Known::take(&mut looked.catalog, file) else { continue };
         let before = known.clone();
-        let (known, result) = ask(file, world, known, (names, asked.get(&file.name)), (look, now)).await;
+        let (known, result) =
+            ask(file, (world, &kinds), known, (names, asked.get(&file.name)), (look, now)).await;
         if result.as_ref().is_ok_and(|asked| *asked) {
             // One file that changed asks for one table: what says the same is not written again, only its age is.
             if look.everything || look.again || !known.says_the_same(&before) {
@@ -194,7 +223,7 @@ impl Known {
 /// Asks one system, if there is something to ask. What was known stays where it cannot be reached.
 async fn ask(
     file: &ConnectionFile,
-    world: &World,
+    (world, kinds): (&World, &Kinds),
     known: Known,
     (names, asked): (&BTreeSet<String>, Option<&BTreeSet<String>>),
     (look, now): (&Look, Timestamp),
@@ -207,15 +236,20 @@ async fn ask(
             let (mut next, again) =
                 (if moved { OrgCatalog::default() } else { org.clone() }, look.everything || moved);
             let is_old = |name: &&String| {
-                object_at(&next, name)
-                    .is_none_or(|at| is_asked(name) && (look.again || !is_fresh(&next.objects[at], now)))
+                object_at(&next, name).is_none_or(|at| {
+                    let object = &next.objects[at];
+                    let named = kinds.get(&(file.name.clone(), name.to_ascii_lowercase()));
+                    is_asked(name) && (look.again || !is_fresh(object, now) || lacks_offers(object, named))
+                })
             };
             let names: Vec<&String> = names.iter().filter(is_old).collect();
             if names.is_empty() && org.facts.is_some() && !again {
                 return (known, Ok(false));
             }
             let result = match world.open(file).await {
-                Ok(System::Salesforce(client)) => ask_org(&client, file, &mut next, (&names, again)).await,
+                Ok(System::Salesforce(client)) => {
+                    ask_org((&client, kinds), file, &mut next, (&names, again)).await
+                }
                 Ok(System::Sql(_)) => Ok(()),
                 Err(error) => Err(error),
             };
@@ -258,7 +292,7 @@ fn object_at(org: &OrgCatalog, name: &str) -> Option<usize> {
 
 /// The org's facts and the objects that are named. An org that is another one than before begins with nothing.
 async fn ask_org(
-    client: &Arc<Client>,
+    (client, kinds): (&Arc<Client>, &Kinds),
     file: &ConnectionFile,
     org: &mut OrgCatalog,
     (names, again): (&[&String], bool),
@@ -278,7 +312,11 @@ async fn ask_org(
             org.objects.remove(at);
         }
         match described {
-            Some(object) => org.objects.push(Arc::new(object)),
+            Some(mut object) => {
+                let named = kinds.get(&(file.name.clone(), name.to_ascii_lowercase()));
+                ask_offers(client, &mut object, named).await;
+                org.objects.push(Arc::new(object));
+            }
             None if org.names.is_empty() || again => {
                 org.names = client.objects().await?.into_iter().map(|object| object.name).collect();
             }
@@ -287,6 +325,21 @@ async fn ask_org(
     }
     tracing::debug!(connection = %file.name, objects = org.objects.len(), "schema is known");
     Ok(())
+}
+
+/// What the named record types offer. An org that does not tell (the UI API may be closed to the user) leaves it unknown, and unknown is no
+/// error.
+async fn ask_offers(client: &Client, object: &mut ObjectInfo, named: Option<&BTreeSet<String>>) {
+    for name in named.into_iter().flatten() {
+        let kind = object.record_types.iter().find(|kind| kind.developer_name == *name);
+        let Some(id) = kind.map(|kind| kind.id.clone()) else { continue };
+        match client.offers(&object.name, &id).await {
+            Ok(offers) => note_offers(object, name, &offers),
+            Err(error) => {
+                tracing::debug!(object = object.name, %error, "what a record type offers is not known");
+            }
+        }
+    }
 }
 
 /// What the org says about itself. Stops at an org of the wrong kind.

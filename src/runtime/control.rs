@@ -4,9 +4,12 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::batch::FailureDetail;
+use super::planning::PlanAnswer;
+use super::sign_in::{Connected, Disconnected};
 use super::status::PipelineStatus;
+use crate::connect::ConnectError;
 use crate::diag::Rendered;
-use crate::model::{Failure, FailureId, Key, PipelineName, Side};
+use crate::model::{ConnectionName, Failure, FailureId, Key, PipelineName, Side};
 
 /// A request that cannot be carried out, in words for people.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error, Serialize, Deserialize)]
@@ -16,6 +19,28 @@ pub struct ControlError {
     pub kind: ControlErrorKind,
     /// One sentence.
     pub message: String,
+    /// The way out; may be empty.
+    #[serde(default)]
+    pub help: String,
+}
+
+impl ControlError {
+    /// Without a way out of its own.
+    pub fn new(kind: ControlErrorKind, message: impl Into<String>) -> Self {
+        Self { kind, message: message.into(), help: String::new() }
+    }
+
+    /// Adds the way out.
+    #[must_use]
+    pub fn help(self, help: impl Into<String>) -> Self {
+        Self { help: help.into(), ..self }
+    }
+}
+
+impl From<ConnectError> for ControlError {
+    fn from(error: ConnectError) -> Self {
+        Self::new(ControlErrorKind::Failed, error.message).help(error.help.unwrap_or_default())
+    }
 }
 
 /// Kinds of [`ControlError`].
@@ -125,6 +150,36 @@ pub struct ApiUse {
     pub org: Option<(u64, u64)>,
 }
 
+/// A sign-in that goes on in a browser, or needs none.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SignInBegun {
+    /// The address to open, where a person has to sign in.
+    pub url: Option<String>,
+    /// Where the browser comes back to; the app in Salesforce has to allow this address.
+    pub callback: Option<String>,
+}
+
+/// How a sign-in stands.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SignInState {
+    /// Who is signed in; `None` while the person is at the browser.
+    pub connected: Option<Connected>,
+}
+
+/// What a plan is made of.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PlanQuery {
+    /// Pipelines; without names all.
+    #[serde(default)]
+    pub names: Vec<String>,
+    /// Only this Salesforce record.
+    #[serde(default)]
+    pub record: Option<String>,
+    /// Records of each pipeline that are listed.
+    #[serde(default)]
+    pub limit: usize,
+}
+
 /// Everything that can be asked of a running daemon.
 #[async_trait::async_trait]
 pub trait Control: Send + Sync {
@@ -180,6 +235,18 @@ pub trait Control: Send + Sync {
     async fn reload(&self) -> Result<ReloadReport, ControlError>;
     /// Check the text of one file against what is known; nothing is taken over.
     async fn check(&self, file: &str, text: &str) -> Result<ReloadReport, ControlError>;
+    /// What a sync would do, and what the files on disk would change; nothing is written.
+    async fn plan(&self, query: PlanQuery) -> Result<PlanAnswer, ControlError>;
+
+    /// Signs a connection in, or begins to where a person is needed. A second call makes the address of the first one invalid.
+    async fn sign_in(&self, connection: &ConnectionName) -> Result<SignInBegun, ControlError>;
+    /// The query of the call that the browser came back with. Returns one sentence for the person at the browser.
+    async fn sign_in_answered(&self, query: &str) -> Result<String, ControlError>;
+    /// Who is signed in. Waits up to a minute for a sign-in that was begun.
+    async fn signed_in(&self, connection: &ConnectionName) -> Result<SignInState, ControlError>;
+    /// Stops the pipelines of a connection, ends its tokens and forgets them.
+    async fn disconnect(&self, connection: &ConnectionName) -> Result<Disconnected, ControlError>;
+
     /// Drop the state of a removed pipeline.
     async fn forget(&self, name: &PipelineName) -> Result<(), ControlError>;
 }

@@ -2,16 +2,18 @@
 
 use std::sync::Arc;
 
-use crate::model::{Change, FailureId, Key, LinkState, PipelineName, SalesforceId, Side};
+use crate::model::{Change, ConnectionName, FailureId, Key, LinkState, PipelineName, SalesforceId, Side};
 use crate::plan::Pipeline;
 use crate::sync::Mode;
 
 use super::batch::{FailureDetail, Fate, Item};
 use super::control::{
-    ApiUse, Control, ControlError, ControlErrorKind, FailureFilter, FailureView, LinkView, ReloadReport, Why,
-    WhyEntry,
+    ApiUse, Control, ControlError, ControlErrorKind, FailureFilter, FailureView, LinkView, PlanQuery,
+    ReloadReport, SignInBegun, SignInState, Why, WhyEntry,
 };
 use super::pass::Preview;
+use super::planning::PlanAnswer;
+use super::sign_in::Disconnected;
 use super::status::PipelineStatus;
 use super::supervisor::Supervisor;
 use super::task::Command;
@@ -22,14 +24,11 @@ use super::words;
 pub struct Door(pub Arc<Supervisor>);
 
 fn failed(error: impl std::fmt::Display) -> ControlError {
-    ControlError { kind: ControlErrorKind::Failed, message: error.to_string() }
+    ControlError::new(ControlErrorKind::Failed, error.to_string())
 }
 
 fn no_pipeline(name: &PipelineName) -> ControlError {
-    ControlError {
-        kind: ControlErrorKind::NotFound,
-        message: format!("there is no pipeline {name} that runs"),
-    }
+    ControlError::new(ControlErrorKind::NotFound, format!("there is no pipeline {name} that runs"))
 }
 
 impl Door {
@@ -232,7 +231,7 @@ impl Control for Door {
             self.pipeline(name).is_some_and(|status| status.state == super::status::State::Approval);
         if !waiting {
             let message = format!("nothing of {name} waits for approval");
-            return Err(ControlError { kind: ControlErrorKind::Conflict, message });
+            return Err(ControlError::new(ControlErrorKind::Conflict, message));
         }
         self.tell(name, Command::Approve).await
     }
@@ -260,10 +259,7 @@ impl Control for Door {
     async fn drop_failure(&self, id: &FailureId) -> Result<(), ControlError> {
         let filter = crate::store::FailureFilter { id: Some(id.0.clone()), ..Default::default() };
         match self.0.store.drop_failures(&filter).map_err(failed)? {
-            0 => Err(ControlError {
-                kind: ControlErrorKind::NotFound,
-                message: format!("there is no failure {}", id.0),
-            }),
+            0 => Err(ControlError::new(ControlErrorKind::NotFound, format!("there is no failure {}", id.0))),
             _ => Ok(()),
         }
     }
@@ -317,7 +313,7 @@ impl Control for Door {
             .map_err(failed)?;
         let Some(link) = known.into_iter().flatten().next() else {
             let message = format!("{salesforce} is not linked in {name}");
-            return Err(ControlError { kind: ControlErrorKind::NotFound, message });
+            return Err(ControlError::new(ControlErrorKind::NotFound, message));
         };
         let commit =
             crate::model::Commit { unlinked: vec![(link.salesforce, link.app)], ..Default::default() };
@@ -328,7 +324,7 @@ impl Control for Door {
         let ids = self.ids(id).await?;
         if ids.is_empty() {
             let message = format!("no pipeline carries a record {id}");
-            return Err(ControlError { kind: ControlErrorKind::NotFound, message });
+            return Err(ControlError::new(ControlErrorKind::NotFound, message));
         }
         let mut why = Why { record: id.to_owned(), entries: Vec::new() };
         for (plan, key) in ids {
@@ -349,10 +345,30 @@ impl Control for Door {
         Ok(self.0.check_text(file, text))
     }
 
+    async fn plan(&self, query: PlanQuery) -> Result<PlanAnswer, ControlError> {
+        self.0.plan_all(query).await
+    }
+
+    async fn sign_in(&self, connection: &ConnectionName) -> Result<SignInBegun, ControlError> {
+        self.0.begin_sign_in(connection).await
+    }
+
+    async fn sign_in_answered(&self, query: &str) -> Result<String, ControlError> {
+        self.0.end_sign_in(query).await
+    }
+
+    async fn signed_in(&self, connection: &ConnectionName) -> Result<SignInState, ControlError> {
+        self.0.who_signed_in(connection).await
+    }
+
+    async fn disconnect(&self, connection: &ConnectionName) -> Result<Disconnected, ControlError> {
+        self.0.sign_out(connection).await
+    }
+
     async fn forget(&self, name: &PipelineName) -> Result<(), ControlError> {
         if self.0.plan(name).await.is_some() {
             let message = format!("{name} runs; remove its file first");
-            return Err(ControlError { kind: ControlErrorKind::Conflict, message });
+            return Err(ControlError::new(ControlErrorKind::Conflict, message));
         }
         self.0.store.forget(name).map_err(failed)
     }

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use tokio_util::task::AbortOnDropHandle;
 
+use super::control::ReloadReport;
 use super::folder::{self, Texts};
 use super::supervisor::Supervisor;
 use super::watch::{Timing, Watch};
@@ -16,6 +17,9 @@ use crate::telemetry::LevelHandle;
 const CLEAN: Duration = Duration::from_secs(24 * 3600);
 /// Many pipelines may ask for another look at the same time.
 const TOGETHER: Duration = Duration::from_millis(200);
+
+/// Hears what a load came to that the daemon began by itself.
+pub type Reloaded = Box<dyn Fn(&ReloadReport) + Send + Sync>;
 
 impl Supervisor {
     /// Follows the configuration folder from now on, until shutdown. Called once, by the daemon.
@@ -36,6 +40,11 @@ impl Supervisor {
         *self.level.write().unwrap_or_else(PoisonError::into_inner) = Some(handle);
     }
 
+    /// Who is told of files that were loaded because they changed.
+    pub fn tell_reloads(&self, reloaded: Reloaded) {
+        *self.reloaded.write().unwrap_or_else(PoisonError::into_inner) = Some(reloaded);
+    }
+
     /// Begins what goes on beside the pipelines.
     pub(super) fn attend(self: &Arc<Self>) {
         let supervisor = Arc::clone(self);
@@ -44,7 +53,7 @@ impl Supervisor {
         self.attend_to(async move { supervisor.clean_daily().await });
     }
 
-    fn attend_to(&self, work: impl Future<Output = ()> + Send + 'static) {
+    pub(super) fn attend_to(&self, work: impl Future<Output = ()> + Send + 'static) {
         let attendant = AbortOnDropHandle::new(tokio::spawn(work));
         self.attendants.lock().unwrap_or_else(PoisonError::into_inner).push(attendant);
     }
@@ -70,6 +79,9 @@ impl Supervisor {
                 let errors: usize = report.files.iter().map(|file| file.errors).sum();
                 let took = self.clock.now().duration_since(begun).as_millis();
                 tracing::info!(files = report.files.len(), errors, milliseconds = %took, "files loaded");
+                if let Some(reloaded) = &*self.reloaded.read().unwrap_or_else(PoisonError::into_inner) {
+                    reloaded(&report);
+                }
                 true
             }
             Err(error) => {

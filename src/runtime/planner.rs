@@ -24,6 +24,29 @@ pub struct PlanReport {
     pub entries: Vec<PlanEntry>,
     /// Changes that are counted and not listed.
     pub more: u64,
+    /// Records that do not pass the filters.
+    #[serde(default)]
+    pub left_out: u64,
+    /// What it needs of the org's API.
+    #[serde(default)]
+    pub api: Option<ApiNeed>,
+    /// Name of the app's connection.
+    #[serde(default)]
+    pub app: String,
+    /// Why nothing could be compared, if so.
+    #[serde(default)]
+    pub unplanned: String,
+}
+
+/// Calls that a sync needs, about.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ApiNeed {
+    /// Calls that the plan itself made: a sync of everything reads the same.
+    pub calls: u64,
+    /// What is left of the budget.
+    pub left: Option<u64>,
+    /// Calls that the connection may make in 24 hours.
+    pub budget: Option<u64>,
 }
 
 /// Decisions by kind.
@@ -73,14 +96,7 @@ pub struct PlanField {
 /// Plans a full sync, or one record. `limit` entries are listed, everything is counted.
 pub async fn plan(runner: &mut Runner, record: Option<&Key>, limit: usize) -> Result<PlanReport, PassError> {
     let pipeline = std::sync::Arc::clone(&runner.pipeline);
-    let mut report = PlanReport {
-        pipeline: pipeline.name.to_string(),
-        way: format!(
-            "{} → {}.{}",
-            pipeline.salesforce.object, pipeline.app.connection, pipeline.app.resource
-        ),
-        ..PlanReport::default()
-    };
+    let mut report = unplanned(&pipeline, String::new());
     if let Some(key) = record {
         let events = runner.source.fetch(std::slice::from_ref(key)).await?;
         let preview = runner.preview(Side::Salesforce, events, Mode::Repair).await?;
@@ -101,6 +117,18 @@ pub async fn plan(runner: &mut Runner, record: Option<&Key>, limit: usize) -> Re
         }
     }
     Ok(report)
+}
+
+/// A report without any record, and why.
+pub(super) fn unplanned(pipeline: &Pipeline, why: String) -> PlanReport {
+    let (salesforce, app) = (&pipeline.salesforce, &pipeline.app);
+    PlanReport {
+        pipeline: pipeline.name.to_string(),
+        way: format!("{} → {}.{}", salesforce.object, app.connection, app.resource),
+        app: app.connection.to_string(),
+        unplanned: why,
+        ..PlanReport::default()
+    }
 }
 
 impl PlanReport {
@@ -138,6 +166,7 @@ impl PlanReport {
             Some(Fate::Delete { .. } | Fate::Archive { .. }) => &mut counts.delete,
             Some(Fate::Stopped(Stop::Wait { .. })) => &mut counts.wait,
             Some(Fate::Stopped(Stop::Fail { .. })) => &mut counts.fail,
+            Some(Fate::LeftOut(_)) => &mut self.left_out,
             _ => &mut counts.skip,
         };
         *counter += 1;

@@ -19,6 +19,8 @@ use crate::store::{Store, StoreError, StoreKey};
 pub struct ServiceSettings {
     /// `listen`
     pub listen: String,
+    /// `public_url`
+    pub public_url: Option<String>,
     /// `admin_token`
     pub admin_token: Option<SecretString>,
     /// `state`
@@ -76,6 +78,7 @@ impl ServiceSettings {
         };
         Ok(Self {
             listen: text(settings.listen.as_ref(), Settings::LISTEN)?,
+            public_url: secret(settings.public_url.as_ref())?.map(|url| url.expose_secret().to_owned()),
             admin_token: secret(settings.admin_token.as_ref())?,
             state: PathBuf::from(text(settings.state.as_ref(), Settings::STATE)?),
             log: settings.log(),

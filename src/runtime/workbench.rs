@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use jiff::Timestamp;
 use tokio::sync::{Mutex, Notify, watch};
 
 use super::build::{self, Workshop};
@@ -11,7 +12,6 @@ use super::catalogs::{self, Looked};
 use super::folder::{self, Texts};
 use super::load::{self, Loaded, Loading};
 use super::pass::{Observer, PassError};
-use super::planner::{self, PlanReport};
 use super::registry::{Registry, Running};
 use super::stories::StoryResult;
 use super::supervisor::new_status;
@@ -19,10 +19,10 @@ use super::world::{Secrets, System, World};
 use crate::connect::{ConnectError, Limit};
 use crate::diag::{Diagnostic, Rendered, Severity};
 use crate::expr::Engine;
-use crate::model::{Clock, Counts, Key, ObjectInfo, PipelineName, Side, TableInfo};
-use crate::plan::Pipeline;
-use crate::plan::catalog::Catalog;
-use crate::spec::{ConnectionFile, ConnectionKind};
+use crate::model::{Clock, Counts, ObjectInfo, PipelineName, Side, TableInfo};
+use crate::plan::catalog::{Catalog, age};
+use crate::plan::{FileOf, Pipeline};
+use crate::spec::{ConnectionFile, ConnectionKind, PipelineFile};
 use crate::store::{Store, StoreError};
 
 /// Work that could not be begun or carried through.
@@ -52,12 +52,12 @@ pub enum WorkError {
 pub struct Workbench {
     folder: PathBuf,
     texts: Texts,
-    engine: Engine,
-    world: Arc<World>,
-    store: Option<Arc<Store>>,
-    clock: Arc<dyn Clock>,
-    looked: Looked,
-    loaded: Loaded,
+    pub(super) engine: Engine,
+    pub(super) world: Arc<World>,
+    pub(super) store: Option<Arc<Store>>,
+    pub(super) clock: Arc<dyn Clock>,
+    pub(super) looked: Looked,
+    pub(super) loaded: Loaded,
 }
 
 impl std::fmt::Debug for Workbench {
@@ -99,6 +99,10 @@ pub struct CheckReport {
     pub errors: usize,
     /// Any warning in them.
     pub warnings: usize,
+    /// Fields of the files that were held against the org.
+    pub salesforce_fields: usize,
+    /// Fields that were held against apps, by connection.
+    pub app_fields: BTreeMap<String, usize>,
 }
 
 /// What a run did with one pipeline.
@@ -108,8 +112,8 @@ pub struct RunReport {
     pub pipeline: PipelineName,
     /// What was done.
     pub counts: Counts,
-    /// Why it ended early, if it did.
-    pub error: Option<PassError>,
+    /// Why it ended early, or did not begin.
+    pub error: Option<WorkError>,
 }
 
 impl Workbench {
@@ -160,7 +164,9 @@ impl Workbench {
         for file in self.loaded.files.pipelines.iter().filter(|file| wanted(file.name.as_str())) {
             sources.push(file.source);
             report.files.push(self.file_check(file.source, self.loaded.tests(&file.name), String::new()));
+            self.count_fields(file, &mut report);
         }
+        report.notes.extend(self.age(wanted));
         let of_these = |message: &&Diagnostic| {
             names.is_empty()
                 || message.primary.as_ref().is_none_or(|label| sources.contains(&label.span.source))
@@ -180,6 +186,44 @@ impl Workbench {
                 .push_str(&format!("error[{}]: connection {name}: {}{help}\n\n", error.code, error.message));
         }
         report
+    }
+
+    fn count_fields(&self, file: &FileOf<PipelineName, PipelineFile>, report: &mut CheckReport) {
+        let Some((fields, pipeline)) = self.loaded.compiled.fields.get(&file.name).zip(file.value()) else {
+            return;
+        };
+        report.salesforce_fields += fields.salesforce;
+        if fields.app > 0 {
+            let app = pipeline.app.resource.connection.value.to_string();
+            *report.app_fields.entry(app).or_default() += fields.app;
+        }
+    }
+
+    /// How old the schemas are that were not asked for just now.
+    fn age(&self, wanted: impl Fn(&str) -> bool) -> Option<String> {
+        let mut oldest: BTreeMap<&str, Timestamp> = BTreeMap::new();
+        let files = self.loaded.files.pipelines.iter().filter(|file| wanted(file.name.as_str()));
+        for pipeline in files.filter_map(|file| file.value()) {
+            let org = pipeline.salesforce.connection_name();
+            let object =
+                self.looked.catalog.org(&org).map(|org| org.object(&pipeline.salesforce.object.value));
+            let app = &pipeline.app.resource;
+            let known = self.connection(app.connection.value.as_str()).and_then(|file| {
+                let table = catalogs::table_of(file, app.resource.value.as_str());
+                self.looked.catalog.database(&file.name)?.table(&table).known().map(|table| table.read_at)
+            });
+            let org = self.loaded.files.connection(&org).map(|file| &file.name);
+            let org = org.zip(object.and_then(|object| object.known().map(|object| object.read_at)));
+            for (name, at) in org.into_iter().chain(known.map(|at| (&app.connection.value, at))) {
+                if !self.looked.reached.contains(name) {
+                    oldest.entry(name.as_str()).and_modify(|known| *known = at.min(*known)).or_insert(at);
+                }
+            }
+        }
+        let now = self.clock.now();
+        let ages: Vec<String> =
+            oldest.into_iter().map(|(name, at)| format!("{name} as read {}", age(at, now))).collect();
+        (!ages.is_empty()).then(|| format!("checked against {}; ask again with --online", ages.join(", ")))
     }
 
     fn file_check(
@@ -244,7 +288,7 @@ impl Workbench {
             .unwrap_or_default()
     }
 
-    fn plans(&self, names: &[String]) -> Result<Vec<Arc<Pipeline>>, WorkError> {
+    pub(super) fn plans(&self, names: &[String]) -> Result<Vec<Arc<Pipeline>>, WorkError> {
         for name in names {
             let name = PipelineName::from(name.as_str());
             match self.loaded.compiled.pipelines.get(&name) {
@@ -269,12 +313,7 @@ impl Workbench {
         let Some(store) = &self.store else {
             return Err(WorkError::Unknown("this needs a state folder".to_owned()));
         };
-        let shop = Workshop {
-            world: Arc::clone(&self.world),
-            store: Arc::clone(store),
-            clock: Arc::clone(&self.clock),
-            limit: Limit::default(),
-        };
+        let shop = self.workshop(store);
         let registry = Arc::new(Registry::default());
         let plans = self.loaded.compiled.plans();
         registry.set_order(plans.iter().map(|plan| (plan.name.clone(), plan.salesforce.scope)));
@@ -295,23 +334,15 @@ impl Workbench {
         Ok(registry)
     }
 
-    /// What a sync would do. Tables that `create_tables` would make are made by a run, not by a plan.
-    pub async fn plan(
-        &mut self,
-        names: &[String],
-        record: Option<&Key>,
-        limit: usize,
-    ) -> Result<Vec<PlanReport>, WorkError> {
-        self.look(false).await;
-        let plans = self.plans(names)?;
-        let registry = self.runners(&quiet()).await?;
-        let mut reports = Vec::new();
-        for plan in plans {
-            let Some(running) = registry.get(&plan.name) else { continue };
-            let mut runner = running.runner.lock().await;
-            reports.push(planner::plan(&mut runner, record, limit).await?);
+    /// What runners are made with.
+    pub(super) fn workshop(&self, store: &Arc<Store>) -> Workshop {
+        Workshop {
+            world: Arc::clone(&self.world),
+            store: Arc::clone(store),
+            clock: Arc::clone(&self.clock),
+            limit: Limit::default(),
+            only_looks: false,
         }
-        Ok(reports)
     }
 
     /// One pass of each pipeline, then exit. Records that wait for each other are looked at again until nothing moves.
@@ -339,12 +370,24 @@ impl Workbench {
             };
             let (counts, error) = match result {
                 Ok(counts) => (counts, None),
-                Err(error) => (Counts::default(), Some(error)),
+                Err(error) => (Counts::default(), Some(error.into())),
             };
             reports.insert(plan.name.clone(), RunReport { pipeline: plan.name.clone(), counts, error });
         }
         self.settle_queues(&plans, &registry, &mut reports).await?;
-        Ok(plans.iter().filter_map(|plan| reports.remove(&plan.name)).collect())
+        let done = plans.iter().filter_map(|plan| reports.remove(&plan.name));
+        Ok(done.chain(self.broken(names)).collect())
+    }
+
+    /// Pipelines that cannot run because their files have errors, where all are asked for: nobody may take them for done.
+    fn broken(&self, names: &[String]) -> Vec<RunReport> {
+        let all = self.loaded.compiled.pipelines.iter().filter(|(_, plan)| names.is_empty() && plan.is_err());
+        let report = |name: &PipelineName| RunReport {
+            pipeline: name.clone(),
+            counts: Counts::default(),
+            error: Some(WorkError::Broken(name.clone())),
+        };
+        all.map(|(name, _)| report(name)).collect()
     }
 
     async fn settle_queues(
@@ -364,7 +407,7 @@ impl Workbench {
                 let Some(report) = reports.get_mut(&plan.name) else { continue };
                 match result {
                     Ok(counts) => report.counts += counts,
-                    Err(error) => report.error = Some(error),
+                    Err(error) => report.error = Some(error.into()),
                 }
             }
             if !moved {
@@ -419,13 +462,4 @@ impl Workbench {
     pub fn catalog(&self) -> &Catalog {
         &self.looked.catalog
     }
-}
-
-/// Nobody listens.
-fn quiet() -> Arc<dyn Observer> {
-    struct Quiet;
-    impl Observer for Quiet {
-        fn settled(&self, _: &PipelineName, _: &Counts, _: bool, _: Option<u64>) {}
-    }
-    Arc::new(Quiet)
 }

@@ -288,6 +288,10 @@ impl TokenStore for StoredTokens {
         let bytes = token.to_bytes()?;
         self.store.save_token(&self.connection, &bytes).map_err(|error| TokenStoreError(error.to_string()))
     }
+
+    fn forget(&self) -> Result<(), TokenStoreError> {
+        self.store.drop_token(&self.connection).map_err(|error| TokenStoreError(error.to_string()))
+    }
 }
 
 /// Own API calls by hour, in the state, so that the budget holds over restarts.

@@ -52,6 +52,7 @@ impl From<ControlError> for Refusal {
             ControlErrorKind::Conflict => (StatusCode::CONFLICT, ""),
             ControlErrorKind::Failed => (StatusCode::BAD_GATEWAY, "the log of the daemon has the details"),
         };
+        let help = if error.help.is_empty() { help.to_owned() } else { error.help };
         Self::new(status, error.message, help)
     }
 }

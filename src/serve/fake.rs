@@ -4,12 +4,16 @@ use std::sync::Mutex;
 
 use jiff::Timestamp;
 
-use crate::model::{Counts, Failure, FailureId, FailureKind, FailureWay, Key, PipelineName, Side};
+use crate::model::{
+    ConnectionName, Counts, Failure, FailureId, FailureKind, FailureWay, Key, PipelineName, Side,
+};
 use crate::runtime::batch::FailureDetail;
 use crate::runtime::control::{
     ApiUse, Control, ControlError, ControlErrorKind, FailureFilter, FailureView, FileReport, LinkView,
-    ReloadReport, Why, WhyEntry,
+    PlanQuery, ReloadReport, SignInBegun, SignInState, Why, WhyEntry,
 };
+use crate::runtime::planning::PlanAnswer;
+use crate::runtime::sign_in::Disconnected;
 use crate::runtime::status::{ConfigStatus, PipelineStatus, State, StatusCounts};
 
 /// One pipeline `projects`, two failures, one link.
@@ -41,7 +45,7 @@ impl FakeDaemon {
 }
 
 fn missing(message: &str) -> ControlError {
-    ControlError { kind: ControlErrorKind::NotFound, message: message.to_owned() }
+    ControlError::new(ControlErrorKind::NotFound, message)
 }
 
 pub(crate) fn time(text: &str) -> Timestamp {
@@ -145,7 +149,7 @@ impl Control for FakeDaemon {
     async fn approve(&self, name: &PipelineName) -> Result<(), ControlError> {
         Self::known(name)?;
         let message = "nothing waits for approval".to_owned();
-        Err(ControlError { kind: ControlErrorKind::Conflict, message })
+        Err(ControlError::new(ControlErrorKind::Conflict, message))
     }
     async fn failures(&self, filter: FailureFilter) -> Result<Vec<FailureView>, ControlError> {
         let all = [failure("4f2a01", "R211"), failure("4f9b02", "R102")];
@@ -198,6 +202,30 @@ impl Control for FakeDaemon {
     async fn check(&self, file: &str, text: &str) -> Result<ReloadReport, ControlError> {
         self.tell(format!("check {file} {} bytes", text.len()));
         Ok(self.report())
+    }
+    async fn plan(&self, query: PlanQuery) -> Result<PlanAnswer, ControlError> {
+        self.tell(format!("plan {:?} record={:?} limit={}", query.names, query.record, query.limit));
+        Ok(PlanAnswer::default())
+    }
+    async fn sign_in(&self, connection: &ConnectionName) -> Result<SignInBegun, ControlError> {
+        if connection.as_str() != "salesforce" {
+            return Err(missing(&format!("there is no connection {connection}")));
+        }
+        let url = "https://login.salesforce.com/services/oauth2/authorize?state=x".to_owned();
+        Ok(SignInBegun { url: Some(url), callback: Some("http://localhost:8480/oauth/callback".to_owned()) })
+    }
+    async fn sign_in_answered(&self, query: &str) -> Result<String, ControlError> {
+        match query {
+            "code=a&state=x" => Ok("Connection salesforce is signed in.".to_owned()),
+            _ => Err(missing("this sign-in was not begun <here>").help("begin again")),
+        }
+    }
+    async fn signed_in(&self, _: &ConnectionName) -> Result<SignInState, ControlError> {
+        Ok(SignInState { connected: None })
+    }
+    async fn disconnect(&self, connection: &ConnectionName) -> Result<Disconnected, ControlError> {
+        self.tell(format!("disconnect {connection}"));
+        Ok(Disconnected::default())
     }
     async fn forget(&self, name: &PipelineName) -> Result<(), ControlError> {
         self.tell(format!("forget {name}"));

@@ -12,7 +12,6 @@ use tokio_util::sync::CancellationToken;
 
 use super::access::Door;
 use super::router::{ControlSlot, router};
-use super::sign_in::SignIn;
 use super::socket;
 
 /// How long answers that are under way may take after a shutdown began.
@@ -123,17 +122,12 @@ impl Listening {
     }
 
     /// Answers until the token is cancelled; before the slot is filled only `/healthz` is a success, all else is 503; answers that are under way then have five seconds.
-    pub async fn serve(
-        self,
-        control: ControlSlot,
-        sign_in: Option<Arc<dyn SignIn>>,
-        shutdown: CancellationToken,
-    ) -> io::Result<()> {
+    pub async fn serve(self, control: ControlSlot, shutdown: CancellationToken) -> io::Result<()> {
         // Named, so that it lives until the listeners have ended.
         let _socket = self.socket;
         let door = Door::tcp(self.admin_token.as_ref());
-        let over_tcp = router(Arc::clone(&control), sign_in.clone(), door);
-        let over_socket = router(control, sign_in, Door::Socket);
+        let over_tcp = router(Arc::clone(&control), door);
+        let over_socket = router(control, Door::Socket);
         let stop = || shutdown.clone().cancelled_owned();
         let tcp = axum::serve(self.tcp, over_tcp).with_graceful_shutdown(stop()).into_future();
         let unix = axum::serve(self.unix, over_socket).with_graceful_shutdown(stop()).into_future();

@@ -13,6 +13,7 @@ mod links;
 mod listen;
 mod page;
 mod pipelines;
+mod plan;
 mod router;
 pub mod shown;
 mod sign_in;
@@ -27,7 +28,6 @@ pub use links::{LinkList, LinkQuery};
 pub use listen::{Listening, ServeError, Serving};
 pub use pipelines::{Accepted, PauseQuery, StatusAnswer, SyncQuery};
 pub use router::{ControlSlot, router};
-pub use sign_in::{SignIn, SignInError, SignInStarted};
 pub use socket::candidates;
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! Which path is answered by what, and what is true for all answers: they are not cached, a body has at most 1 MiB, nothing takes
+//! Which path is answered by what, and what is true for all answers: they are not cached, a body has at most 1 MiB, nothing but a plan takes
 //! longer than two minutes, and no log line holds a path with a record's id.
 
 use std::sync::{Arc, OnceLock};
@@ -15,12 +15,13 @@ use axum::routing::{delete, get, post};
 
 use super::access::{Door, admit};
 use super::answer::Refusal;
-use super::sign_in::SignIn;
-use super::{configuration, failures, health, links, page, pipelines, sign_in};
+use super::{configuration, failures, health, links, page, pipelines, plan, sign_in};
 use crate::runtime::control::Control;
 
 const LARGEST_BODY: usize = 1 << 20;
 const LONGEST: Duration = Duration::from_secs(120);
+/// Reads a whole object, which takes the time that it takes.
+const PLAN: &str = "/api/plan";
 
 /// The daemon, once its state is opened and its files were loaded for the first time.
 pub type ControlSlot = Arc<OnceLock<Arc<dyn Control>>>;
@@ -29,7 +30,6 @@ pub type ControlSlot = Arc<OnceLock<Arc<dyn Control>>>;
 #[derive(Clone)]
 pub(super) struct Shared {
     pub(super) control: ControlSlot,
-    pub(super) sign_in: Option<Arc<dyn SignIn>>,
     pub(super) door: Door,
 }
 
@@ -51,8 +51,8 @@ pub(super) fn starting() -> Refusal {
 }
 
 /// All of section 7.3 for one listener.
-pub fn router(control: ControlSlot, sign_in: Option<Arc<dyn SignIn>>, door: Door) -> Router {
-    let shared = Shared { control, sign_in, door };
+pub fn router(control: ControlSlot, door: Door) -> Router {
+    let shared = Shared { control, door };
     let guarded = guarded().route_layer(middleware::from_fn_with_state(shared.clone(), admit));
     open()
         .merge(guarded)
@@ -91,7 +91,11 @@ fn guarded() -> Router<Shared> {
         .route("/api/links/{name}/{side}/{key}", get(links::show))
         .route("/api/links/{name}/salesforce/{key}", delete(links::unlink))
         .route("/api/records/{id}", get(links::why))
-        .route("/api/connections/{name}/sign-in", post(sign_in::start))
+        .route(
+            "/api/connections/{name}/sign-in",
+            post(sign_in::begin).get(sign_in::state).delete(sign_in::end),
+        )
+        .route(PLAN, post(plan::plan))
         .route("/api/check", post(configuration::check))
         .route("/-/reload", post(configuration::reload))
 }
@@ -119,9 +123,13 @@ async fn bounded(request: Request, next: Next) -> Response {
     let began = Instant::now();
     let method = request.method().clone();
     let path = request.extensions().get::<MatchedPath>().map(|path| path.as_str().to_owned());
-    let mut response = match tokio::time::timeout(LONGEST, next.run(request)).await {
-        Ok(response) => response,
-        Err(_) => too_slow().into_response(),
+    let mut response = if path.as_deref() == Some(PLAN) {
+        next.run(request).await
+    } else {
+        match tokio::time::timeout(LONGEST, next.run(request)).await {
+            Ok(response) => response,
+            Err(_) => too_slow().into_response(),
+        }
     };
     let (status, took) = (response.status().as_u16(), began.elapsed());
     tracing::debug!(%method, path = path.as_deref().unwrap_or("unknown"), status, ?took, "answered");

@@ -45,7 +45,7 @@ async fn served(fake: FakeDaemon, token: Option<&str>, fill: bool) -> Daemon {
         let _ = slot.set(control);
     }
     let tcp = format!("http://{}", listening.address());
-    let task = tokio::spawn(listening.serve(slot, None, stop.clone()));
+    let task = tokio::spawn(listening.serve(slot, stop.clone()));
     Daemon { fake, tcp, socket, stop, task, _folder: folder }
 }
 
@@ -154,7 +154,11 @@ async fn everything_over_the_socket() {
         ("DELETE", "/api/pipelines/projects", 200),
         ("GET", "/nowhere", 404),
         ("PUT", "/healthz", 405),
-        ("POST", "/api/connections/salesforce/sign-in", 404),
+        ("POST", "/api/connections/salesforce/sign-in", 200),
+        ("POST", "/api/connections/other/sign-in", 404),
+        ("GET", "/api/connections/salesforce/sign-in", 200),
+        ("DELETE", "/api/connections/salesforce/sign-in", 200),
+        ("POST", "/api/plan", 400),
         ("GET", "/readyz", 503),
     ] {
         let (status, body) = daemon.by_socket(method, path, "salesforce: Account").await;
@@ -178,8 +182,18 @@ async fn everything_over_the_socket() {
             "check projects.yaml 19 bytes",
             "reload",
             "forget projects",
+            "disconnect salesforce",
         ]
     );
+}
+
+#[tokio::test]
+async fn a_browser_that_comes_back_gets_a_page() {
+    let daemon = daemon(FakeDaemon { ready: true, ..FakeDaemon::default() }, None).await;
+    let (status, page) = daemon.call("GET", "/oauth/callback?code=a&state=x", None).await;
+    assert!(status == 200 && page.contains("Connection salesforce is signed in."), "{page}");
+    let (status, page) = daemon.call("GET", "/oauth/callback?code=a&state=y", None).await;
+    assert!(status == 400 && page.contains("was not begun &lt;here&gt;. begin again."), "{page}");
 }
 
 #[tokio::test]

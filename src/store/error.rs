@@ -91,6 +91,11 @@ pub enum StoreError {
 }
 
 impl StoreError {
+    /// Whether another process has the state, which can be asked instead.
+    pub fn is_in_use(&self) -> bool {
+        matches!(self, Self::InUse { .. })
+    }
+
     /// What a person can do, where something can be done.
     pub fn help(&self) -> Option<&'static str> {
         match self {

@@ -3,10 +3,12 @@
 // Tests may unwrap, also outside functions that are marked as such; a test binary has no outside that `pub` could reach.
 #![allow(clippy::unwrap_used, clippy::expect_used, unreachable_pub)]
 
+mod bad_input;
 mod carry;
 mod cli;
 mod crash_points;
 mod diagnostics;
+mod doors;
 mod example_sets;
 mod harness;
 mod hostile;

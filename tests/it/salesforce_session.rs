@@ -82,6 +82,10 @@ impl TokenStore for Broken {
         self.0.fetch_add(1, Ordering::SeqCst);
         Err(TokenStoreError("the disk is full".into()))
     }
+
+    fn forget(&self) -> Result<(), TokenStoreError> {
+        Ok(())
+    }
 }
 
 #[tokio::test]
@@ -247,8 +251,10 @@ async fn a_person_signs_in_once_and_tokens_rotate() {
         );
     }
     client.revoke().await.unwrap();
+    assert!(tokens.load().unwrap().is_none(), "the token is forgotten");
     let error = ask(&client).await.unwrap_err();
-    assert_eq!((error.class, error.remote.as_deref()), (Class::Session, Some("invalid_grant")));
+    assert_eq!((error.class, error.help.as_deref()), (Class::Session, Some("sfsync connect salesforce")));
+    assert_eq!(sandbox.revoke_tokens(TokensRevoked::All), 0, "and it is over at the org, too");
 }
 
 #[tokio::test]

@@ -12,13 +12,14 @@ use reqwest::Method;
 use tokio::sync::{OnceCell, Semaphore};
 
 use super::api::error::{self, Reaction};
+use super::api::soql;
 use super::budget::{Admission, Budget, BudgetStatus, Purpose, UsageStore};
 use super::org::OrgFacts;
 use super::session::{Live, Session};
 use super::tokens::TokenStore;
 use super::transport::{self, Opened};
 use super::write::BatchSizes;
-use super::{Config, versions};
+use super::{Config, org, versions};
 use crate::connect::ConnectError;
 use crate::model::{Class, Clock};
 
@@ -207,6 +208,26 @@ impl Client {
             Ok(Established { data, org })
         };
         self.established.get_or_try_init(ask).await
+    }
+
+    /// Id of the org that was reached, if one was.
+    pub(super) fn known_org(&self) -> Option<&str> {
+        self.established.get().map(|established| established.org.id.as_str())
+    }
+
+    /// The org behind a session that nobody uses yet.
+    pub(super) async fn org_behind(&self, live: &Live) -> Result<OrgFacts, ConnectError> {
+        let data = versions::chosen(self, &self.read_as(live, "/services/data/").await?)?;
+        let body = self.read_as(live, &soql::query_path(&data, false, org::ORGANIZATION)).await?;
+        org::first(&body)
+    }
+
+    async fn read_as(&self, live: &Live, path: &str) -> Result<Bytes, ConnectError> {
+        let call = Call::get(path, Purpose::Control);
+        let answer = self.repeat(|| async {
+            self.exchange(&call, live).await?.whole(MAX_BODY, self.config.transport.answer).await
+        });
+        Ok(answer.await?.body)
     }
 
     /// The session in use, signing in if there is none. For sign-in commands and checks.

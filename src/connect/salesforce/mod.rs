@@ -37,3 +37,5 @@ pub use tokens::{MemoryTokens, StoredToken, TokenStore, TokenStoreError};
 pub use transport::Opened;
 pub use web_sign_in::Callback;
 pub use write::{SalesforceDestination, WriteLanes, WriteSpec};
+
+pub use api::oauth::Authorization as WebSignIn;

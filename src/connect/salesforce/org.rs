@@ -84,6 +84,22 @@ struct Rows<T> {
     records: Vec<T>,
 }
 
+/// Brings [`OrgFacts`].
+pub(super) const ORGANIZATION: &str =
+    "SELECT Id, Name, OrganizationType, IsSandbox, InstanceName FROM Organization";
+
+/// The only record of an answer.
+pub(super) fn first<T: DeserializeOwned>(body: &[u8]) -> Result<T, ConnectError> {
+    let rows: Option<Rows<T>> = serde_json::from_slice(body).ok();
+    rows.and_then(|rows| rows.records.into_iter().next()).ok_or_else(hidden)
+}
+
+fn hidden() -> ConnectError {
+    let text = "the org shows neither itself nor its user to the integration user";
+    ConnectError::new("R120", Class::Pipeline, text)
+        .help("give the integration user the permission to read its own user and the organization")
+}
+
 impl Client {
     /// Signs in and tells org, user and version. Called by `check`, at the start and after a sign-in. Two calls, one of them only once.
     pub async fn check(&self) -> Result<OrgCheck, ConnectError> {
@@ -126,20 +142,13 @@ impl Client {
 
     /// The `Organization` record.
     pub(super) async fn organization(&self, data: &str) -> Result<OrgFacts, ConnectError> {
-        self.one(data, "SELECT Id, Name, OrganizationType, IsSandbox, InstanceName FROM Organization").await
+        self.one(data, ORGANIZATION).await
     }
 
     async fn one<T: DeserializeOwned>(&self, data: &str, soql: &str) -> Result<T, ConnectError> {
         let call = Call::get(soql::query_path(data, false, soql), Purpose::Control);
         let rows: Rows<T> = self.read(&call, |answer| serde_json::from_slice(&answer.body)).await?;
-        rows.records.into_iter().next().ok_or_else(|| {
-            ConnectError::new(
-                "R120",
-                Class::Pipeline,
-                "the org shows neither itself nor its user to the integration user",
-            )
-            .help("give the integration user the permission to read its own user and the organization")
-        })
+        rows.records.into_iter().next().ok_or_else(hidden)
     }
 
     /// Describe of an object as the integration user sees it (section 4.2). `None`: not modified since then. An object that does not
@@ -160,6 +169,18 @@ impl Client {
             Ok(Some(Described { object, last_modified: answer.last_modified }))
         })
         .await
+    }
+
+    /// What a record type offers in the picklists of an object, by field. One call, to the UI API: a describe does not tell.
+    pub async fn offers(
+        &self,
+        object: &str,
+        record_type_id: &str,
+    ) -> Result<std::collections::BTreeMap<String, Vec<String>>, ConnectError> {
+        let data = self.data_path().await?;
+        let path = format!("{data}/ui-api/object-info/{object}/picklist-values/{record_type_id}");
+        let call = Call::get(path, Purpose::Control);
+        self.read(&call, |answer| describe::decode_offers(&answer.body)).await
     }
 
     /// All objects that the integration user may see (section 4.1), for suggestions. One call.

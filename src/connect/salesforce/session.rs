@@ -105,7 +105,8 @@ impl Session {
         Ok((live, is_fresh))
     }
 
-    /// Finishes a web sign-in with the query that the browser brought back (section 1.3). Replaces the session.
+    /// Finishes a web sign-in with the query that the browser brought back (section 1.3). Replaces the session, but only with one of the
+    /// right org: until that is known nobody may use it, and one of another org ends at once.
     pub(crate) async fn finish(
         &self,
         client: &Client,
@@ -115,24 +116,69 @@ impl Session {
         let code = authorization.code(query).map_err(refused)?;
         let _turn = self.turn.lock().await;
         let answer = self.exchange(client, &authorization.grant(&code), &self.login_base).await?;
-        let live = self.keep(client, answer, None)?;
+        let token = self.token(client, answer, None);
+        let live = Live::of(&token)?;
+        if let Err(wrong) = self.examine(client, &live).await {
+            if let Err(error) = self.end(client, &token).await {
+                tracing::warn!(%error, "a sign-in to the wrong org could not be ended");
+            }
+            return Err(wrong);
+        }
+        self.tokens.save(&token).map_err(store_failed)?;
         self.set(&live);
         Ok(live)
     }
 
-    /// Ends the session at Salesforce (section 1.10): the refresh token takes its access tokens with it. The store keeps what is over.
-    pub(super) async fn revoke(&self, client: &Client) -> Result<(), ConnectError> {
+    /// The org must be of the environment that the file names, and the one that this connection reached before.
+    async fn examine(&self, client: &Client, live: &Live) -> Result<(), ConnectError> {
+        let org = client.org_behind(live).await?;
+        if let Some(problem) = client.wrong_environment(&org) {
+            return Err(problem);
+        }
+        let known = match client.known_org() {
+            Some(known) => Some(known.to_owned()),
+            None => self
+                .stored(client.config())?
+                .and_then(|token| TokenAnswer::ids(&token.identity).map(|(org, _)| org.to_owned())),
+        };
+        match known.filter(|known| !same_id(known, &org.id)) {
+            None => Ok(()),
+            Some(known) => {
+                let name = &client.config().name;
+                let text = format!(
+                    "this is another org ({}, {}) than connection {name} has reached so far ({known})",
+                    org.name, org.id
+                );
+                let help = format!(
+                    "links and cursors belong to one org: sign in to that one, or make a connection file of its own; to give {name} \
+                     up: sfsync disconnect {name}, then restart"
+                );
+                Err(ConnectError::new("R104", Class::Pipeline, text).help(help))
+            }
+        }
+    }
+
+    /// Ends the session at Salesforce (section 1.10) and forgets its tokens. False where nobody was signed in. What Salesforce does
+    /// not know any more is over already; tokens of which that is not sure are kept, so that it can be tried again.
+    pub(super) async fn revoke(&self, client: &Client) -> Result<bool, ConnectError> {
         let _turn = self.turn.lock().await;
-        let Some(stored) = self.stored(client.config())? else { return Ok(()) };
-        let token = stored.refresh_token.as_ref().unwrap_or(&stored.access_token);
+        let Some(stored) = self.stored(client.config())? else { return Ok(false) };
+        self.end(client, &stored).await?;
+        self.tokens.forget().map_err(store_failed)?;
+        *locked(&self.live) = None;
+        Ok(true)
+    }
+
+    /// The refresh token takes its access tokens with it.
+    async fn end(&self, client: &Client, token: &StoredToken) -> Result<(), ConnectError> {
+        let token = token.refresh_token.as_ref().unwrap_or(&token.access_token);
         let mut url = self.login_base.clone();
         url.set_path(oauth::REVOKE);
         let form = [("token", token.expose_secret())];
         let response = client.http().post(url).form(&form).send().await.map_err(|cause| broken(&cause))?;
         let status = response.status().as_u16();
         let body = response.bytes().await.map_err(|cause| broken(&cause))?;
-        *locked(&self.live) = None;
-        if status == 200 { Ok(()) } else { Err(sign_in_error(status, &body)) }
+        if matches!(status, 200 | 400) { Ok(()) } else { Err(sign_in_error(status, &body)) }
     }
 
     /// The stored tokens, if they belong to this sign-in address and app.
@@ -189,8 +235,15 @@ impl Session {
         answer: TokenAnswer,
         old: Option<StoredToken>,
     ) -> Result<Arc<Live>, ConnectError> {
+        let token = self.token(client, answer, old);
+        let live = Live::of(&token)?;
+        self.tokens.save(&token).map_err(store_failed)?;
+        Ok(live)
+    }
+
+    fn token(&self, client: &Client, answer: TokenAnswer, old: Option<StoredToken>) -> StoredToken {
         let had_refresh = old.as_ref().is_some_and(|old| old.refresh_token.is_some());
-        let token = StoredToken {
+        StoredToken {
             rotates: had_refresh
                 && (answer.refresh_token.is_some() || old.as_ref().is_some_and(|old| old.rotates)),
             refresh_token: answer.refresh_token.or(old.and_then(|old| old.refresh_token)),
@@ -199,10 +252,7 @@ impl Session {
             identity: answer.id,
             login_base: self.login_base.to_string(),
             client_id: client.config().auth.client_id().to_owned(),
-        };
-        let live = Live::of(&token)?;
-        self.tokens.save(&token).map_err(store_failed)?;
-        Ok(live)
+        }
     }
 
     /// One request to the token endpoint.
@@ -233,6 +283,11 @@ impl Session {
         }
         Err(sign_in_error(status, &body))
     }
+}
+
+/// Ids may have 15 or 18 characters; the last three say nothing new.
+fn same_id(one: &str, other: &str) -> bool {
+    one.get(..15).unwrap_or(one) == other.get(..15).unwrap_or(other)
 }
 
 /// What the token endpoint refused, and why.

@@ -14,6 +14,9 @@ pub trait TokenStore: Send + Sync {
     /// Stores tokens durably before it returns: the new access token is used only afterwards, since a rotated
     /// refresh token that is lost ends the connection.
     fn save(&self, token: &StoredToken) -> Result<(), TokenStoreError>;
+
+    /// Forgets the tokens; nothing happens where there are none.
+    fn forget(&self) -> Result<(), TokenStoreError>;
 }
 
 /// The tokens could not be read or stored.
@@ -98,6 +101,11 @@ impl TokenStore for MemoryTokens {
 
     fn save(&self, token: &StoredToken) -> Result<(), TokenStoreError> {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(token.clone());
+        Ok(())
+    }
+
+    fn forget(&self) -> Result<(), TokenStoreError> {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = None;
         Ok(())
     }
 }

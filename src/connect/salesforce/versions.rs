@@ -21,6 +21,16 @@ struct Entry {
 pub(super) async fn choose(client: &Client) -> Result<String, ConnectError> {
     let call = Call::get("/services/data/", Purpose::Control);
     let entries: Vec<Entry> = client.read(&call, |answer| serde_json::from_slice(&answer.body)).await?;
+    path(client, &entries)
+}
+
+/// The same from an answer.
+pub(super) fn chosen(client: &Client, body: &[u8]) -> Result<String, ConnectError> {
+    let entries: Vec<Entry> = serde_json::from_slice(body).unwrap_or_default();
+    path(client, &entries)
+}
+
+fn path(client: &Client, entries: &[Entry]) -> Result<String, ConnectError> {
     let known: Vec<(u16, u16)> = entries.iter().filter_map(|entry| parse(&entry.version)).collect();
     pick(&known, client.config().api_version.as_deref())
         .map(|(major, minor)| format!("/services/data/v{major}.{minor}"))

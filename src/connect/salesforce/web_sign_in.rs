@@ -36,8 +36,8 @@ impl Client {
 }
 
 impl Client {
-    /// Ends the tokens of this connection at Salesforce, for `disconnect`. Nothing happens where nobody signed in.
-    pub async fn revoke(&self) -> Result<(), ConnectError> {
+    /// Ends the tokens of this connection at Salesforce and forgets them, for `disconnect`. False where nobody was signed in.
+    pub async fn revoke(&self) -> Result<bool, ConnectError> {
         self.session().revoke(self).await
     }
 }
@@ -53,6 +53,7 @@ impl Callback {
     pub async fn bind(port: u16) -> Result<Self, ConnectError> {
         let listener = TcpListener::bind(("127.0.0.1", port)).await.map_err(|cause| {
             ConnectError::new("R105", Class::Pipeline, format!("port {port} of this machine is in use"))
+                .help("end the program that uses it: the browser comes back to this port after the sign-in")
                 .caused_by(cause)
         })?;
         let port = listener.local_addr().map_or(port, |address| address.port());

@@ -18,15 +18,22 @@ pub(super) fn check_fields(checked: &Checked<'_>, out: &mut Out) {
             continue;
         }
         match mention.side {
-            Side::Salesforce => salesforce(checked.unit, mention, out),
-            Side::App => app(checked.unit, mention, out),
+            Side::Salesforce => salesforce(checked, mention, out),
+            Side::App => app(checked, mention, out),
         }
     }
     subqueries(checked.unit, out);
 }
 
-fn salesforce(unit: &Unit<'_>, mention: &Mention, out: &mut Out) {
-    match unit.salesforce.field(&mention.path) {
+fn salesforce(checked: &Checked<'_>, mention: &Mention, out: &mut Out) {
+    let unit = checked.unit;
+    let found = unit.salesforce.field(&mention.path);
+    let mut fields = checked.fields.borrow_mut();
+    fields.salesforce += usize::from(!matches!(found, SalesforceField::Unknown));
+    if matches!(found, SalesforceField::Missing { .. }) {
+        fields.unseen.push((mention.path.clone(), mention.span));
+    }
+    match found {
         SalesforceField::TooDeep => {
             let title = format!("`{}` goes up more than five parents", mention.path);
             let error = Diagnostic::error("E320", title, mention.span, "Salesforce answers up to five");
@@ -55,7 +62,7 @@ fn no_field(unit: &Unit<'_>, object: &ObjectInfo, mention: &Mention, step: usize
         if is_parent { near_parent(error, object, wanted) } else { near_field(error, object, wanted, place) };
     match wanted {
         "RecordType" => error.help(format!("{} has no record types", object.name)),
-        _ if mention.role == Role::Expression && error.help.is_empty() => {
+        _ if error.help.is_empty() => {
             error.help("if it exists, the integration user may not see it: check field-level security")
         }
         _ => error,
@@ -110,8 +117,11 @@ pub(super) fn salesforce_note(unit: &Unit<'_>, object: &ObjectInfo) -> String {
     )
 }
 
-fn app(unit: &Unit<'_>, mention: &Mention, out: &mut Out) {
-    match unit.app.field(&mention.path) {
+fn app(checked: &Checked<'_>, mention: &Mention, out: &mut Out) {
+    let unit = checked.unit;
+    let found = unit.app.field(&mention.path);
+    checked.fields.borrow_mut().app += usize::from(!matches!(found, AppField::Unknown));
+    match found {
         // A column that may be created is no mistake; without the right to, E310 shows the statement.
         AppField::Missing if unit.app.is_sql() => {}
         AppField::Missing => out.push(no_app_field(unit, mention)),

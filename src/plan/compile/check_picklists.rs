@@ -121,11 +121,11 @@ fn wrong(
         return None;
     }
     // Of several record types, any may have it. What an unknown one has, nobody knows; that it is unknown was said.
-    let known = |name: &String| object.record_types.iter().any(|kind| kind.developer_name == *name);
-    if !record_types.iter().all(known) {
+    let kind = |name: &String| object.record_types.iter().find(|kind| kind.developer_name == *name);
+    if record_types.iter().any(|name| kind(name).is_none()) {
         return None;
     }
-    let told = field.picklist.iter().any(|choice| !choice.record_types.is_empty());
+    let told = record_types.iter().all(|name| kind(name).is_some_and(|kind| kind.offers_read));
     let record_types = if told { record_types } else { &[] };
     let fits = |choice: &PicklistValue| {
         choice.value.eq_ignore_ascii_case(value.0)

@@ -3,6 +3,7 @@
 //!
 //! Everything in here is shared and compared, never trusted: read [`Part::fits`] first.
 
+use std::cell::RefCell;
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
@@ -10,7 +11,7 @@ use super::mentions::mentions;
 use super::salesforce::Answer;
 use super::scripts::Scripts;
 use super::unit::{Out, Unit};
-use super::{CHECKS, Checked, Tools, assemble, check_tables, not_yet};
+use super::{CHECKS, Checked, FieldsChecked, Tools, assemble, check_tables, not_yet};
 use crate::expr::Engine;
 use crate::model::{ConnectionName, ObjectInfo, PipelineName, TableInfo};
 use crate::plan::{Files, Pipeline};
@@ -72,6 +73,7 @@ pub(super) struct Part {
     pub(super) not_yet: Out,
     /// Messages that came of putting the plan together, and about its table.
     pub(super) tables: Out,
+    pub(super) fields: FieldsChecked,
     pub(super) notes: Vec<String>,
     /// The plan; with errors it is not used.
     pub(super) plan: Arc<Pipeline>,
@@ -112,7 +114,8 @@ impl Part {
         looked_up: &BTreeSet<PipelineName>,
         tools: &Tools<'_>,
     ) -> Self {
-        let checked = Checked { unit, scripts: &compiled, mentions: mentions(unit, &compiled) };
+        let fields = RefCell::default();
+        let checked = Checked { unit, scripts: &compiled, mentions: mentions(unit, &compiled), fields };
         let (mut checks, mut not_yet, mut tables, mut notes) =
             (Out::new(), Out::new(), Out::new(), Vec::new());
         for check in CHECKS {
@@ -131,7 +134,8 @@ impl Part {
             looks_up: others.map(|file| (file.name.clone(), Arc::clone(&file.parsed))).collect(),
             has_passing_messages: unit.has_passing_messages(),
         };
-        Self { from, compiled, scripts, checks, not_yet, tables, notes, plan: Arc::new(plan) }
+        let fields = checked.fields.into_inner();
+        Self { from, compiled, scripts, checks, not_yet, tables, notes, fields, plan: Arc::new(plan) }
     }
 }
 

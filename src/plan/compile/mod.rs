@@ -44,6 +44,7 @@ mod sql;
 mod suggest;
 mod unit;
 
+use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -59,7 +60,7 @@ use self::kept::{Draft, Part};
 use self::mentions::Mention;
 use self::scripts::Scripts;
 use self::unit::{Out, Unit, World};
-use crate::diag::{Diagnostic, SourceId};
+use crate::diag::{Diagnostic, SourceId, Span};
 use crate::expr::Engine;
 use crate::model::{ConnectionName, PipelineName, TableInfo};
 use crate::plan::catalog::{Catalog, Knowledge};
@@ -101,6 +102,19 @@ pub struct Compiled {
     pub notes: Vec<String>,
     /// For the next compilation.
     pub kept: Kept,
+    /// How many fields of each file were held against the schemas, and which are not there.
+    pub fields: BTreeMap<PipelineName, FieldsChecked>,
+}
+
+/// The fields that a file names, each once, as far as the schemas are known.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct FieldsChecked {
+    /// Fields held against the org.
+    pub salesforce: usize,
+    /// Fields held against the app.
+    pub app: usize,
+    /// Fields that the org does not show to the integration user, with their first places.
+    pub unseen: Vec<(String, Span)>,
 }
 
 impl Compiled {
@@ -121,6 +135,7 @@ struct Checked<'a> {
     unit: &'a Unit<'a>,
     scripts: &'a Scripts,
     mentions: Vec<Mention>,
+    fields: RefCell<FieldsChecked>,
 }
 
 type Check = fn(&Checked<'_>, &mut Out);
@@ -184,6 +199,7 @@ impl Compiled {
         let broken = unread || messages.iter().any(|all| all.iter().any(Diagnostic::is_error));
         self.diagnostics.extend(messages.into_iter().flatten().cloned());
         self.notes.extend(part.notes.iter().cloned());
+        self.fields.insert(name.clone(), part.fields.clone());
         self.pipelines.insert(name, if broken { Err(Broken) } else { Ok(Arc::clone(&part.plan)) });
     }
 }

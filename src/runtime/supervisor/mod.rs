@@ -22,10 +22,12 @@ use crate::plan::catalog::Catalog;
 use crate::plan::{Files, Pipeline};
 use crate::runtime::control::ReloadReport;
 use crate::runtime::folder::{self, Texts};
+use crate::runtime::follow::Reloaded;
 use crate::runtime::lineage::{Lineage, Made};
 use crate::runtime::load::Earlier;
 use crate::runtime::metrics::Metrics;
 use crate::runtime::registry::Registry;
+use crate::runtime::sign_in::SignIns;
 use crate::runtime::status::{ConfigStatus, PipelineStatus, State, StatusCounts};
 use crate::runtime::task::Command;
 use crate::runtime::world::{Secrets, World};
@@ -118,6 +120,9 @@ pub struct Supervisor {
     pub(super) lineage: Lineage,
     pub(super) relook: Notify,
     pub(super) level: RwLock<Option<LevelHandle>>,
+    pub(in crate::runtime) reloaded: RwLock<Option<Reloaded>>,
+    pub(in crate::runtime) callback: RwLock<Option<String>>,
+    pub(in crate::runtime) sign_ins: SignIns,
     pub(super) attendants: std::sync::Mutex<Vec<AbortOnDropHandle<()>>>,
     ready: AtomicBool,
     pub(super) stop: CancellationToken,
@@ -173,6 +178,9 @@ impl Supervisor {
             lineage: Lineage::default(),
             relook: Notify::new(),
             level: RwLock::default(),
+            reloaded: RwLock::default(),
+            callback: RwLock::default(),
+            sign_ins: SignIns::default(),
             attendants: std::sync::Mutex::default(),
             ready: AtomicBool::new(false),
             stop: CancellationToken::new(),

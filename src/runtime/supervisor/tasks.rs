@@ -120,12 +120,7 @@ impl Supervisor {
             metrics: Arc::clone(&self.metrics),
             done: std::sync::Mutex::new(0),
         });
-        let shop = Workshop {
-            world: Arc::clone(&self.world),
-            store: Arc::clone(&self.store),
-            clock: Arc::clone(&self.clock),
-            limit: self.limit,
-        };
+        let shop = self.workshop();
         let references: Arc<dyn References> = Arc::clone(&self.registry) as _;
         let runner = build::runner(&shop, plan, (&seed.files, &seed.catalog), references, observer).await?;
         let runner = Arc::new(Mutex::new(runner));
@@ -154,6 +149,17 @@ impl Supervisor {
         });
         self.registry.insert(plan.name.clone(), running);
         Ok(task)
+    }
+
+    /// What runners are made with.
+    pub(in crate::runtime) fn workshop(&self) -> Workshop {
+        Workshop {
+            world: Arc::clone(&self.world),
+            store: Arc::clone(&self.store),
+            clock: Arc::clone(&self.clock),
+            limit: self.limit,
+            only_looks: false,
+        }
     }
 
     /// A plan that was made while its org could not be reached knows too little to run: once the org answers, the files are loaded again.

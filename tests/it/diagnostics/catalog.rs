@@ -85,8 +85,12 @@ pub(crate) fn offer(org: &mut OrgCatalog, field: &str, values: &Values) {
                 name: name.replace('_', " "),
                 available: true,
                 active: true,
+                offers_read: true,
             });
         }
+    }
+    for kind in object.record_types.iter_mut().filter(|kind| values.contains_key(&kind.developer_name)) {
+        kind.offers_read = true;
     }
     let field = object.fields.iter_mut().find(|known| known.name == field).unwrap();
     let mut picklist: Vec<PicklistValue> = Vec::new();

@@ -1,5 +1,7 @@
 //! Describe (section 4) into [`ObjectInfo`]. Unknown keys are ignored and missing ones have defaults, because versions differ.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 use serde::Deserialize;
 
@@ -117,6 +119,42 @@ pub fn decode_object(body: &[u8], read_at: Timestamp) -> Result<ObjectInfo, serd
     })
 }
 
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct WireOffers {
+    picklist_field_values: BTreeMap<String, WireOffer>,
+}
+
+#[derive(Deserialize)]
+struct WireOffer {
+    values: Vec<WireOffered>,
+}
+
+#[derive(Deserialize)]
+struct WireOffered {
+    value: String,
+}
+
+/// Reads what a record type offers (UI API, picklist values of a record type): the values by field.
+pub fn decode_offers(body: &[u8]) -> Result<BTreeMap<String, Vec<String>>, serde_json::Error> {
+    let wire: WireOffers = serde_json::from_slice(body)?;
+    let values = |offer: WireOffer| offer.values.into_iter().map(|offered| offered.value).collect();
+    Ok(wire.picklist_field_values.into_iter().map(|(field, offer)| (field, values(offer))).collect())
+}
+
+/// Notes in the picklists of an object what one of its record types offers.
+pub fn note_offers(object: &mut ObjectInfo, record_type: &str, offers: &BTreeMap<String, Vec<String>>) {
+    let kind = object.record_types.iter_mut().find(|kind| kind.developer_name == record_type);
+    let Some(kind) = kind else { return };
+    kind.offers_read = true;
+    for field in &mut object.fields {
+        let offered = offers.get(&field.name).map_or(&[][..], Vec::as_slice);
+        for choice in field.picklist.iter_mut().filter(|choice| offered.contains(&choice.value)) {
+            choice.record_types.push(record_type.to_owned());
+        }
+    }
+}
+
 /// Reads the list of all objects the user may see.
 pub fn decode_global(body: &[u8]) -> Result<Vec<GlobalObject>, serde_json::Error> {
     serde_json::from_slice::<WireGlobal>(body).map(|global| global.sobjects)
@@ -162,6 +200,7 @@ fn record_type(wire: WireRecordType) -> RecordTypeInfo {
         name: wire.name,
         available: wire.available,
         active: wire.active,
+        offers_read: false,
     }
 }
 

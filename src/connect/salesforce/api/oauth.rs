@@ -158,6 +158,12 @@ impl Authorization {
         find("code").ok_or_else(|| OauthError::Callback("the browser came back without a code".into()))
     }
 
+    /// Whether a query belongs to this sign-in, whatever it says.
+    pub fn is_answered_by(&self, query: &str) -> bool {
+        let url = Url::parse(&format!("http://localhost/?{query}"));
+        url.is_ok_and(|url| url.query_pairs().any(|(key, value)| key == "state" && *value == self.state))
+    }
+
     /// What to exchange for the code.
     pub fn grant<'a>(&'a self, code: &'a str) -> Grant<'a> {
         Grant::AuthorizationCode { code, redirect_uri: &self.redirect_uri, verifier: &self.verifier }
