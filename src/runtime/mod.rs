@@ -24,6 +24,7 @@ mod reload;
 pub mod schedule;
 pub mod service;
 pub mod status;
+mod stream;
 pub mod stories;
 pub mod supervisor;
 pub mod tables;
