@@ -27,7 +27,7 @@ pub async fn run(folder: &Path) -> Result<(), Box<dyn Error>> {
         store: Arc::new(Store::open(&folder.join("state"), &StoreKey::File)?),
         clock: Arc::new(SystemClock),
         secrets: Arc::new(ProcessSecrets),
-        limit: std::env::var("BATCH").map_or_else(|_| Limit::default(), |b| Limit { records: b.parse().unwrap_or(10_000), ..Limit::default() }),
+        limit: Limit::default(),
     };
     let supervisor = Supervisor::start(options).await?;
     let name = PipelineName::from("deals");

@@ -21,7 +21,7 @@ use crate::plan::Pipeline;
 use crate::store::Store;
 
 /// Batches that are remembered together at most, while there is always another one: what a crash repeats.
-const TOGETHER: usize = 5;
+const TOGETHER: usize = 20;
 
 /// One of the two.
 type Writer<'a> = &'a mut (dyn Destination + 'static);
@@ -133,7 +133,15 @@ impl<'a> Load<'a, '_> {
     fn done(&mut self, done: Done<'a>, alone: bool) -> Result<(), PassError> {
         let Done { app, written, deletes, next, total } = done;
         self.idle.push(app);
-        let commit = gather(self.pass, written?);
+        let executed = match written {
+            Ok(executed) => executed,
+            Err(error) => {
+                // What was written before it need not be written again.
+                self.remember()?;
+                return Err(error.into());
+            }
+        };
+        let commit = gather(self.pass, executed);
         self.pass.mirror_deletes.extend(deletes);
         // Deletes are counted before the first, so a load that has some is complete only with its end.
         if !self.pass.holds_cursor() {
