@@ -34,7 +34,10 @@ pub mod org;
 pub mod wire;
 
 pub use faults::{Fault, FaultId, FaultKind, Faults, FiredFault, LimitKind};
-pub use org::{Customization, EditMix, Edition, Org, OrgConfig, Population, VisibilityRule};
+pub use org::{
+    Customization, EditMix, Edition, LoggedWrite, Org, OrgConfig, Population, Rejection, VisibilityRule,
+    WriteSource,
+};
 pub use wire::{
     BulkSettings, CallCounts, CallRecord, Clients, JwtKey, Limits, OAuthClient, ResourceKind, Sandbox,
     SandboxConfig, StartError, TokensRevoked, Usage,

@@ -29,4 +29,4 @@ pub use link::{Fingerprint, Link, LinkState};
 pub use names::{ConnectionName, PipelineName, ResourceName};
 pub use schema::{Field, Kind, Row, Schema};
 pub use value::{Text, Value};
-pub use write::{Op, Ops, Outcome, RecordError, Side, WriteOp};
+pub use write::{Existing, Op, Ops, Outcome, RecordError, Side, WriteOp};

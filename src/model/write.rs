@@ -118,6 +118,9 @@ pub enum WriteOp {
         key: Key,
         /// What to set.
         row: Row,
+        /// The record as it was read: one that moved since is answered [`Outcome::Stale`]. `None`: no guard. Destinations
+        /// without stamps ignore it.
+        expected: Option<Version>,
     },
     /// Insert or change by the destination's unique key, which is part of the row (mirrors).
     Upsert {
@@ -167,6 +170,48 @@ pub struct RecordError {
     pub message: String,
     /// Fields it speaks of, in the names of the side that refused.
     pub fields: Vec<String>,
+    /// Records that are there already and stand in the way (a duplicate rule, a unique field), where the other side names them.
+    pub existing: Existing,
     /// What can be done about it.
     pub class: Class,
+}
+
+/// Keys of records that stand in the way. One word when empty, which it nearly always is: errors travel by value.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[allow(clippy::box_collection)] // see above
+pub struct Existing(Option<Box<Vec<Key>>>);
+
+impl Existing {
+    /// The keys.
+    pub fn keys(&self) -> &[Key] {
+        self.0.as_ref().map_or(&[], |keys| keys.as_slice())
+    }
+}
+
+impl FromIterator<Key> for Existing {
+    fn from_iter<I: IntoIterator<Item = Key>>(keys: I) -> Self {
+        let keys: Vec<Key> = keys.into_iter().collect();
+        Self((!keys.is_empty()).then(|| Box::new(keys)))
+    }
+}
+
+impl RecordError {
+    /// A failure that the other side has no name for.
+    pub fn new(code: &'static str, class: Class, message: impl Into<String>) -> Self {
+        Self {
+            code,
+            remote: None,
+            message: message.into(),
+            fields: Vec::new(),
+            existing: Existing::default(),
+            class,
+        }
+    }
+
+    /// Names the fields it speaks of.
+    #[must_use]
+    pub fn about(mut self, fields: impl IntoIterator<Item = String>) -> Self {
+        self.fields = fields.into_iter().collect();
+        self
+    }
 }

@@ -227,12 +227,8 @@ impl One<'_> {
     }
 
     fn fail(&self, code: &'static str, message: String) -> Stop {
-        let fields =
-            self.row.field_on(self.towards.other()).map(|field| self.field_name(field)).into_iter().collect();
-        Stop::Fail {
-            row: self.at,
-            error: RecordError { code, remote: None, message, fields, class: Class::Record },
-        }
+        let field = self.row.field_on(self.towards.other()).map(|field| self.field_name(field));
+        Stop::Fail { row: self.at, error: RecordError::new(code, Class::Record, message).about(field) }
     }
 
     fn field_name(&self, field: usize) -> String {

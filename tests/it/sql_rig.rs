@@ -173,7 +173,7 @@ pub fn create(values: impl IntoIterator<Item = Value>) -> WriteOp {
 }
 
 pub fn update(key: &Key, values: impl IntoIterator<Item = Value>) -> WriteOp {
-    WriteOp::Update { key: key.clone(), row: row(values) }
+    WriteOp::Update { key: key.clone(), row: row(values), expected: None }
 }
 
 pub async fn write(destination: &mut SqlDestination, ops: Vec<WriteOp>) -> Vec<Outcome> {

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use crate::org::Rejection;
 use crate::wire::ResourceKind;
 
 /// What goes wrong. In JSON a name in snake case, `"bad_gateway"`, or a map of it, `{"connection_reset": {"after_bytes": 1000}}`.
@@ -91,6 +92,45 @@ pub enum FaultKind {
         /// The fields to write.
         fields: Map<String, Value>,
     },
+    /// The work is done, then the connection is closed without a byte of the answer.
+    LostAnswer,
+    /// The connection is closed, and nothing was done: for the client the same as a lost answer.
+    LostRequest,
+    /// The work is done at once, the answer comes late.
+    SlowAnswer {
+        /// Milliseconds of real time.
+        millis: u64,
+    },
+    /// The write has its row locks and waits until [`Faults::release`](super::Faults::release) is called, then goes
+    /// on. Other writes to the same records or below the same parents fail with `UNABLE_TO_LOCK_ROW` meanwhile.
+    HoldTransaction,
+    /// Records of the call are refused by chance; of a Bulk job when its creation meets the fault.
+    RejectRecords {
+        /// With which error.
+        rejection: Rejection,
+        /// Only records of this object.
+        #[serde(default)]
+        object: Option<String>,
+        /// Chance of each record, 0 to 1.
+        #[serde(default = "certain")]
+        rate: f64,
+        /// Seed of the chance; each hit of the fault draws anew.
+        #[serde(default)]
+        seed: u64,
+    },
+    /// 400 `INSERT_UPDATE_DELETE_NOT_ALLOWED_DURING_MAINTENANCE`: reads work, writes wait.
+    ReadOnlyMode,
+    /// The Bulk ingest job that this call creates stops early; what was saved stays, the rest is unprocessed.
+    IngestStops {
+        /// Rows that are done before, in whole transactions of 200.
+        after_rows: usize,
+        /// Whether it ends in state Aborted, as if somebody else had stopped it; otherwise Failed.
+        #[serde(default)]
+        aborted: bool,
+        /// `errorMessage` of the failed job.
+        #[serde(default = "retried_too_often")]
+        message: String,
+    },
     /// 400 of the token endpoint.
     OauthError {
         /// `error`, such as `rate_limit_exceeded`.
@@ -98,6 +138,14 @@ pub enum FaultKind {
         /// `error_description`.
         description: String,
     },
+}
+
+fn certain() -> f64 {
+    1.0
+}
+
+fn retried_too_often() -> String {
+    "TooManyLockFailure : Too many lock failure retries".to_owned()
 }
 
 /// The limits that 403 `REQUEST_LIMIT_EXCEEDED` speaks of (section 9.4).
@@ -121,10 +169,16 @@ impl FaultKind {
             F::QueryTimeout => matches!(resource, R::Query | R::QueryAll | R::QueryMore),
             F::InvalidQueryLocator => resource == R::QueryMore,
             F::BulkJobFailed { .. } | F::BulkJobAborted => resource == R::BulkCreate,
-            F::MissingResultPage => resource == R::BulkResults,
+            F::MissingResultPage => matches!(resource, R::BulkResults | R::IngestResults),
             F::FewerRows { .. } => {
-                matches!(resource, R::BulkResults | R::Query | R::QueryAll | R::QueryMore)
+                matches!(resource, R::BulkResults | R::IngestResults | R::Query | R::QueryAll | R::QueryMore)
             }
+            F::LostAnswer | F::LostRequest | F::SlowAnswer { .. } => {
+                resource.writes() || matches!(resource, R::IngestUpload | R::IngestChange)
+            }
+            F::HoldTransaction => resource.writes() && resource != R::IngestCreate,
+            F::RejectRecords { .. } | F::ReadOnlyMode => resource.writes(),
+            F::IngestStops { .. } => resource == R::IngestCreate,
             F::LateCommit { .. } => matches!(resource, R::Query | R::QueryAll | R::BulkCreate),
             F::OauthError { .. } => resource == R::Token,
             _ => resource.is_api(),

@@ -69,6 +69,8 @@ pub(crate) struct CallFacts {
 pub(crate) struct Armed {
     pub(crate) kind: FaultKind,
     pub(crate) release: CancellationToken,
+    /// How often the fault has hit, this time included.
+    pub(crate) hit: u64,
 }
 
 impl Default for Faults {
@@ -107,7 +109,7 @@ impl Faults {
         }
     }
 
-    /// Lets go the calls that a [`FaultKind::Hold`] holds; later calls are held again while the fault has hits left.
+    /// Lets go the calls that a [`FaultKind::Hold`] or [`FaultKind::HoldTransaction`] holds; later calls are held again while the fault has hits left.
     pub fn release(&self, id: FaultId) {
         for rule in self.lock().rules.iter_mut().filter(|rule| rule.id == id) {
             std::mem::take(&mut rule.release).cancel();
@@ -143,7 +145,11 @@ impl Faults {
         let mut picked = None;
         for rule in inner.rules.iter_mut().filter(|rule| rule.matches(call)) {
             if picked.is_none() && rule.hit() {
-                picked = Some(Armed { kind: rule.fault.kind.clone(), release: rule.release.clone() });
+                picked = Some(Armed {
+                    kind: rule.fault.kind.clone(),
+                    release: rule.release.clone(),
+                    hit: rule.hits,
+                });
                 inner.fired.push(FiredFault {
                     id: rule.id,
                     fault: rule.fault.kind.clone(),

@@ -55,7 +55,7 @@ impl Texts {
     }
 
     #[allow(clippy::cast_possible_truncation)] // masked to twenty bits, or a chunk number
-    fn get(&self, cell: u64) -> Option<&str> {
+    pub(crate) fn get(&self, cell: u64) -> Option<&str> {
         let length = ((cell & 0xF_FFFF) as usize).checked_sub(1)?;
         let offset = ((cell >> 20) & 0xF_FFFF) as usize;
         self.chunks.get((cell >> 40) as usize)?.get(offset..offset + length)

@@ -1,6 +1,8 @@
 //! Errors as the org's API answers them.
 //! May not know HTTP beyond the status number. Read [`ApiError`] first.
 
+use serde_json::{Map, Value as Json};
+
 use super::ids::MalformedId;
 
 /// One error of a resource: status, code, text and the fields that it names (section 10 of the REST reference).
@@ -15,41 +17,67 @@ pub struct ApiError {
     pub message: String,
     /// The fields that the error is about; `None` for errors of the request itself, whose body has no such key.
     pub fields: Option<Vec<String>>,
+    /// What a duplicate rule found, the `duplicateResult` of the body.
+    pub duplicates: Option<Box<Json>>,
+    /// Further errors of the same record.
+    pub also: Vec<ApiError>,
 }
 
 impl ApiError {
     /// An error of the request (query, address): HTTP 400, no `fields` key.
     pub fn request(code: &'static str, message: impl Into<String>) -> Self {
-        Self { status: 400, code, message: message.into(), fields: None }
+        Self { status: 400, code, message: message.into(), fields: None, duplicates: None, also: Vec::new() }
     }
 
     /// An error of a write: HTTP 400 with the fields concerned.
     pub fn dml(code: &'static str, message: impl Into<String>, fields: &[&str]) -> Self {
         let fields = Some(fields.iter().map(|field| (*field).to_owned()).collect());
-        Self { status: 400, code, message: message.into(), fields }
+        Self { fields, ..Self::request(code, message) }
     }
 
     /// HTTP 404 for an object, record or resource that does not exist or is hidden.
     pub fn not_found() -> Self {
-        let message = "The requested resource does not exist".to_owned();
-        Self { status: 404, code: "NOT_FOUND", message, fields: None }
+        Self { status: 404, ..Self::request("NOT_FOUND", "The requested resource does not exist") }
     }
 
     /// HTTP 404 for a record in the recycle bin.
     pub fn entity_is_deleted() -> Self {
-        let message = "entity is deleted".to_owned();
-        Self { status: 404, code: "ENTITY_IS_DELETED", message, fields: Some(Vec::new()) }
+        Self { status: 404, ..Self::dml("ENTITY_IS_DELETED", "entity is deleted", &[]) }
     }
 
-    /// The body of an answer: an array with this one error.
+    /// Several errors of one record as one value; `None` when there are none.
+    pub fn joined(errors: impl IntoIterator<Item = Self>) -> Option<Self> {
+        let mut errors = errors.into_iter();
+        let mut first = errors.next()?;
+        first.also.extend(errors);
+        Some(first)
+    }
+
+    /// This error and those that came with it.
+    pub(crate) fn each(&self) -> impl Iterator<Item = &Self> {
+        std::iter::once(self).chain(&self.also)
+    }
+
+    /// The body of an answer: an array of the errors.
     pub fn body(&self) -> Vec<u8> {
-        let mut error = serde_json::Map::new();
+        let errors: Vec<Json> = self.each().map(Self::rest_form).collect();
+        Json::Array(errors).to_string().into_bytes()
+    }
+
+    fn rest_form(&self) -> Json {
+        let mut error = Map::new();
+        if let Some(found) = &self.duplicates {
+            error.insert("duplicateResult".into(), (**found).clone());
+            error.insert("errorCode".into(), self.code.into());
+            error.insert("message".into(), self.message.clone().into());
+            return error.into();
+        }
         error.insert("message".into(), self.message.clone().into());
         error.insert("errorCode".into(), self.code.into());
         if let Some(fields) = &self.fields {
             error.insert("fields".into(), fields.clone().into());
         }
-        serde_json::Value::Array(vec![error.into()]).to_string().into_bytes()
+        error.into()
     }
 }
 

@@ -14,6 +14,7 @@ mod error;
 mod field_kind;
 mod generate;
 mod ids;
+mod locks;
 mod objects_file;
 mod render;
 mod replication;
@@ -26,21 +27,29 @@ mod store;
 mod table;
 mod value;
 mod visibility;
+mod write;
+mod write_log;
 
 pub use change_log::{Change, ChangeKind};
 pub use clock::Clock;
 pub use config::{Edition, OrgConfig};
 pub use customization::{Customization, CustomizationError};
 pub use describe::Describe;
-pub use engine::{Org, Txn, UserInfo};
+pub use engine::{Atomic, Journal, Org, Outcomes, Txn, UserInfo};
+pub(crate) use engine::{CHUNK, doubled_keys};
 pub use error::ApiError;
 pub use generate::Population;
 pub use generate::edits::EditMix;
+pub(crate) use generate::rng::Rng;
 pub use ids::{Id, MalformedId};
+pub use locks::RowLocks;
 pub use render::csv::CsvStyle;
 pub use replication::{Deleted, Updated};
 pub use soql::run::{QueryOptions, QueryResult};
 pub use visibility::VisibilityRule;
+pub use write::{Action, Assignment, DuplicateOptions, Rejection, Write, WriteOptions, WriteSource, Written};
+pub(crate) use write::{Dialect, Rejecting};
+pub use write_log::LoggedWrite;
 
 #[cfg(test)]
 mod tests;

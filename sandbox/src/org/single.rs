@@ -11,7 +11,7 @@ use super::schema::{FieldRef, Flags};
 use super::soql::resolve::{End, Names};
 use super::soql::run::Scope;
 use super::soql::select::{Node, all_fields};
-use super::value::{RowRef, equals_folded, fold};
+use super::value::RowRef;
 
 /// One record with all readable fields, or with `fields` and `Id`.
 pub(crate) fn get(
@@ -42,6 +42,24 @@ pub(crate) fn get(
     Ok(out)
 }
 
+/// All records of an object as a JSON array, in the order of their creation.
+pub(crate) fn all(scope: &Scope<'_>, object: u16) -> Vec<u8> {
+    let store = scope.reader.store;
+    let definition = store.schema.object(object);
+    let names = Names { soql: "", schema: &store.schema, visibility: scope.visibility };
+    let node = |at: FieldRef| Node::Field { key: store.schema.field(at).name.clone(), end: End::One(at) };
+    let nodes: Vec<Node> = all_fields(&names, object).into_iter().map(node).collect();
+    let mut out = b"[".to_vec();
+    for row in (0..store.table(definition.table).rows()).filter(|row| scope.sees_row(definition, *row)) {
+        if out.len() > 1 {
+            out.push(b',');
+        }
+        Writer { scope }.record(RowRef { table: definition.table, row }, &definition.name, &nodes, &mut out);
+    }
+    out.push(b']');
+    out
+}
+
 /// The bytes of a base64 field; nothing when it is empty.
 pub(crate) fn blob(scope: &Scope<'_>, object: u16, id: &str, field: &str) -> Result<Vec<u8>, ApiError> {
     let field = find_field(scope, object, field).map_err(|_| ApiError::not_found())?;
@@ -63,16 +81,8 @@ pub(crate) fn find_by(scope: &Scope<'_>, object: u16, field: &str, text: &str) -
         return Err(unknown());
     }
     let definition = store.schema.object(object);
-    let table = store.table(definition.table);
-    let wanted = fold(text);
-    Ok((0..table.rows())
-        .filter(|row| !table.is_deleted(*row) && store.in_view(definition, *row))
-        .filter(|row| {
-            let value = scope.reader.field(at, *row);
-            value.as_text().is_some_and(|text| equals_folded(text, &wanted))
-        })
-        .map(|row| store.id_of(RowRef { table: definition.table, row }))
-        .collect())
+    let found = scope.reader.holders(definition, store.schema.field(at), text);
+    Ok(found.into_iter().map(|at| store.id_of(at)).collect())
 }
 
 fn find_field(scope: &Scope<'_>, object: u16, name: &str) -> Result<FieldRef, ApiError> {

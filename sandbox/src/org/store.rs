@@ -9,8 +9,9 @@ use super::column::{Cell, Symbols};
 use super::dates::{civil, days_of_stamp};
 use super::ids::Id;
 use super::schema::{Constant, Derived, Field, FieldPath, FieldRef, Object, Schema, Source, Storage};
+use super::soql::literal::parse_number;
 use super::table::{Table, row_of_sequence, sequence_of};
-use super::value::{RowRef, Value, to_scale};
+use super::value::{RowRef, Value, equals_folded, fold, to_scale};
 
 /// Two characters that every id of this org carries behind the key prefix.
 const INSTANCE: [u8; 2] = *b"Hq";
@@ -134,6 +135,30 @@ impl<'a> Reader<'a> {
 
     pub(crate) fn column(&self, table: u16, column: u16, row: u32) -> Value<'a> {
         self.store.table(table).get(column, row, &self.store.symbols)
+    }
+
+    /// The live records that hold a text or number in a field, without regard to case, in id order.
+    pub(crate) fn holders(&self, object: &Object, field: &Field, text: &str) -> Vec<RowRef> {
+        let table = self.store.table(object.table);
+        let wanted = fold(text.trim());
+        let number = parse_number(&wanted).and_then(|number| to_scale(number, field.scale));
+        let holds = |row: &u32| match self.read(object, field, *row) {
+            Value::Text(text) => equals_folded(&text, &wanted),
+            Value::Number(mantissa, _) => Some(mantissa) == number,
+            _ => false,
+        };
+        let live = |row: &u32| !table.is_deleted(*row) && self.store.in_view(object, *row);
+        let rows: Vec<u32> = match (field.column(), field.kind.storage()) {
+            (Some(column), Storage::Text) => {
+                table.like_text(column, &wanted).filter(live).filter(holds).collect()
+            }
+            (Some(column), Storage::Number) => {
+                let found = number.into_iter().flat_map(|mantissa| table.with_number(column, mantissa));
+                found.filter(live).collect()
+            }
+            _ => (0..table.rows()).filter(live).filter(holds).collect(),
+        };
+        rows.into_iter().map(|row| RowRef { table: object.table, row }).collect()
     }
 
     /// A value over lookups; null as soon as one lookup is empty.

@@ -2,11 +2,12 @@
 //! May not know fields or objects. Read [`Table`] first.
 
 use std::collections::{BTreeSet, HashMap};
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::OnceLock;
 
 use super::column::{Cell, Column, Symbols, Texts};
 use super::schema::TableLayout;
-use super::value::Value;
+use super::value::{Value, fold};
 
 /// Days that a record stays in the recycle bin.
 pub(crate) const BIN_SECONDS: i64 = 15 * 86_400;
@@ -82,7 +83,7 @@ impl Table {
         self.rows += 1;
         for (index, column) in self.indexes.iter_mut().zip(&self.columns) {
             if let Some(index) = index.get_mut() {
-                index.insert((key(column, row), rank(row)));
+                index.insert((key(column, row, &self.texts), rank(row)));
             }
         }
         row
@@ -96,11 +97,11 @@ impl Table {
     pub(crate) fn set(&mut self, column: u16, row: u32, cell: &Cell<'_>) {
         let at = usize::from(column);
         if let Some(index) = self.indexes[at].get_mut() {
-            index.remove(&(key(&self.columns[at], row), rank(row)));
+            index.remove(&(key(&self.columns[at], row, &self.texts), rank(row)));
         }
         self.columns[at].set(row, cell, &mut self.texts, self.capacity);
         if let Some(index) = self.indexes[at].get_mut() {
-            index.insert((key(&self.columns[at], row), rank(row)));
+            index.insert((key(&self.columns[at], row, &self.texts), rank(row)));
         }
     }
 
@@ -111,12 +112,12 @@ impl Table {
         }
     }
 
-    /// The index over a date-time or reference column, built on first use. Nulls come first.
+    /// The index over a column, built on first use. Nulls come first; texts stand in the order of their hashes.
     pub(crate) fn index(&self, column: u16) -> &Index {
         let at = usize::from(column);
         self.indexes[at].get_or_init(|| {
             let mut entries: Vec<(i64, u32)> =
-                (0..self.rows).map(|row| (key(&self.columns[at], row), rank(row))).collect();
+                (0..self.rows).map(|row| (key(&self.columns[at], row, &self.texts), rank(row))).collect();
             entries.sort_unstable();
             entries.into_iter().collect()
         })
@@ -126,6 +127,17 @@ impl Table {
     pub(crate) fn referring(&self, column: u16, cell: u64) -> impl Iterator<Item = u32> + '_ {
         let value = reference_key(cell);
         self.index(column).range((value, 0)..=(value, u32::MAX)).map(|(_, rank)| row_of(*rank))
+    }
+
+    /// Rows whose text column may hold this text, in any case, in id order: those with the same hash.
+    pub(crate) fn like_text(&self, column: u16, text: &str) -> impl Iterator<Item = u32> + '_ {
+        let value = text_key(text);
+        self.index(column).range((value, 0)..=(value, u32::MAX)).map(|(_, rank)| row_of(*rank))
+    }
+
+    /// Rows whose number column holds this mantissa, in id order.
+    pub(crate) fn with_number(&self, column: u16, mantissa: i64) -> impl Iterator<Item = u32> + '_ {
+        self.index(column).range((mantissa, 0)..=(mantissa, u32::MAX)).map(|(_, rank)| row_of(*rank))
     }
 
     pub(crate) fn removal(&self, row: u32) -> Option<&Removal> {
@@ -163,14 +175,22 @@ impl Table {
 }
 
 /// The value of a cell as an index orders it.
-fn key(column: &Column, row: u32) -> i64 {
+fn key(column: &Column, row: u32, texts: &Texts) -> i64 {
     let at = row as usize;
     match column {
         Column::Stamp(cells) | Column::Number(cells, _) => cells.get(at).copied().unwrap_or(i64::MIN),
         Column::Reference(cells) => reference_key(cells.get(at).copied().unwrap_or(0)),
         Column::Date(cells) => i64::from(cells.get(at).copied().unwrap_or(i32::MIN)),
+        Column::Text(cells) => cells.get(at).and_then(|cell| texts.get(*cell)).map_or(i64::MIN, text_key),
         _ => 0,
     }
+}
+
+/// Texts are indexed by the hash of their folded form; above every null.
+fn text_key(text: &str) -> i64 {
+    let mut hasher = DefaultHasher::new();
+    fold(text).hash(&mut hasher);
+    i64::try_from(hasher.finish() >> 1).unwrap_or(i64::MAX)
 }
 
 /// Reference cells use 48 bits, so they fit into the signed key.

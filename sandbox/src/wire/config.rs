@@ -42,8 +42,9 @@ impl Default for SandboxConfig {
     }
 }
 
-/// How Bulk query jobs behave.
+/// How Bulk jobs behave.
 #[derive(Clone, Copy, Debug)]
+#[allow(clippy::struct_excessive_bools)] // each is a property of the org that is on or off
 pub struct BulkSettings {
     /// Status polls that a job answers with `InProgress` before it is complete.
     pub polls: u32,
@@ -51,11 +52,33 @@ pub struct BulkSettings {
     pub millis: u64,
     /// Rows of a result page when `maxRecords` is not given.
     pub page_rows: usize,
+    /// Rows of an internal batch of an ingest job.
+    pub batch_rows: usize,
+    /// Internal batches that run at the same time: where two of them write below one parent, one finds its row locked.
+    pub parallel_batches: usize,
+    /// Internal batches per 24 hours; rows beyond are in none of the result files.
+    pub daily_batches: u64,
+    /// Ingest jobs are done when they are closed, before the answer; otherwise beside the calls.
+    pub ingest_at_once: bool,
+    /// Whether the user may run `hardDelete` jobs.
+    pub hard_delete: bool,
+    /// Whether an upload may be compressed, which the documentation does not say.
+    pub gzip_upload: bool,
 }
 
 impl Default for BulkSettings {
     fn default() -> Self {
-        Self { polls: 1, millis: 0, page_rows: 50_000 }
+        Self {
+            polls: 1,
+            millis: 0,
+            page_rows: 50_000,
+            batch_rows: 10_000,
+            parallel_batches: 4,
+            daily_batches: 15_000,
+            ingest_at_once: false,
+            hard_delete: false,
+            gzip_upload: false,
+        }
     }
 }
 

@@ -5,17 +5,18 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::{Body, to_bytes};
-use axum::extract::State;
+use axum::extract::{ConnectInfo, State};
 use axum::http::header::{CONTENT_TYPE, HeaderValue};
 use axum::http::request::Parts;
 use axum::http::{Method, Response};
 
 use super::calls::Call;
+use super::connection::Switch;
 use super::limits::InFlight;
 use super::mishap;
 use super::oauth::{self, Session};
 use super::reply::Reply;
-use super::request::{LARGEST_BODY, Params, WireRequest, http_date};
+use super::request::{LARGEST_BODY, LARGEST_UPLOAD, Params, WireRequest, http_date};
 use super::resources::{self, Exchange};
 use super::route::{Resource, ResourceKind, Target, parse};
 use super::send::{Delivery, respond};
@@ -33,13 +34,19 @@ type Answer = (Reply, Option<InFlight>);
 /// Answers every request to the sandbox.
 pub(crate) async fn answer(
     State(server): State<Arc<Server>>,
+    ConnectInfo(switch): ConnectInfo<Switch>,
     request: axum::extract::Request,
 ) -> Response<Body> {
     let (parts, body) = request.into_parts();
     let target = parse(parts.uri.path());
     let head_too_long = head_error(&parts);
     let query = parts.uri.query().unwrap_or("").to_owned();
-    let body = to_bytes(body, LARGEST_BODY).await;
+    let largest = if matches!(target, Target::Data { resource: Resource::IngestUpload(_), .. }) {
+        LARGEST_UPLOAD
+    } else {
+        LARGEST_BODY
+    };
+    let body = to_bytes(body, largest).await;
     let too_large = body.is_err();
     let request = WireRequest {
         method: parts.method,
@@ -61,6 +68,10 @@ pub(crate) async fn answer(
         Some(reply) => (reply, None),
         None => reply_to(&server, target, request, armed.as_ref()).await,
     };
+    if matches!(armed.as_ref().map(|armed| &armed.kind), Some(FaultKind::LostAnswer | FaultKind::LostRequest))
+    {
+        switch.cut();
+    }
     let reply = reply.with("date", &http_date(server.now()));
     finish(reply, running, armed.as_ref(), gzip, call)
 }
@@ -121,6 +132,7 @@ async fn reply_to(
         match &armed.kind {
             FaultKind::Delay { millis } => tokio::time::sleep(Duration::from_millis(*millis)).await,
             FaultKind::Hold => server.faults.hold(armed).await,
+            FaultKind::LostRequest => return (Reply::empty(503), None),
             kind => {
                 if let Some(reply) = mishap::at_the_edge(kind) {
                     return (reply, None);
@@ -129,10 +141,14 @@ async fn reply_to(
         }
     }
     let server = server.clone();
-    let fault = armed.map(|armed| armed.kind.clone());
+    let fault = armed.cloned();
     // Resources are plain functions and may take long; they run beside the connections.
     let work = tokio::task::spawn_blocking(move || reached(&server, &target, &request, fault.as_ref()));
-    work.await.unwrap_or_else(|_| (internal_error(), None))
+    let answer = work.await.unwrap_or_else(|_| (internal_error(), None));
+    if let Some(FaultKind::SlowAnswer { millis }) = armed.map(|armed| &armed.kind) {
+        tokio::time::sleep(Duration::from_millis(*millis)).await;
+    }
+    answer
 }
 
 fn internal_error() -> Reply {
@@ -140,12 +156,7 @@ fn internal_error() -> Reply {
     ApiError { status: 500, ..error }.into()
 }
 
-fn reached(
-    server: &Arc<Server>,
-    target: &Target,
-    request: &WireRequest,
-    fault: Option<&FaultKind>,
-) -> Answer {
+fn reached(server: &Arc<Server>, target: &Target, request: &WireRequest, fault: Option<&Armed>) -> Answer {
     let reply = match target {
         Target::Data { version, resource } => return data(server, version, resource, request, fault),
         Target::Versions => Ok(versions::list()),
@@ -160,8 +171,9 @@ fn data(
     version: &str,
     resource: &Resource,
     request: &WireRequest,
-    fault: Option<&FaultKind>,
+    armed: Option<&Armed>,
 ) -> Answer {
+    let fault = armed.map(|armed| &armed.kind);
     let admitted = versions::check(version).and_then(|()| session(server, request, fault));
     let session = match admitted {
         Ok(session) => session,
@@ -175,8 +187,13 @@ fn data(
         }
     };
     server.calls.count(1);
-    let exchange =
-        Exchange { server: server.clone(), session, version: version.to_owned(), fault: fault.cloned() };
+    let exchange = Exchange {
+        server: server.clone(),
+        session,
+        version: version.to_owned(),
+        fault: armed.cloned(),
+        journal: None,
+    };
     let reply = match fault.and_then(mishap::in_the_org) {
         Some(reply) => reply,
         None => resources::answer(&exchange, resource, request),

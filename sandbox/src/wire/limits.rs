@@ -128,13 +128,14 @@ impl Limits {
     }
 
     /// The `/limits` document.
-    pub(crate) fn document(&self, now: Timestamp, bulk_jobs_today: u64) -> Value {
+    pub(crate) fn document(&self, now: Timestamp, bulk_jobs_today: u64, batches_today: u64) -> Value {
         let usage = self.usage(now);
         let mut out = Map::new();
         for (name, max) in OTHER_LIMITS {
             let (max, remaining) = match *name {
                 "DailyApiRequests" => (usage.allocation, signed_difference(usage.allocation, usage.used)),
                 "DailyBulkV2QueryJobs" => (*max, signed_difference(*max, bulk_jobs_today)),
+                "DailyBulkApiBatches" => (*max, signed_difference(*max, batches_today)),
                 _ => (*max, signed_difference(*max, 0)),
             };
             out.insert((*name).to_owned(), json!({ "Max": max, "Remaining": remaining }));
@@ -235,7 +236,7 @@ mod tests {
     fn remaining_may_be_negative() {
         let limits = Limits::new(10, 25);
         limits.set_used(at(0), 12);
-        assert_eq!(limits.document(at(0), 3)["DailyApiRequests"], json!({"Max": 10, "Remaining": -2}));
-        assert_eq!(limits.document(at(0), 3)["DailyBulkV2QueryJobs"]["Remaining"], json!(9_997));
+        assert_eq!(limits.document(at(0), 3, 0)["DailyApiRequests"], json!({"Max": 10, "Remaining": -2}));
+        assert_eq!(limits.document(at(0), 3, 0)["DailyBulkV2QueryJobs"]["Remaining"], json!(9_997));
     }
 }

@@ -44,6 +44,11 @@ pub(crate) fn in_the_org(kind: &FaultKind) -> Option<Reply> {
         }
         FaultKind::InvalidQueryLocator => error(400, "INVALID_QUERY_LOCATOR", "invalid query locator"),
         FaultKind::MissingResultPage => ApiError::not_found().into(),
+        FaultKind::ReadOnlyMode => error(
+            400,
+            "INSERT_UPDATE_DELETE_NOT_ALLOWED_DURING_MAINTENANCE",
+            "Unable to save changes: the organization is in read-only mode",
+        ),
         FaultKind::ApiDisabledForOrg => {
             error(403, "API_DISABLED_FOR_ORG", "The REST API is not enabled for this Organization.")
         }

@@ -1,10 +1,11 @@
-//! The HTTP face of the simulated org: sign-in, REST, Bulk API 2.0 query, limits, and the control interface.
+//! The HTTP face of the simulated org: sign-in, REST, Bulk API 2.0, limits, and the control interface.
 //! May not decide what a query finds or what a record holds; that is [`crate::org`]. Read [`Sandbox`] first, then
 //! `gate` for the way of a call.
 
 mod bulk;
 mod calls;
 mod config;
+mod connection;
 mod control;
 mod cursors;
 mod gate;

@@ -13,6 +13,9 @@ use crate::org::ApiError;
 /// Bodies may have up to 50 MB (section 0.2).
 pub(crate) const LARGEST_BODY: usize = 50 * 1024 * 1024;
 
+/// The CSV of a Bulk ingest job may have up to 100 MB (section 8.1).
+pub(crate) const LARGEST_UPLOAD: usize = 100 * 1024 * 1024;
+
 /// One request below the domain.
 #[derive(Clone, Debug)]
 pub(crate) struct WireRequest {
@@ -77,12 +80,12 @@ impl WireRequest {
     }
 
     /// The body without its `Content-Encoding`.
-    fn plain_body(&self) -> Result<Bytes, ApiError> {
+    pub(crate) fn plain_body(&self) -> Result<Bytes, ApiError> {
         if self.header("content-encoding") != Some("gzip") {
             return Ok(self.body.clone());
         }
         let mut plain = Vec::new();
-        let limit = LARGEST_BODY as u64;
+        let limit = LARGEST_UPLOAD as u64;
         flate2::read::GzDecoder::new(self.body.as_ref())
             .take(limit)
             .read_to_end(&mut plain)

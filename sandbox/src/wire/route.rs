@@ -54,8 +54,14 @@ pub enum ResourceKind {
     Composite,
     /// `/composite/batch`
     CompositeBatch,
-    /// `/composite/sobjects…`
+    /// `/composite/sobjects/X`, reading records by id
     Collections,
+    /// `/composite/sobjects…`, writing
+    CollectionsWrite,
+    /// `/composite/graph`
+    CompositeGraph,
+    /// `/composite/tree/X`
+    CompositeTree,
     /// `POST /jobs/query`
     BulkCreate,
     /// `GET /jobs/query`
@@ -68,6 +74,18 @@ pub enum ResourceKind {
     BulkResults,
     /// `/jobs/query/{id}/resultPages`
     BulkResultPages,
+    /// `POST /jobs/ingest`
+    IngestCreate,
+    /// `GET /jobs/ingest`
+    IngestList,
+    /// `PUT /jobs/ingest/{id}/batches`
+    IngestUpload,
+    /// `GET /jobs/ingest/{id}`
+    IngestStatus,
+    /// `PATCH` or `DELETE /jobs/ingest/{id}`
+    IngestChange,
+    /// `/jobs/ingest/{id}/successfulResults`, `failedResults`, `unprocessedrecords`
+    IngestResults,
     /// The control interface of the sandbox, which Salesforce does not have. Never counted, never faulted.
     Control,
     /// Anything else.
@@ -91,6 +109,31 @@ impl ResourceKind {
                 | K::Unknown
         )
     }
+}
+
+impl ResourceKind {
+    /// Whether a call of this kind can change records, a Bulk job by its creation.
+    pub fn writes(self) -> bool {
+        use ResourceKind as K;
+        matches!(
+            self,
+            K::RecordWrite
+                | K::CollectionsWrite
+                | K::Composite
+                | K::CompositeBatch
+                | K::CompositeGraph
+                | K::CompositeTree
+                | K::IngestCreate
+        )
+    }
+}
+
+/// The three result files of an ingest job.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum ResultFile {
+    Successful,
+    Failed,
+    Unprocessed,
 }
 
 /// What a path names, with its parameters.
@@ -133,12 +176,18 @@ pub(crate) enum Resource {
     More { locator: String },
     Composite,
     Batch,
-    Collections { object: String },
+    Collections { object: Option<String>, field: Option<String> },
+    Graph,
+    Tree { object: String },
     Picklists { object: String, record_type: String, field: Option<String> },
     BulkJobs,
     BulkJob(String),
     BulkResults(String),
     BulkPages(String),
+    IngestJobs,
+    IngestJob(String),
+    IngestUpload(String),
+    IngestResults(String, ResultFile),
     Unknown,
 }
 
@@ -194,11 +243,15 @@ fn resource(rest: &[&str]) -> Resource {
         (["query" | "queryall", _], [_, locator]) => Resource::More { locator: (*locator).to_owned() },
         (["composite"], _) => Resource::Composite,
         (["composite", "batch"], _) => Resource::Batch,
-        (["composite", "sobjects", _], [.., object]) => {
-            Resource::Collections { object: (*object).to_owned() }
+        (["composite", "graph"], _) => Resource::Graph,
+        (["composite", "tree", _], [.., object]) => Resource::Tree { object: (*object).to_owned() },
+        (["composite", "sobjects", ..], [_, _, rest @ ..]) if rest.len() <= 2 => {
+            let part = |at: usize| rest.get(at).map(|part| (*part).to_owned());
+            Resource::Collections { object: part(0), field: part(1) }
         }
         (["sobjects", ..], [_, rest @ ..]) => object(&words[1..], rest),
         (["jobs", "query", ..], [_, _, rest @ ..]) => bulk(&words[2..], rest),
+        (["jobs", "ingest", ..], [_, _, rest @ ..]) => ingest(&words[2..], rest),
         (["ui-api", "object-info", _, "picklist-values", ..], [_, _, object, _, record_type, rest @ ..]) => {
             let field = rest.first().map(|field| (*field).to_owned());
             Resource::Picklists {
@@ -234,6 +287,19 @@ fn bulk(words: &[&str], rest: &[&str]) -> Resource {
         (_, [id]) => Resource::BulkJob((*id).to_owned()),
         ([_, "results"], [id, _]) => Resource::BulkResults((*id).to_owned()),
         ([_, "resultpages"], [id, _]) => Resource::BulkPages((*id).to_owned()),
+        _ => Resource::Unknown,
+    }
+}
+
+fn ingest(words: &[&str], rest: &[&str]) -> Resource {
+    let results = |id: &str, file| Resource::IngestResults(id.to_owned(), file);
+    match (words, rest) {
+        (_, []) => Resource::IngestJobs,
+        (_, [id]) => Resource::IngestJob((*id).to_owned()),
+        ([_, "batches"], [id, _]) => Resource::IngestUpload((*id).to_owned()),
+        ([_, "successfulresults"], [id, _]) => results(id, ResultFile::Successful),
+        ([_, "failedresults"], [id, _]) => results(id, ResultFile::Failed),
+        ([_, "unprocessedrecords"], [id, _]) => results(id, ResultFile::Unprocessed),
         _ => Resource::Unknown,
     }
 }
@@ -276,13 +342,22 @@ impl Resource {
             Resource::More { .. } => ResourceKind::QueryMore,
             Resource::Composite => ResourceKind::Composite,
             Resource::Batch => ResourceKind::CompositeBatch,
-            Resource::Collections { .. } => ResourceKind::Collections,
+            Resource::Collections { object: Some(_), field: None } => ResourceKind::Collections,
+            Resource::Collections { .. } => ResourceKind::CollectionsWrite,
+            Resource::Graph => ResourceKind::CompositeGraph,
+            Resource::Tree { .. } => ResourceKind::CompositeTree,
             Resource::BulkJobs if reads => ResourceKind::BulkList,
             Resource::BulkJobs => ResourceKind::BulkCreate,
             Resource::BulkJob(_) if reads => ResourceKind::BulkStatus,
             Resource::BulkJob(_) => ResourceKind::BulkChange,
             Resource::BulkResults(_) => ResourceKind::BulkResults,
             Resource::BulkPages(_) => ResourceKind::BulkResultPages,
+            Resource::IngestJobs if reads => ResourceKind::IngestList,
+            Resource::IngestJobs => ResourceKind::IngestCreate,
+            Resource::IngestJob(_) if reads => ResourceKind::IngestStatus,
+            Resource::IngestJob(_) => ResourceKind::IngestChange,
+            Resource::IngestUpload(_) => ResourceKind::IngestUpload,
+            Resource::IngestResults(..) => ResourceKind::IngestResults,
             Resource::Unknown => ResourceKind::Unknown,
         }
     }

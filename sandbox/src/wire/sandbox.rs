@@ -1,18 +1,18 @@
 //! Starts and stops the server, and gives tests typed access to it. Read [`Sandbox`] first.
 
 use std::net::Ipv4Addr;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use axum::Router;
-use axum::serve::ListenerExt;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use super::bulk::Jobs;
+use super::bulk::{IngestJobs, Jobs};
 use super::calls::{CallCounts, CallLog};
 use super::config::SandboxConfig;
+use super::connection::{CutListener, Switch};
 use super::cursors::Cursors;
 use super::gate;
 use super::life;
@@ -81,14 +81,11 @@ impl Sandbox {
         let server = Arc::new(made.map_err(|_| StartError::Generate)??);
         let stop = CancellationToken::new();
         let router = Router::new().fallback(gate::answer).with_state(server.clone());
-        let listener = listener.tap_io(|connection| {
-            // Small answers would otherwise wait for a delayed acknowledgement; without it they are only slower.
-            let _ = connection.set_nodelay(true);
-        });
+        let service = router.into_make_service_with_connect_info::<Switch>();
         let stopped = stop.clone().cancelled_owned();
         let task = tokio::spawn(async move {
             // Serving ends only when it is told to stop.
-            let _ = axum::serve(listener, router).with_graceful_shutdown(stopped).await;
+            let _ = axum::serve(CutListener(listener), service).with_graceful_shutdown(stopped).await;
         });
         Ok(Self { server, stop, task: Some(task) })
     }
@@ -189,6 +186,8 @@ fn server(config: SandboxConfig, url: String) -> Result<Server, StartError> {
         faults: Arc::default(),
         cursors: Cursors::default(),
         jobs: Jobs::default(),
+        ingest: IngestJobs::default(),
+        held: Mutex::default(),
         org,
         url,
         config,

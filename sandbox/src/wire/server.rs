@@ -1,18 +1,18 @@
 //! What all resources share: the org and what the wire adds to it. Holds state, decides nothing; read [`Server`].
 
 use std::collections::HashMap;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use jiff::Timestamp;
 
-use super::bulk::Jobs;
+use super::bulk::{IngestJobs, Jobs};
 use super::calls::CallLog;
 use super::config::SandboxConfig;
 use super::cursors::Cursors;
 use super::limits::Limits;
 use super::oauth::{OAuthClient, Tokens};
 use crate::faults::Faults;
-use crate::org::{Org, UserInfo};
+use crate::org::{Org, RowLocks, UserInfo};
 
 /// The state of a running sandbox, shared by all calls.
 pub(crate) struct Server {
@@ -27,6 +27,9 @@ pub(crate) struct Server {
     pub(crate) faults: Arc<Faults>,
     pub(crate) cursors: Cursors,
     pub(crate) jobs: Jobs,
+    pub(crate) ingest: IngestJobs,
+    /// Row locks that the control interface holds.
+    pub(crate) held: Mutex<Vec<RowLocks>>,
 }
 
 /// The registered OAuth clients. May be changed while the sandbox runs.

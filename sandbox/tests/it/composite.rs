@@ -38,7 +38,7 @@ async fn subrequests_see_the_answers_before_them_and_cost_one_call() {
 }
 
 #[tokio::test]
-async fn an_atomic_request_fails_as_a_whole_or_is_refused() {
+async fn an_atomic_request_fails_as_a_whole() {
     let rig = Rig::start().await;
     let part = |method: &str, url: &str| json!({ "method": method, "url": url, "referenceId": "r" });
     let good = query("SELECT Id FROM Account");
@@ -47,9 +47,19 @@ async fn an_atomic_request_fails_as_a_whole_or_is_refused() {
     let (_, answer) = rig.json(Method::POST, "composite", Some(body)).await;
     assert_eq!(answer["compositeResponse"][0]["body"][0]["errorCode"], "PROCESSING_HALTED");
     assert_eq!(answer["compositeResponse"][1]["body"][0]["errorCode"], "INVALID_FIELD");
-    let write = part("POST", "/services/data/v66.0/sobjects/Account");
-    let body = json!({ "allOrNone": true, "compositeRequest": [write] });
-    assert_eq!(rig.json(Method::POST, "composite", Some(body)).await.0, 400);
+    let create = |name: &str, body: Value| json!({ "method": "POST", "url": "/services/data/v66.0/sobjects/Account", "referenceId": name, "body": body });
+    let parts = [create("a", json!({ "Name": "A" })), create("b", json!({ "Phone": "1" }))];
+    let body = json!({ "allOrNone": true, "compositeRequest": parts });
+    let (_, answer) = rig.json(Method::POST, "composite", Some(body.clone())).await;
+    let halted = json!([{ "errorCode": "PROCESSING_HALTED", "message":
+        "The transaction was rolled back since another operation in the same transaction failed." }]);
+    assert_eq!(answer["compositeResponse"][0]["body"], halted);
+    assert_eq!(answer["compositeResponse"][1]["body"][0]["errorCode"], "REQUIRED_FIELD_MISSING");
+    assert!(rig.sandbox.org().records("Account", true).unwrap().is_empty());
+    assert_eq!(rig.sandbox.org().changes_since(0).0, []);
+    let body = json!({ "compositeRequest": body["compositeRequest"] });
+    rig.json(Method::POST, "composite", Some(body)).await;
+    assert_eq!(rig.sandbox.org().record_count("Account"), Some(1));
     let many: Vec<Value> = (0..26).map(|_| part("GET", &good)).collect();
     assert_eq!(rig.json(Method::POST, "composite", Some(json!({ "compositeRequest": many }))).await.0, 400);
 }

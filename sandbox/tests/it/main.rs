@@ -2,12 +2,15 @@
 #![allow(clippy::unwrap_used)] // a test that cannot go on fails
 
 mod bulk;
+mod collections;
 mod composite;
 mod control;
 mod describe;
 mod faults;
+mod ingest;
 mod limits;
 mod oauth;
 mod query;
 mod rig;
 mod rows;
+mod writes;

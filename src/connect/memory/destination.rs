@@ -20,7 +20,9 @@ impl MemoryDestination {
     fn write_one(&self, state: &mut State, op: &WriteOp) -> Outcome {
         match op {
             WriteOp::Create { row } | WriteOp::Upsert { row } => self.put(state, row),
-            WriteOp::Update { key, row } if state.get(key).is_some() => self.change(state, key.clone(), row),
+            WriteOp::Update { key, row, .. } if state.get(key).is_some() => {
+                self.change(state, key.clone(), row)
+            }
             WriteOp::Update { .. } => Outcome::Stale,
             WriteOp::Delete { key } => {
                 let deleted = state.remove(key);

@@ -125,5 +125,5 @@ pub(super) fn without_key() -> RecordError {
 }
 
 fn error(code: &'static str, message: &str, class: Class) -> RecordError {
-    RecordError { code, remote: None, message: message.to_owned(), fields: Vec::new(), class }
+    RecordError::new(code, class, message)
 }

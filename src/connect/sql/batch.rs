@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::collections::HashSet;
 
 use super::TableSpec;
-use crate::model::{Class, RecordError, Row, Value, WriteOp};
+use crate::model::{Class, Existing, RecordError, Row, Value, WriteOp};
 
 /// The kind of a write, without its data.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -116,6 +116,7 @@ pub(super) fn unidentified(spec: &TableSpec, row: &Row) -> Option<RecordError> {
         remote: None,
         message: format!("the record has no value for `{empty}`, by which it is recognised"),
         fields: vec![empty.clone()],
+        existing: Existing::default(),
         class: Class::Record,
     })
 }

@@ -9,7 +9,7 @@
 use super::convert::Misfit;
 use super::{ColumnSpec, Dialect};
 use crate::connect::ConnectError;
-use crate::model::{Class, RecordError};
+use crate::model::{Class, Existing, RecordError};
 
 /// A failed statement before it is known whether it is about one record or about all.
 #[derive(Debug)]
@@ -32,7 +32,7 @@ impl Refusal {
     /// As the outcome of one record.
     pub(super) fn into_record(self) -> RecordError {
         let Self { code, class, remote, message, columns } = self;
-        RecordError { code, remote, message, fields: columns, class }
+        RecordError { code, remote, message, fields: columns, existing: Existing::default(), class }
     }
 
     /// As the failure of a whole call. `system` names the database and the table.
@@ -129,7 +129,7 @@ pub(super) fn misfit(dialect: Dialect, misfit: Misfit, column: &ColumnSpec) -> R
         }
         Misfit::Range => ("R225", format!("the value for `{path}` is outside of the range of {native}")),
     };
-    RecordError { code, remote: None, message, fields: vec![path], class: Class::Record }
+    RecordError::new(code, Class::Record, message).about([path])
 }
 
 #[cfg(test)]

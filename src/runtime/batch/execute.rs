@@ -87,10 +87,15 @@ impl Bench<'_> {
             Fate::Decided(Decision::Create { row, .. }) => (WriteOp::Create { row: row.clone() }, Op::Create),
             Fate::Decided(Decision::Update { writes, .. }) => {
                 let write = writes.iter().find(|write| write.side == Side::App)?;
-                (WriteOp::Update { key: write.key.clone(), row: write.row.clone() }, Op::Update)
+                (
+                    WriteOp::Update { key: write.key.clone(), row: write.row.clone(), expected: None },
+                    Op::Update,
+                )
             }
             Fate::Delete(key) => (WriteOp::Delete { key: key.clone() }, Op::Delete),
-            Fate::Archive(key) => (WriteOp::Update { key: key.clone(), row: self.archived() }, Op::Archive),
+            Fate::Archive(key) => {
+                (WriteOp::Update { key: key.clone(), row: self.archived(), expected: None }, Op::Archive)
+            }
             _ => return None,
         };
         Some(Planned { at, op, kind })

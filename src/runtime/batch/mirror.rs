@@ -111,8 +111,11 @@ impl Bench<'_> {
     fn mirror_row(&self, batch: &mut MirrorBatch, key: Key, row: Row, way: &Way<'_>, insert: bool) {
         match way.carrier.carry(row, way.inputs) {
             Ok(row) => {
-                let op =
-                    if insert { WriteOp::Upsert { row } } else { WriteOp::Update { key: key.clone(), row } };
+                let op = if insert {
+                    WriteOp::Upsert { row }
+                } else {
+                    WriteOp::Update { key: key.clone(), row, expected: None }
+                };
                 batch.writes.push((key, op));
             }
             Err(stopped) => match *stopped {
@@ -131,7 +134,7 @@ impl Bench<'_> {
             for (field, value) in &self.pipeline.app.archive {
                 row.set(*field, value.clone());
             }
-            batch.writes.push((key.clone(), WriteOp::Update { key, row }));
+            batch.writes.push((key.clone(), WriteOp::Update { key, row, expected: None }));
         } else {
             batch.skipped += 1;
         }

@@ -10,33 +10,85 @@ use crate::org::schema::{Field, FieldType, Flags};
 use crate::org::soql::literal::parse_number;
 use crate::org::store::Store;
 use crate::org::value::{Value, to_scale};
+use crate::org::write::Dialect;
 
 /// Most values of one multi-select picklist.
 const MAX_CHOICES: usize = 100;
 
 /// Converts one value; texts lose the blanks around them, and an empty text is null.
-pub(super) fn convert(store: &Store, field: &Field, json: &Json) -> Result<Value<'static>, ApiError> {
+pub(super) fn convert(
+    store: &Store,
+    dialect: &Dialect,
+    field: &Field,
+    json: &Json,
+) -> Result<Value<'static>, ApiError> {
+    match dialect {
+        Dialect::Json => convert_json(store, field, json),
+        Dialect::Csv(columns) => match json {
+            Json::String(cell) => convert_json(store, field, &spelled(field, cell))
+                .map_err(|error| not_deserialized(columns, field, cell, error)),
+            other => convert_json(store, field, other),
+        },
+    }
+}
+
+/// A cell as JSON would have it: more spellings of booleans are known.
+fn spelled(field: &Field, cell: &str) -> Json {
+    let lower = cell.trim().to_ascii_lowercase();
+    match lower.as_str() {
+        "yes" | "y" | "t" | "on" if field.kind == FieldType::Boolean => true.into(),
+        "no" | "n" | "f" | "off" if field.kind == FieldType::Boolean => false.into(),
+        _ => cell.into(),
+    }
+}
+
+/// The error of a cell that is no value of its type (section 8.2).
+fn not_deserialized(columns: &[String], field: &Field, cell: &str, error: ApiError) -> ApiError {
+    if !matches!(error.code, "JSON_PARSER_ERROR" | "INVALID_TYPE_ON_FIELD_IN_RECORD") {
+        return error;
+    }
+    let column = columns.iter().position(|name| name.eq_ignore_ascii_case(&field.name)).unwrap_or(0);
+    let kind = field.kind.soap_name();
+    let message = format!(
+        "Failed to deserialize field at col {column}. Due to, '{cell}' is not a valid value for the type {kind}"
+    );
+    ApiError::dml("INVALID_FIELD", message, &[&field.name])
+}
+
+/// Whether a value can be read at all; a REST body with one that cannot is refused as a whole.
+pub(crate) fn check_readable(field: &Field, json: &Json) -> Result<(), ApiError> {
+    match (field.kind, json) {
+        (FieldType::Date | FieldType::Datetime, Json::String(_)) => date_or_stamp(field, json).map(drop),
+        _ => Ok(()),
+    }
+}
+
+fn date_or_stamp(field: &Field, json: &Json) -> Result<Value<'static>, ApiError> {
+    let text = text_of(json);
+    if text.is_empty() {
+        return Ok(Value::Null);
+    }
+    if field.kind == FieldType::Date {
+        // A date-time is accepted for a date; its time is dropped.
+        return parse_date(&text)
+            .or_else(|| text.get(..10).filter(|_| parse_stamp(&text).is_some()).and_then(parse_date))
+            .map(Value::Date)
+            .ok_or_else(|| cannot_deserialize("date", &text));
+    }
+    parse_stamp(&text)
+        .or_else(|| parse_date(&text).map(|days| i64::from(days) * 86_400))
+        .map(Value::Stamp)
+        .ok_or_else(|| cannot_deserialize("datetime", &text))
+}
+
+fn convert_json(store: &Store, field: &Field, json: &Json) -> Result<Value<'static>, ApiError> {
     if json.is_null() {
         return Ok(Value::Null);
     }
     match field.kind {
         FieldType::Boolean => boolean(field, json),
         FieldType::Int | FieldType::Double | FieldType::Currency | FieldType::Percent => number(field, json),
-        FieldType::Date => {
-            let text = text_of(json);
-            // A date-time is accepted for a date; its time is dropped.
-            parse_date(&text)
-                .or_else(|| text.get(..10).filter(|_| parse_stamp(&text).is_some()).and_then(parse_date))
-                .map(Value::Date)
-                .ok_or_else(|| cannot_deserialize("date", &text))
-        }
-        FieldType::Datetime => {
-            let text = text_of(json);
-            parse_stamp(&text)
-                .or_else(|| parse_date(&text).map(|days| i64::from(days) * 86_400))
-                .map(Value::Stamp)
-                .ok_or_else(|| cannot_deserialize("datetime", &text))
-        }
+        FieldType::Date | FieldType::Datetime => date_or_stamp(field, json),
         FieldType::Id | FieldType::Reference => reference(store, field, &text_of(json)),
         FieldType::Address => Err(not_writable(&field.name)),
         _ => text(field, text_of(json)),

@@ -1,6 +1,7 @@
 //! Writes: validation, stamps, history, deletes, all inside one transaction.
 //! May not lock or take the time: it is given both. Read [`Session`] first.
 
+mod apply;
 mod content;
 mod history;
 mod input;
@@ -8,18 +9,22 @@ mod removal;
 mod rules;
 mod save;
 
+pub(crate) use apply::{key_field, key_text};
 pub(crate) use content::preview_of;
+pub(crate) use input::check_readable;
 
 use jiff::Timestamp;
 
 use super::change_log::{Change, ChangeKind};
 use super::error::ApiError;
 use super::ids::Id;
+use super::locks::Locks;
 use super::setup::Setup;
 use super::store::{Reader, Store};
 use super::table::Removal;
 use super::value::{RowRef, Value};
 use super::visibility::Visibility;
+use super::write::WriteOptions;
 
 /// One transaction while it is applied. What it did is taken back unless [`Session::finish`] is called.
 pub(crate) struct Session<'a> {
@@ -31,12 +36,23 @@ pub(crate) struct Session<'a> {
     /// The present, which may be later than the stamp.
     pub(crate) now: i64,
     pub(crate) author: RowRef,
+    pub(crate) options: WriteOptions,
+    /// The row locks of others; `None` does not ask.
+    pub(crate) locks: Option<&'a Locks>,
     undo: Vec<Undo>,
     changes: Vec<Change>,
 }
 
+/// A point in a transaction to which it can be taken back.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Mark {
+    undo: usize,
+    changes: usize,
+}
+
 /// How to take back one step.
-enum Undo {
+#[derive(Debug)]
+pub(crate) enum Undo {
     Cell { at: RowRef, column: u16, before: Value<'static> },
     Added(RowRef),
     Removal { at: RowRef, before: Option<Removal> },
@@ -53,13 +69,23 @@ impl<'a> Session<'a> {
         now: i64,
     ) -> Self {
         let author = setup.integration_user;
-        Self { store, setup, visibility, stamp, now, author, undo: Vec::new(), changes: Vec::new() }
+        let (options, locks, undo, changes) = (WriteOptions::default(), None, Vec::new(), Vec::new());
+        Self { store, setup, visibility, stamp, now, author, options, locks, undo, changes }
     }
 
     /// Ends the transaction; its changes may be published.
-    pub(crate) fn finish(mut self) -> Vec<Change> {
-        self.undo.clear();
-        std::mem::take(&mut self.changes)
+    pub(crate) fn finish(self) -> Vec<Change> {
+        self.finish_part().1
+    }
+
+    /// Ends a part of a larger transaction: how to take it back, and its changes.
+    pub(crate) fn finish_part(mut self) -> (Vec<Undo>, Vec<Change>) {
+        (std::mem::take(&mut self.undo), std::mem::take(&mut self.changes))
+    }
+
+    /// Takes up what [`Session::finish_part`] left, so that it is taken back with this session.
+    pub(crate) fn resume(&mut self, undo: Vec<Undo>) {
+        self.undo = undo;
     }
 
     fn reader(&self) -> Reader<'_> {
@@ -148,10 +174,12 @@ impl<'a> Session<'a> {
     }
 }
 
-impl Drop for Session<'_> {
-    /// Takes back, last first, what was not finished.
-    fn drop(&mut self) {
-        while let Some(undo) = self.undo.pop() {
+impl Session<'_> {
+    /// Takes back, last first, what was done since the mark.
+    pub(crate) fn take_back_to(&mut self, mark: Mark) {
+        self.changes.truncate(mark.changes);
+        while self.undo.len() > mark.undo {
+            let Some(undo) = self.undo.pop() else { return };
             match undo {
                 Undo::Cell { at, column, before } => self.store.put(at, column, &before),
                 Undo::Added(at) => {
@@ -164,5 +192,12 @@ impl Drop for Session<'_> {
                 Undo::Unlogged { table, entry } => self.store.table_mut(table).delete_log.push(entry),
             }
         }
+    }
+}
+
+impl Drop for Session<'_> {
+    /// Takes back what was not finished.
+    fn drop(&mut self) {
+        self.take_back_to(Mark { undo: 0, changes: 0 });
     }
 }

@@ -6,11 +6,12 @@ use std::sync::Arc;
 use serde_json::{Map, Value as Json};
 
 use super::Session;
+use super::apply::{key_field, key_text};
 use super::input::{convert, not_writable};
 use crate::org::change_log::ChangeKind;
 use crate::org::error::ApiError;
 use crate::org::schema::{Field, FieldRef, FieldType, Flags, Object, Schema};
-use crate::org::value::{RowRef, Value, equals_folded, fold};
+use crate::org::value::{RowRef, Value};
 
 /// The fields of a write, converted: position in the object and value.
 pub(super) type Given = Vec<(u16, Value<'static>)>;
@@ -80,6 +81,9 @@ impl Session<'_> {
         let mut given: Given = Vec::new();
         for (key, json) in body.iter().filter(|(key, _)| *key != "attributes") {
             if let Some((index, value)) = self.given_by_external_id(definition, key, json)? {
+                if !self.visibility.writes(schema, FieldRef { object, field: index }, creating) {
+                    return Err(not_writable(&definition.fields[usize::from(index)].name));
+                }
                 given.push((index, value));
                 continue;
             }
@@ -95,55 +99,67 @@ impl Session<'_> {
             if !self.visibility.writes(schema, at, creating) {
                 return Err(not_writable(&field.name));
             }
-            given.push((at.field, convert(self.store, field, json)?));
+            given.push((at.field, convert(self.store, &self.options.dialect, field, json)?));
         }
         Ok(given)
     }
 
     /// `"Account": {"ExtId__c": "A-100"}`: the lookup set by an external id of its target.
-    fn given_by_external_id(
+    pub(super) fn given_by_external_id(
         &self,
         object: &Object,
         key: &str,
         json: &Json,
     ) -> Result<Option<(u16, Value<'static>)>, ApiError> {
-        let (Some(index), Json::Object(keys)) = (object.relationship(key), json) else { return Ok(None) };
+        let Some(index) = object.relationship(key).filter(|_| object.field(key).is_none()) else {
+            return Ok(None);
+        };
+        let keys = match json {
+            Json::Object(keys) => keys,
+            Json::Null => return Ok(Some((index, Value::Null))),
+            _ => return Ok(None),
+        };
         let lookup = &object.fields[usize::from(index)];
         let schema = &self.store.schema;
         let named = keys.get("attributes").and_then(|a| a.get("type")).and_then(Json::as_str);
         let target = named.or(lookup.targets.first().map(String::as_str)).and_then(|name| schema.named(name));
         let given = keys.iter().find(|(name, _)| *name != "attributes");
         let (Some(target), Some((name, value))) = (target, given) else { return Ok(None) };
-        let wanted = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-        let found = target.field(name).and_then(|field| self.holder(target, field, &wanted));
-        let at = found.ok_or_else(|| {
-            let message = format!(
-                "Foreign key external ID: {wanted} not found for field {name} in entity {}",
-                target.name
-            );
-            ApiError::dml("INVALID_FIELD", message, &[])
-        })?;
+        let Some(wanted) = key_text(value) else { return Ok(Some((index, Value::Null))) };
+        let at = self.parent_by_key(target, name, &wanted)?;
         Ok(Some((index, at.into())))
     }
 
-    /// The live record that holds a text in a field, without regard to case.
-    pub(super) fn holder(&self, object: &Object, field: &Field, text: &str) -> Option<RowRef> {
-        let table = self.store.table(object.table);
-        let wanted = fold(text.trim());
-        (0..table.rows())
-            .filter(|row| !table.is_deleted(*row))
-            .find(|row| {
-                let value = self.reader().read(object, field, *row);
-                value.as_text().is_some_and(|text| equals_folded(text, &wanted))
-            })
-            .map(|row| RowRef { table: object.table, row })
+    fn parent_by_key(&self, target: &Object, name: &str, wanted: &str) -> Result<RowRef, ApiError> {
+        let field = key_field(target, name)?;
+        match self.holders(target, field, wanted).as_slice() {
+            [at] => Ok(*at),
+            [] => {
+                let message = format!(
+                    "Foreign key external ID: {} not found for field {name} in entity {}",
+                    wanted, target.name
+                );
+                Err(ApiError::dml("INVALID_FIELD", message, &[]))
+            }
+            several => {
+                let ids: Vec<String> = several.iter().map(|at| self.store.id_of(*at).to_string()).collect();
+                let message =
+                    format!("More than one record found for external id field: [{}]", ids.join(", "));
+                Err(ApiError::dml("INVALID_FIELD", message, &[]))
+            }
+        }
+    }
+
+    /// The live records that hold a text in a field, without regard to case.
+    pub(super) fn holders(&self, object: &Object, field: &Field, text: &str) -> Vec<RowRef> {
+        self.reader().holders(object, field, text)
     }
 
     fn check_values(&self, object: &Object, given: &Given, own: Option<RowRef>) -> Result<(), ApiError> {
         for (index, value) in given {
             let field = &object.fields[usize::from(*index)];
-            if let (true, Some(text)) = (field.has(Flags::UNIQUE), value.as_text())
-                && let Some(other) = self.holder(object, field, text).filter(|at| Some(*at) != own)
+            if field.has(Flags::UNIQUE)
+                && let Some(other) = self.holder_of(object, field, value, own)
             {
                 let message = format!(
                     "duplicate value found: {} duplicates value on record with id: {}",
@@ -157,6 +173,24 @@ impl Session<'_> {
             }
         }
         Ok(())
+    }
+
+    /// Another record that has the same value in a unique field.
+    fn holder_of(
+        &self,
+        object: &Object,
+        field: &Field,
+        value: &Value<'_>,
+        own: Option<RowRef>,
+    ) -> Option<RowRef> {
+        let text = match value {
+            Value::Text(text) => text.to_string(),
+            Value::Number(mantissa, scale) => {
+                rust_decimal::Decimal::new(*mantissa, u32::from(*scale)).to_string()
+            }
+            _ => return None,
+        };
+        self.holders(object, field, &text).into_iter().find(|at| Some(*at) != own)
     }
 
     fn check_owner(&self, object: &Object, user: RowRef) -> Result<(), ApiError> {

@@ -2,6 +2,8 @@
 //! May not keep rules itself: it locks, and hands over. Read [`Org`] first.
 
 mod describing;
+mod many;
+mod names;
 mod reads;
 mod transaction;
 mod writes;
@@ -11,6 +13,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, Rw
 
 use jiff::Timestamp;
 
+pub use self::many::{Atomic, Journal, Outcomes};
+pub(crate) use self::many::{CHUNK, doubled_keys};
 pub use self::transaction::Txn;
 use super::change_log::ChangeLog;
 use super::clock::Clock;
@@ -19,6 +23,7 @@ use super::customization::CustomizationError;
 use super::describe::Describe;
 use super::error::ApiError;
 use super::ids::Id;
+use super::locks::Locks;
 use super::schema::Object;
 use super::schema_builder;
 use super::setup::{self, Setup};
@@ -26,6 +31,7 @@ use super::soql::run::Scope;
 use super::store::{Reader, Store};
 use super::value::{RowRef, Value};
 use super::visibility::Visibility;
+use super::write_log::WriteLog;
 
 /// A simulated Salesforce org. Shared as `Arc<Org>`; reads run in parallel, writes one at a time.
 pub struct Org {
@@ -37,6 +43,9 @@ pub struct Org {
     described: Mutex<HashMap<u16, Arc<Describe>>>,
     /// Stamps of transactions that have not committed.
     open: Mutex<Vec<i64>>,
+    /// Held by whoever writes, over all parts of an atomic request.
+    turn: Mutex<()>,
+    locks: Locks,
 }
 
 struct State {
@@ -45,6 +54,7 @@ struct State {
     /// When describe changed last.
     described_at: Timestamp,
     changes: ChangeLog,
+    writes: WriteLog,
     /// Counts transactions, so that generated records differ from call to call.
     generated: u64,
 }
@@ -80,6 +90,7 @@ impl Org {
             visibility: Visibility::default(),
             described_at: clock.now(),
             changes: ChangeLog::default(),
+            writes: WriteLog::default(),
             generated: 0,
         };
         Ok(Self {
@@ -89,6 +100,8 @@ impl Org {
             state: RwLock::new(state),
             described: Mutex::default(),
             open: Mutex::default(),
+            turn: Mutex::default(),
+            locks: Locks::default(),
         })
     }
 

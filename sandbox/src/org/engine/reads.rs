@@ -73,6 +73,21 @@ impl Org {
         single::get(&scope, Self::visible(&state, object)?, id, fields)
     }
 
+    /// All records of an object with all their fields as a JSON array, in the order of their creation; with `deleted`
+    /// also those in the recycle bin.
+    pub fn records_json(&self, object: &str, deleted: bool) -> Result<Vec<u8>, ApiError> {
+        let state = self.read();
+        let scope = self.scope(&state, deleted, false);
+        Ok(single::all(&scope, Self::visible(&state, object)?))
+    }
+
+    /// The records of [`Org::records_json`], parsed.
+    pub fn records(&self, object: &str, deleted: bool) -> Result<Vec<serde_json::Value>, ApiError> {
+        let json = self.records_json(object, deleted)?;
+        serde_json::from_slice(&json)
+            .map_err(|error| ApiError::request("JSON_PARSER_ERROR", error.to_string()))
+    }
+
     /// The bytes of a base64 field, such as `ContentNote.Content` (section 5.7).
     pub fn blob(&self, object: &str, id: &str, field: &str) -> Result<Vec<u8>, ApiError> {
         let state = self.read();

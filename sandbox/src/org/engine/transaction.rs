@@ -60,6 +60,7 @@ impl Txn<'_> {
 
     /// Makes all of it visible at once, or nothing; gives the ids of the records in the order of the calls.
     pub fn commit(self) -> Result<Vec<Id>, ApiError> {
+        let _turn = lock(&self.org.turn);
         let mut state = self.org.write();
         let now = self.org.clock.now_seconds();
         let author = self.author.and_then(|id| state.store.find(&id));

@@ -3,7 +3,7 @@
 
 use serde_json::{Map, Value as Json};
 
-use super::{Org, State};
+use super::{Org, State, lock};
 use crate::org::change_log::Change;
 use crate::org::dml::Session;
 use crate::org::error::ApiError;
@@ -52,6 +52,7 @@ impl Org {
 
     /// Empties the recycle bin.
     pub fn purge_recycle_bin(&self) {
+        let _turn = lock(&self.turn);
         let mut state = self.write();
         let now = self.clock.now_seconds();
         let State { store, visibility, .. } = &mut *state;
@@ -65,6 +66,7 @@ impl Org {
         object: &str,
         work: impl FnOnce(&mut Session<'_>, u16) -> Result<(), ApiError>,
     ) -> Result<(), ApiError> {
+        let _turn = lock(&self.turn);
         let mut state = self.write();
         let index = Self::visible(&state, object)?;
         let now = self.clock.now_seconds();
@@ -82,6 +84,7 @@ impl Org {
 
     /// Adds generated records; the same seed and calls give the same records.
     pub fn generate(&self, population: &Population) {
+        let _turn = lock(&self.turn);
         let mut state = self.write();
         let now = self.clock.now_seconds();
         state.generated += 1;
@@ -93,6 +96,7 @@ impl Org {
     pub fn random_edits(&self, seed: u64, count: usize, mix: &EditMix) {
         let mut rng = Rng::new(seed, 2);
         for _ in 0..count {
+            let _turn = lock(&self.turn);
             let mut state = self.write();
             let now = self.clock.now_seconds();
             let State { store, visibility, changes, .. } = &mut *state;

@@ -37,6 +37,12 @@ impl Rng {
         from + i64::try_from(self.below(width)).unwrap_or(0)
     }
 
+    /// A number in 0..1.
+    #[allow(clippy::cast_precision_loss)] // 53 bits are all that a double holds
+    pub(crate) fn fraction(&mut self) -> f64 {
+        (self.next() >> 11) as f64 / (1u64 << 53) as f64
+    }
+
     /// True in `percent` of all cases.
     pub(crate) fn chance(&mut self, percent: u64) -> bool {
         self.below(100) < percent

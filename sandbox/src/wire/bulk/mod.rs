@@ -1,5 +1,6 @@
-//! Bulk API 2.0 query (section 7): jobs, their states, results in pages. Read [`create`] first, [`Job`] for the states.
+//! Bulk API 2.0: ingest in [`ingest`], query here (section 7): jobs, their states, results in pages. Read [`create`] first, [`Job`] for the states.
 
+pub(crate) mod ingest;
 mod job;
 mod list;
 mod results;
@@ -8,6 +9,7 @@ use axum::http::Method;
 use serde::Deserialize;
 use serde_json::Value;
 
+pub(crate) use ingest::IngestJobs;
 pub(crate) use job::Jobs;
 pub(crate) use list::list;
 pub(crate) use results::{pages, results};
@@ -56,7 +58,7 @@ pub(crate) fn create(exchange: &Exchange, request: &WireRequest) -> Result<Reply
     let line_ending = wanted.line_ending.unwrap_or_else(|| "LF".to_owned());
     let style = style(&column_delimiter, &line_ending)?;
     let result = server.org.query(&wanted.query, &QueryOptions { include_deleted, bulk: true })?;
-    let ending = match &exchange.fault {
+    let ending = match exchange.fault() {
         Some(FaultKind::BulkJobFailed { message }) => Ending::Failed(message.clone()),
         Some(FaultKind::BulkJobAborted) => Ending::Aborted,
         _ => Ending::Complete,

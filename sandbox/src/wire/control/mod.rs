@@ -2,6 +2,7 @@
 //! Salesforce has nothing like it; it needs no token and is not counted. Read [`answer`] first.
 
 mod records;
+mod writes;
 
 use axum::http::Method;
 use jiff::{SignedDuration, Timestamp};
@@ -33,6 +34,7 @@ pub(crate) fn answer(server: &Server, path: &[String], request: &WireRequest) ->
         }
         ("DELETE", ["clients", id]) => Ok(done(|| server.clients.remove(id))),
         ("POST", ["tokens", "revoke"]) => revoke(server, request),
+        (_, ["writes" | "locks", ..]) | ("GET", ["records", ..]) => writes::answer(server, &path, request),
         _ => records::answer(server, &path, request),
     };
     result.unwrap_or_else(Reply::from)
@@ -66,7 +68,7 @@ fn state(server: &Server) -> Reply {
             "calls": server.calls.snapshot().total,
             "limits": server.limits.usage(server.now()),
             "tokens": { "access": access, "refresh": refresh },
-            "bulk_jobs": server.jobs.count(),
+            "bulk_jobs": server.jobs.count() + server.ingest.count(),
             "faults": server.faults.active().len(),
             "records": records,
         }),

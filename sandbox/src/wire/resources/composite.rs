@@ -1,6 +1,4 @@
 //! `/composite` (section 6.1) and `/composite/batch` (section 6.4): several requests in one.
-//!
-//! The engine has no rollback across requests yet: `allOrNone` with writes is refused rather than done by halves.
 
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, Uri};
 use bytes::Bytes;
@@ -9,7 +7,7 @@ use serde_json::{Map, Value, json};
 
 use super::references::{Answers, resolve, resolve_body};
 use super::{Exchange, answer};
-use crate::org::ApiError;
+use crate::org::{ApiError, Atomic};
 use crate::wire::reply::Reply;
 use crate::wire::request::{Params, WireRequest};
 use crate::wire::route::{Resource, Target, parse};
@@ -50,14 +48,12 @@ pub(super) fn composite(exchange: &Exchange, request: &WireRequest) -> Result<Re
     let composite: Composite = request.json()?;
     let parts = &composite.composite_request;
     check_count(parts.len())?;
-    if composite.all_or_none && parts.iter().any(|part| part.method != "GET") {
-        let message = "the simulated org cannot roll back several requests: send allOrNone false";
-        return Err(ApiError::request("FUNCTIONALITY_NOT_ENABLED", message));
-    }
+    let atomic = composite.all_or_none.then(|| exchange.server.org.atomic());
+    let inner = Exchange { journal: atomic.as_ref().map(Atomic::journal), ..exchange.clone() };
     let mut answers = Answers::new();
     let mut outcomes = Vec::new();
     for part in parts {
-        let outcome = run(exchange, request, part, &answers);
+        let outcome = run(&inner, request, part, &answers);
         if outcome.status < 300
             && let Ok(body) = serde_json::from_slice(&outcome.body)
         {
@@ -65,8 +61,13 @@ pub(super) fn composite(exchange: &Exchange, request: &WireRequest) -> Result<Re
         }
         outcomes.push(outcome);
     }
-    if composite.all_or_none {
-        halt_others(&mut outcomes);
+    if let Some(atomic) = atomic {
+        if outcomes.iter().all(|outcome| outcome.status < 300) {
+            atomic.keep();
+        } else {
+            drop(atomic);
+            halt_others(&mut outcomes);
+        }
     }
     let responses: Vec<Value> = outcomes
         .into_iter()
@@ -133,9 +134,6 @@ fn subrequest(
 
 /// One failure halts all others of an atomic request.
 fn halt_others(outcomes: &mut [Outcome]) {
-    if outcomes.iter().all(|outcome| outcome.status < 300) {
-        return;
-    }
     let message = "The transaction was rolled back since another operation in the same transaction failed.";
     for outcome in outcomes.iter_mut().filter(|outcome| outcome.status < 300) {
         *outcome = Outcome::of(ApiError::request(HALTED, message).into());

@@ -8,20 +8,23 @@ mod query;
 mod references;
 mod replication;
 mod rows;
+mod writing;
+
+pub(crate) use writing::row_error;
 
 use std::sync::Arc;
 
 use axum::http::Method;
 use serde_json::{Map, Value, json};
 
-use super::bulk;
+use super::bulk::{self, ingest};
 use super::oauth::Session;
 use super::reply::Reply;
 use super::request::WireRequest;
 use super::route::Resource;
 use super::server::Server;
-use crate::faults::FaultKind;
-use crate::org::ApiError;
+use crate::faults::{Armed, FaultKind};
+use crate::org::{ApiError, Journal};
 
 /// One call that was let in.
 #[derive(Clone)]
@@ -30,14 +33,21 @@ pub(crate) struct Exchange {
     pub(crate) session: Session,
     /// As in the path, `66.0`.
     pub(crate) version: String,
-    pub(crate) fault: Option<FaultKind>,
+    pub(crate) fault: Option<Armed>,
+    /// The atomic request that this call is a part of.
+    pub(crate) journal: Option<Arc<Journal>>,
 }
 
 impl Exchange {
+    /// The fault that this call meets.
+    pub(crate) fn fault(&self) -> Option<&FaultKind> {
+        self.fault.as_ref().map(|armed| &armed.kind)
+    }
+
     /// Rows that the fault leaves out at the end of a page.
     pub(crate) fn missing_rows(&self) -> usize {
-        match self.fault {
-            Some(FaultKind::FewerRows { missing }) => missing,
+        match self.fault() {
+            Some(FaultKind::FewerRows { missing }) => *missing,
             _ => 0,
         }
     }
@@ -50,7 +60,7 @@ impl Exchange {
 
 /// Answers a call, errors included.
 pub(crate) fn answer(exchange: &Exchange, resource: &Resource, request: &WireRequest) -> Reply {
-    let Some(FaultKind::LateCommit { object, id, fields }) = &exchange.fault else {
+    let Some(FaultKind::LateCommit { object, id, fields }) = exchange.fault() else {
         return dispatch(exchange, resource, request).unwrap_or_else(Reply::from);
     };
     let mut late = exchange.server.org.begin();
@@ -86,7 +96,9 @@ fn dispatch(exchange: &Exchange, resource: &Resource, request: &WireRequest) -> 
         Resource::More { locator } => query::more(exchange, locator),
         Resource::Composite => composite::composite(exchange, request),
         Resource::Batch => composite::batch(exchange, request),
-        Resource::Collections { object } => collections::retrieve(exchange, object, request),
+        Resource::Collections { object, field } => {
+            collections::answer(exchange, (object.as_deref(), field.as_deref()), &method, request)
+        }
         Resource::Picklists { object, record_type, field } => {
             describe::picklists(exchange, object, record_type, field.as_deref())
         }
@@ -95,17 +107,29 @@ fn dispatch(exchange: &Exchange, resource: &Resource, request: &WireRequest) -> 
         Resource::BulkJob(id) => bulk::one(exchange, id, &method, request),
         Resource::BulkResults(id) => bulk::results(exchange, id, request),
         Resource::BulkPages(id) => bulk::pages(exchange, id, request),
-        Resource::Unknown => Err(ApiError::not_found()),
+        Resource::IngestJobs if request.reads() => Ok(ingest::list(exchange, request)),
+        Resource::IngestJobs => ingest::create(exchange, request),
+        Resource::IngestJob(id) => ingest::one(exchange, id, &method, request),
+        Resource::IngestUpload(id) => ingest::upload(exchange, id, request),
+        Resource::IngestResults(id, file) => ingest::results(exchange, id, *file),
+        Resource::Graph | Resource::Tree { .. } | Resource::Unknown => Err(ApiError::not_found()),
     }
 }
 
 fn allowed(resource: &Resource) -> &'static [&'static str] {
     match resource {
-        Resource::Object(_) | Resource::Collections { .. } | Resource::BulkJobs => &["HEAD", "GET", "POST"],
-        Resource::Record { .. } | Resource::ByKey { .. } | Resource::BulkJob(_) => {
+        Resource::Object(_)
+        | Resource::Collections { object: Some(_), field: None }
+        | Resource::BulkJobs
+        | Resource::IngestJobs => &["HEAD", "GET", "POST"],
+        Resource::Record { id, .. } if id.eq_ignore_ascii_case("Id") => &["POST"],
+        Resource::Record { .. } | Resource::ByKey { .. } | Resource::BulkJob(_) | Resource::IngestJob(_) => {
             &["HEAD", "GET", "PATCH", "DELETE"]
         }
-        Resource::Composite | Resource::Batch => &["POST"],
+        Resource::Collections { field: Some(_), .. } => &["PATCH"],
+        Resource::Collections { .. } => &["POST", "PATCH", "DELETE"],
+        Resource::IngestUpload(_) => &["PUT"],
+        Resource::Composite | Resource::Batch | Resource::Graph | Resource::Tree { .. } => &["POST"],
         _ => &["HEAD", "GET"],
     }
 }
@@ -133,7 +157,14 @@ fn index(exchange: &Exchange) -> Reply {
 fn limits(exchange: &Exchange) -> Reply {
     let server = &exchange.server;
     let now = server.now();
-    Reply::json(200, &server.limits.document(now, server.jobs.created_since_yesterday(now)))
+    Reply::json(
+        200,
+        &server.limits.document(
+            now,
+            server.jobs.created_since_yesterday(now),
+            server.ingest.batches_since_yesterday(now),
+        ),
+    )
 }
 
 /// `GET /limits/recordCount?sObjects=A,B`; unknown objects are left out.

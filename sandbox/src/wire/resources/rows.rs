@@ -8,9 +8,10 @@ use ring::digest;
 use serde_json::{Map, Value, json};
 
 use super::{Exchange, allow};
-use crate::org::{ApiError, Id, Txn};
+use crate::org::{Action, ApiError, Id, Write, WriteOptions, WriteSource, Written};
 use crate::wire::reply::{JSON, Reply};
 use crate::wire::request::{WireRequest, http_date};
+use crate::wire::versions;
 
 /// `/sobjects/X/{id}`
 pub(super) fn one(
@@ -21,17 +22,21 @@ pub(super) fn one(
 ) -> Result<Reply, ApiError> {
     match request.effective_method() {
         Method::PATCH => {
-            if let Some(refused) = precondition(exchange, object, id, request)? {
+            if let Some(refused) = precondition(exchange, object, id, request) {
                 return Ok(refused);
             }
             let fields = fields_without_id(request)?;
-            write(exchange, |txn| txn.update(object, id, fields))?;
-            Ok(Reply::empty(204))
+            match update(exchange, (object, id), fields, request) {
+                Ok(_) => Ok(Reply::empty(204)),
+                Err(error) if error.status == 412 => Ok(Reply::empty(412)),
+                Err(error) => Err(error),
+            }
         }
         Method::DELETE => {
-            write(exchange, |txn| txn.delete(object, id))?;
+            write(exchange, request, (object, Action::Delete(id.to_owned())), Map::new())?;
             Ok(Reply::empty(204))
         }
+        Method::POST => create(exchange, object, request),
         _ => read(exchange, object, id, request),
     }
 }
@@ -39,8 +44,8 @@ pub(super) fn one(
 /// `POST /sobjects/X`
 pub(super) fn create(exchange: &Exchange, object: &str, request: &WireRequest) -> Result<Reply, ApiError> {
     let fields = request.json()?;
-    let id = write(exchange, |txn| txn.insert(object, fields))?;
-    Ok(created(exchange, object, id, None))
+    let written = write(exchange, request, (object, Action::Insert), fields)?;
+    Ok(created(exchange, object, written.id, None))
 }
 
 fn created(exchange: &Exchange, object: &str, id: Id, upsert: Option<bool>) -> Reply {
@@ -59,6 +64,9 @@ pub(super) fn by_key(
     request: &WireRequest,
 ) -> Result<Reply, ApiError> {
     let org = &exchange.server.org;
+    if looks_like_a_file(value) {
+        return Err(ApiError::not_found());
+    }
     if Id::parse(field).is_ok() {
         allow(&request.effective_method(), &["HEAD", "GET"])?;
         return Ok(Reply::new(200, "application/octet-stream", org.blob(object, field, value)?));
@@ -70,28 +78,68 @@ pub(super) fn by_key(
                 ids.iter().map(|id| format!("{}/sobjects/{object}/{id}", exchange.base())).collect();
             Ok(Reply::json(300, &urls))
         }
-        (Method::PATCH, [id]) => {
-            let fields = fields_without_id(request)?;
-            write(exchange, |txn| txn.update(object, id, fields))?;
-            Ok(Reply::json(200, &json!({ "id": id, "success": true, "errors": [], "created": false })))
-        }
-        (Method::PATCH, []) if request.query.get("updateOnly") != Some("true") => {
-            let mut fields = fields_without_id(request)?;
-            fields.insert(field.to_owned(), value.into());
-            let id = write(exchange, |txn| txn.insert(object, fields))?;
-            Ok(created(exchange, object, id, Some(true)))
-        }
+        (Method::PATCH, []) if request.query.get("updateOnly") == Some("true") => Err(ApiError::not_found()),
+        (Method::PATCH, _) => upsert(exchange, (object, field, value), request),
         (_, [id]) => one(exchange, object, id, request),
         (_, []) => Err(ApiError::not_found()),
     }
 }
 
+/// Since v46 the answer of an upsert has `created`, and an update has an answer at all (section 5.4).
+fn upsert(
+    exchange: &Exchange,
+    (object, field, value): (&str, &str, &str),
+    request: &WireRequest,
+) -> Result<Reply, ApiError> {
+    let mut fields = fields_without_id(request)?;
+    if let Some(name) = fields.keys().find(|name| name.eq_ignore_ascii_case(field)) {
+        let message = format!("The {name} field should not be specified in the sobject data.");
+        return Err(ApiError::dml("INVALID_FIELD", message, &[name]));
+    }
+    fields.insert(field.to_owned(), value.into());
+    let written = write(exchange, request, (object, Action::Upsert(field.to_owned())), fields)?;
+    let tells = versions::number(&exchange.version).is_some_and(|number| number >= 46);
+    if written.created {
+        return Ok(created(exchange, object, written.id, tells.then_some(true)));
+    }
+    if !tells {
+        return Ok(Reply::empty(204));
+    }
+    let id = written.id.to_string();
+    Ok(Reply::json(200, &json!({ "id": id, "success": true, "errors": [], "created": false })))
+}
+
+fn update(
+    exchange: &Exchange,
+    (object, id): (&str, &str),
+    fields: Map<String, Value>,
+    request: &WireRequest,
+) -> Result<Written, ApiError> {
+    let mut options = exchange.write_options(request, WriteSource::Record);
+    options.unmodified_since = request.date_header("if-unmodified-since")?;
+    one_write(exchange, (object, Action::Update(id.to_owned())), fields, options)
+}
+
 /// One write by the user of the session.
-fn write(exchange: &Exchange, step: impl FnOnce(&mut Txn<'_>)) -> Result<Id, ApiError> {
-    let mut transaction = exchange.server.org.begin();
-    transaction.set_author(exchange.session.grant.user);
-    step(&mut transaction);
-    transaction.commit()?.pop().ok_or_else(ApiError::not_found)
+fn write(
+    exchange: &Exchange,
+    request: &WireRequest,
+    target: (&str, Action),
+    fields: Map<String, Value>,
+) -> Result<Written, ApiError> {
+    one_write(exchange, target, fields, exchange.write_options(request, WriteSource::Record))
+}
+
+fn one_write(
+    exchange: &Exchange,
+    (object, action): (&str, Action),
+    fields: Map<String, Value>,
+    options: WriteOptions,
+) -> Result<Written, ApiError> {
+    if !exchange.server.org.sees_object(object) {
+        return Err(ApiError::not_found());
+    }
+    exchange.write(Write { object: object.to_owned(), action, fields }, options)
 }
 
 fn fields_without_id(request: &WireRequest) -> Result<Map<String, Value>, ApiError> {
@@ -129,22 +177,18 @@ fn read(exchange: &Exchange, object: &str, id: &str, request: &WireRequest) -> R
     Ok(reply)
 }
 
+/// Salesforce takes the end of such a key for a format, as in `A-100.inc` (section 5.4).
+fn looks_like_a_file(value: &str) -> bool {
+    value.rsplit_once('.').is_some_and(|(stem, end)| {
+        !stem.is_empty() && (1..=4).contains(&end.len()) && end.bytes().all(|b| b.is_ascii_alphabetic())
+    })
+}
+
 /// The 412 of a conditional write (section 5.5); ETags exist on Account alone.
-fn precondition(
-    exchange: &Exchange,
-    object: &str,
-    id: &str,
-    request: &WireRequest,
-) -> Result<Option<Reply>, ApiError> {
-    let since = request.date_header("if-unmodified-since")?;
-    let expected = request.header("if-match").filter(|_| object.eq_ignore_ascii_case("account"));
-    if since.is_none() && expected.is_none() {
-        return Ok(None);
-    }
-    let Some(modified) = last_modified(exchange, object, id) else { return Ok(None) };
-    let moved = since.is_some_and(|since| modified > since);
-    let mismatch = expected.is_some_and(|expected| expected != etag(id, modified));
-    Ok((moved || mismatch).then(|| Reply::empty(412)))
+fn precondition(exchange: &Exchange, object: &str, id: &str, request: &WireRequest) -> Option<Reply> {
+    let expected = request.header("if-match").filter(|_| object.eq_ignore_ascii_case("account"))?;
+    let modified = last_modified(exchange, object, id)?;
+    (expected != etag(id, modified)).then(|| Reply::empty(412))
 }
 
 fn last_modified(exchange: &Exchange, object: &str, id: &str) -> Option<Timestamp> {

@@ -161,7 +161,7 @@ impl<'a> Stage<'a> {
 fn parts(op: &WriteOp) -> (Option<&Key>, Option<&Row>) {
     match op {
         WriteOp::Create { row } | WriteOp::Upsert { row } => (None, Some(row)),
-        WriteOp::Update { key, row } => (Some(key), Some(row)),
+        WriteOp::Update { key, row, .. } => (Some(key), Some(row)),
         WriteOp::Delete { key } => (Some(key), None),
     }
 }

@@ -105,7 +105,7 @@ impl<'a> Run<'a> {
             let outcome = match &ops[*at] {
                 WriteOp::Create { row } => self.put(row, false),
                 WriteOp::Upsert { row } => self.put(row, true),
-                WriteOp::Update { key, row } => self.update(key, row),
+                WriteOp::Update { key, row, .. } => self.update(key, row),
                 WriteOp::Delete { key } => self.delete(key),
             };
             outcomes.push(match outcome {

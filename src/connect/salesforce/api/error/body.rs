@@ -2,6 +2,8 @@
 
 use serde::Deserialize;
 
+use crate::model::{Key, SalesforceId};
+
 /// One error as Salesforce tells it.
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
 pub struct Fault {
@@ -11,6 +13,8 @@ pub struct Fault {
     pub message: String,
     /// Fields it names.
     pub fields: Vec<String>,
+    /// Records that are there already, which it names.
+    pub existing: Vec<Key>,
 }
 
 #[derive(Deserialize)]
@@ -21,6 +25,9 @@ struct Wire {
     message: Option<String>,
     #[serde(default)]
     fields: Option<Vec<String>>,
+    /// Misspelt in most versions, correct in some (section 5.8).
+    #[serde(default, rename = "duplicateResult", alias = "duplicateResut")]
+    duplicates: Option<serde_json::Value>,
 }
 
 #[derive(Deserialize)]
@@ -33,7 +40,7 @@ struct Oauth {
 impl Fault {
     /// A fault from a code and a text.
     pub fn new(code: &str, message: &str) -> Self {
-        Self { code: code.to_owned(), message: message.to_owned(), fields: Vec::new() }
+        Self { code: code.to_owned(), message: message.to_owned(), ..Self::default() }
     }
 
     /// The last line of the message, cut: query errors quote the query in the lines before.
@@ -59,15 +66,36 @@ pub fn parse_body(body: &[u8]) -> Vec<Fault> {
 
 fn object(text: &str) -> Vec<Fault> {
     if let Ok(Oauth { error, error_description }) = serde_json::from_str(text) {
-        return vec![Fault { code: error, message: error_description, fields: Vec::new() }];
+        return vec![Fault { code: error, message: error_description, ..Fault::default() }];
     }
     serde_json::from_str::<Wire>(text).ok().and_then(fault).into_iter().collect()
 }
 
 fn fault(wire: Wire) -> Option<Fault> {
-    Some(Fault {
-        code: wire.code?,
-        message: wire.message.unwrap_or_default(),
-        fields: wire.fields.unwrap_or_default(),
-    })
+    let code = wire.code?;
+    let message = wire.message.unwrap_or_default();
+    let existing = match wire.duplicates {
+        Some(found) => matched(&found),
+        None => named_records(&code, &message),
+    };
+    let existing = existing.iter().map(|id| Key::salesforce(id)).collect();
+    Some(Fault { code, message, fields: wire.fields.unwrap_or_default(), existing })
+}
+
+/// The records that a duplicate rule found.
+fn matched(found: &serde_json::Value) -> Vec<String> {
+    let list = |value: &serde_json::Value, name: &str| value[name].as_array().cloned().unwrap_or_default();
+    let records = list(found, "matchResults").into_iter().flat_map(|result| list(&result, "matchRecords"));
+    records.filter_map(|record| record["record"]["Id"].as_str().map(str::to_owned)).collect()
+}
+
+/// The record that holds a unique value already: the one id that the message of `DUPLICATE_VALUE` has, in any language.
+fn named_records(code: &str, message: &str) -> Vec<String> {
+    if code != "DUPLICATE_VALUE" {
+        return Vec::new();
+    }
+    let words = message.rsplit(|c: char| !c.is_ascii_alphanumeric());
+    let is_id =
+        |word: &&str| word.bytes().any(|byte| byte.is_ascii_digit()) && SalesforceId::parse(word).is_some();
+    words.filter(is_id).take(1).map(str::to_owned).collect()
 }

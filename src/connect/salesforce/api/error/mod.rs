@@ -187,6 +187,7 @@ pub fn record_error(status: u16, fault: &Fault) -> RecordError {
         remote: Some(fault.code.clone()),
         message: fault.message.clone(),
         fields: fault.fields.clone(),
+        existing: fault.existing.iter().cloned().collect(),
         class: verdict.class,
     }
 }

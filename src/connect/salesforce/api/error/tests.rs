@@ -205,6 +205,7 @@ fn all_shapes_of_bodies() {
             code: code.into(),
             message: message.into(),
             fields: fields.iter().map(|f| (*f).into()).collect(),
+            existing: Vec::new(),
         }]
     };
     for (body, expected) in [
@@ -220,6 +221,32 @@ fn all_shapes_of_bodies() {
     ] {
         assert_eq!(parse_body(body.as_bytes()), expected, "{body}");
     }
+}
+
+#[test]
+fn duplicates_are_named() {
+    let existing = |body: &str| -> Vec<String> {
+        let faults = parse_body(body.as_bytes());
+        record_error(400, &faults[0]).existing.keys().iter().map(ToString::to_string).collect()
+    };
+    for key in ["duplicateResult", "duplicateResut"] {
+        let body = format!(
+            r#"[{{"{key}":{{"allowSave":true,"matchResults":[{{"matchRecords":[
+                {{"matchConfidence":100.0,"record":{{"attributes":{{"type":"Contact"}},"Id":"003Hq00002Pq4RsIAJ"}}}},
+                {{"record":{{"Id":"003Hq00002Pq4Rt"}}}}]}}]}},"errorCode":"DUPLICATES_DETECTED","message":"Use one of these records?"}}]"#
+        );
+        assert_eq!(existing(&body), ["003Hq00002Pq4RsIAJ", "003Hq00002Pq4RtIAJ"]);
+    }
+    let value =
+        |message: &str| existing(&format!(r#"[{{"errorCode":"DUPLICATE_VALUE","message":"{message}"}}]"#));
+    let english = "duplicate value found: ExtId__c duplicates value on record with id: 001Hq00001Ab1Cd";
+    assert_eq!(value(english), ["001Hq00001Ab1CdIAJ"]);
+    assert_eq!(value("重複する値が見つかりました: id: 001Hq00001Ab1Cd、"), ["001Hq00001Ab1CdIAJ"]);
+    assert!(
+        value("duplicate value found: <unknown> duplicates value on record with id: <unknown>").is_empty()
+    );
+    let odd = r#"[{"duplicateResult":7,"errorCode":"DUPLICATES_DETECTED","message":"m"}]"#;
+    assert!(existing(odd).is_empty());
 }
 
 #[test]
