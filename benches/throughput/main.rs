@@ -85,19 +85,17 @@ async fn bench(arguments: &Arguments) -> Outcome<()> {
     println!("{}", facts::machine());
     let org = Org::start(arguments.opportunities)?;
     let (url, token) = org.job().await?;
-    let bench =
-        Bench {
-            org,
-            pages: Pages { url, token },
-            folder: folder.path().to_owned(),
-            runs: arguments.runs,
-            opportunities: arguments.opportunities,
-        };
+    let bench = Bench {
+        org,
+        pages: Pages { url, token },
+        folder: folder.path().to_owned(),
+        runs: arguments.runs,
+        opportunities: arguments.opportunities,
+    };
     let wanted = |name: &str| arguments.only.as_deref().is_none_or(|only| only == name);
     let alone = bench.pages.to_nothing(&bench.folder)?;
     println!("{}", facts::alone(arguments.opportunities, alone));
-    let postgres =
-        if wanted("postgres") || wanted("others") { Some(Postgres::start()?) } else { None };
+    let postgres = if wanted("postgres") || wanted("others") { Some(Postgres::start()?) } else { None };
     if let Some(postgres) = &postgres {
         println!("PostgreSQL {}, waiting for the disk at every commit", postgres.version()?);
     }

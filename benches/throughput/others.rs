@@ -20,7 +20,8 @@ pub fn measure(bench: &Bench, postgres: &Postgres) -> Result<Vec<String>, Box<dy
     };
     let records = bench.opportunities;
     let mut lines = Vec::new();
-    for (way, name) in [("bulk", "Bulk API 2.0, pages into COPY"), ("rest", "query_all_iter, rows into COPY")] {
+    for (way, name) in [("bulk", "Bulk API 2.0, pages into COPY"), ("rest", "query_all_iter, rows into COPY")]
+    {
         postgres.reset()?;
         let started = Instant::now();
         answer(

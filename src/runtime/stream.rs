@@ -120,8 +120,7 @@ async fn write<'a>(
     (events, next, total): (Vec<ChangeEvent>, Cursor, Option<u64>),
 ) -> Done<'a> {
     let Shared { pipeline, store, facts, org, references, linked_only, row_sets } = shared;
-    let mut bench =
-        Bench { pipeline, store, app: &mut *app, facts, org, references, linked_only, row_sets };
+    let mut bench = Bench { pipeline, store, app: &mut *app, facts, org, references, linked_only, row_sets };
     let mut batch = bench.mirror(events);
     let deletes = std::mem::take(&mut batch.deletes);
     let written = bench.execute_mirror(batch, WriteMode::Load).await;
@@ -164,10 +163,7 @@ impl<'a> Load<'a, '_> {
     }
 
     /// A writer, as soon as one has no work.
-    async fn writer<F>(
-        &mut self,
-        writing: &mut FuturesOrdered<F>,
-    ) -> Result<Writer<'a>, PassError>
+    async fn writer<F>(&mut self, writing: &mut FuturesOrdered<F>) -> Result<Writer<'a>, PassError>
     where
         F: Future<Output = Done<'a>>,
     {
