@@ -19,7 +19,8 @@ mod words;
 
 pub use catalog::{Catalog, DatabaseCatalog, Knowledge, MissingSecret, OrgCatalog, OrgFacts};
 pub use compile::{
-    AppKind, Broken, Compiled, FieldsChecked, Kept, TableWriter, Tools, check_org, compile_after, compile_all, order,
+    AppKind, Broken, Compiled, FieldsChecked, Kept, TableWriter, Tools, check_org, compile_after,
+    compile_all, order,
 };
 pub use diff::{Change, Effect, diff};
 pub use files::{FileOf, Files};

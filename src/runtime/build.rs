@@ -15,7 +15,7 @@ use crate::connect::{ConnectError, Destination, Found, Hints, Limit, MatchQuery,
 use crate::model::{Class, Clock, ConnectionName, Key, ObjectInfo, Outcome, Row, WriteOp};
 use crate::plan::catalog::Catalog;
 use crate::plan::required::{RequiredTable, required};
-use crate::plan::{Files, Pipeline, Push, SalesforceSide, Scope};
+use crate::plan::{Files, Lane, Pipeline, Push, SalesforceSide, Scope};
 use crate::spec::{ConnectionFile, ConnectionKind};
 use crate::store::Store;
 
@@ -32,6 +32,16 @@ pub struct Workshop {
     pub limit: Limit,
     /// Nothing may be written, not even a table or the state: for plans.
     pub only_looks: bool,
+}
+
+/// Records of a batch of a mirror at most: several batches are under way at once, and a batch costs no look at links.
+const MIRRORED: usize = 2_500;
+
+fn batch_of(pipeline: &Pipeline, limit: Limit) -> Limit {
+    match pipeline.lane {
+        Lane::Mirror => Limit { records: limit.records.min(MIRRORED), ..limit },
+        Lane::Linked => limit,
+    }
 }
 
 /// The runner of a plan, with its table ready to be written.
@@ -71,7 +81,7 @@ pub async fn runner(
         zone: files.timezone(),
         seed: shop.store.seed(),
         observer,
-        limit: shop.limit,
+        limit: batch_of(pipeline, shop.limit),
         interrupt: Arc::new(AtomicBool::new(false)),
     })
 }

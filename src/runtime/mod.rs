@@ -29,6 +29,7 @@ pub mod sign_in;
 pub mod state;
 pub mod status;
 pub mod stories;
+mod stream;
 pub mod supervisor;
 pub mod tables;
 pub mod task;

@@ -130,11 +130,11 @@ pub(super) struct Gathered {
     pub(super) counts: Counts,
     pub(super) deletes: Vec<Item>,
     pub(super) mirror_deletes: Vec<(Key, WriteOp)>,
-    failed_in_a_row: u32,
+    pub(super) failed_in_a_row: u32,
 }
 
 impl Gathered {
-    fn holds_cursor(&self) -> bool {
+    pub(super) fn holds_cursor(&self) -> bool {
         !self.deletes.is_empty() || !self.mirror_deletes.is_empty()
     }
 
@@ -190,8 +190,12 @@ impl Runner {
         let mut pass = self.gathered(Mode::Changes, side);
         let from = self.store.cursor(self.name(), self.pipeline.generation, side)?;
         let mut loading = !matches!(from, Some(Cursor::Changes { .. }));
+        let twin = if loading && self.pipeline.lane == Lane::Mirror { self.app.twin() } else { None };
         let limit = self.limit;
-        let mut read = self.source_of(side)?.read(from.as_ref(), limit).await?;
+        let mut read = match twin {
+            Some(twin) => Box::pin(self.stream(&mut pass, from, twin)).await?,
+            None => self.source_of(side)?.read(from.as_ref(), limit).await?,
+        };
         loop {
             let Read::Batch { events, next, more, total } = read else {
                 Box::pin(self.everything(approved)).await?;
@@ -248,14 +252,7 @@ impl Runner {
         loading: bool,
         total: Option<u64>,
     ) -> Result<(), PassError> {
-        let counts = commit.counts;
-        self.store.commit(self.name(), self.pipeline.generation, &commit)?;
-        pass.counts += counts;
-        self.observer.settled(&self.pipeline.name, &counts, loading, total);
-        if pass.failed_in_a_row >= self.pipeline.pause_after {
-            return Err(PassError::FailuresInARow(pass.failed_in_a_row));
-        }
-        Ok(())
+        remember((&self.pipeline, &self.store, self.observer.as_ref()), pass, &commit, (loading, total))
     }
 
     /// Executes the deletes that were gathered, if they are few enough or a person has allowed them.
@@ -448,7 +445,24 @@ fn settled_keys(side: Side, keys: &[Key], commit: &Commit) -> Vec<(Side, Key)> {
     keys.iter().filter(|key| !failed.contains(key)).map(|key| (side, key.clone())).collect()
 }
 
-fn merge(into: &mut Commit, from: Commit) {
+/// Commits what was settled, and tells.
+pub(super) fn remember(
+    (pipeline, store, observer): (&Pipeline, &Store, &dyn Observer),
+    pass: &mut Gathered,
+    commit: &Commit,
+    (loading, total): (bool, Option<u64>),
+) -> Result<(), PassError> {
+    let counts = commit.counts;
+    store.commit(&pipeline.name, pipeline.generation, commit)?;
+    pass.counts += counts;
+    observer.settled(&pipeline.name, &counts, loading, total);
+    if pass.failed_in_a_row >= pipeline.pause_after {
+        return Err(PassError::FailuresInARow(pass.failed_in_a_row));
+    }
+    Ok(())
+}
+
+pub(super) fn merge(into: &mut Commit, from: Commit) {
     into.links.extend(from.links);
     into.unlinked.extend(from.unlinked);
     into.failures.extend(from.failures);

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::batch::{Demand, References};
+use super::batch::{Demand, Partners, References};
 use super::build::{self, Workshop};
 use super::control::{ControlError, ControlErrorKind, PlanQuery};
 use super::folder::{self, File, Texts};
@@ -166,6 +166,10 @@ impl References for NothingComes {
             Demand::No => Demand::No,
             Demand::Now | Demand::Later => Demand::Later,
         }
+    }
+
+    fn partners(&self, pipeline: &Pipeline) -> Partners {
+        self.0.partners(pipeline)
     }
 
     async fn require(&self, _: &PipelineName, _: Vec<Key>) -> Result<(), ConnectError> {
