@@ -141,6 +141,7 @@ mod tests {
             salesforce: Key::salesforce("006000000000001"),
             app: Key::app(app),
             state: LinkState::Active,
+            made: None,
             salesforce_version: Some(Version(at(1_700_000_000))),
             app_version: None,
             row_set: 1,

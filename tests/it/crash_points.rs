@@ -18,7 +18,7 @@ use sfsync::model::{
 };
 use sfsync::plan::Pipeline;
 use sfsync::plan::catalog::Catalog;
-use sfsync::runtime::batch::{Demand, References};
+use sfsync::runtime::batch::{Demand, Partners, References};
 use sfsync::runtime::clock::SystemClock;
 use sfsync::runtime::facts::OrgFacts;
 use sfsync::runtime::folder::{File, Texts};
@@ -124,6 +124,10 @@ impl References for Alone {
         Demand::No
     }
 
+    fn partners(&self, _: &Pipeline) -> Partners {
+        Partners::default()
+    }
+
     async fn require(&self, _: &PipelineName, _: Vec<Key>) -> Result<(), ConnectError> {
         Ok(())
     }
@@ -190,6 +194,8 @@ impl Scene {
             pipeline: Arc::clone(&self.plan),
             store,
             source: Box::new(MemorySource::new(self.salesforce.clone())),
+            salesforce: None,
+            app_source: None,
             app: Box::new(Dying(app, death)),
             org: Arc::new(OrgFacts::default()),
             references: Arc::new(Alone),

@@ -61,7 +61,7 @@ async fn matching_is_trimmed_and_without_case() {
     let mut values = vec![" acme ".into(), "o'brien \\ sons".into(), "nobody".into(), Value::Null];
     values.extend((0..900).map(|at| Value::from(format!("company NUMBER {at}"))));
     rig.sandbox.reset_calls();
-    let found = accounts.to.find(&MatchQuery { field, values }).await.unwrap();
+    let found = accounts.to.find(&MatchQuery { field, values, form: None }).await.unwrap();
     assert!(rig.sandbox.calls().total <= 4, "{} calls", rig.sandbox.calls().total);
     let pairs: BTreeSet<(usize, &str)> =
         found.iter().map(|found| (found.value, found.key.as_str())).collect();
@@ -95,7 +95,7 @@ async fn numbers_dates_and_record_types_match_too() {
     .into_iter()
     .enumerate()
     {
-        let found = deals.to.find(&MatchQuery { field, values: vec![value] }).await.unwrap();
+        let found = deals.to.find(&MatchQuery { field, values: vec![value], form: None }).await.unwrap();
         let expected = truth.values().filter(|other| other[field] == values[field]).count();
         assert_eq!(found.len(), expected);
         assert!(found.iter().any(|found| found.key.as_str() == id));

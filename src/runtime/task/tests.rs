@@ -81,6 +81,8 @@ impl Stage {
             pipeline: Arc::clone(&plan),
             store: Arc::clone(&store),
             source: Box::new(MemorySource::new(source.clone())),
+            salesforce: None,
+            app_source: None,
             app: Box::new(MemoryDestination::new(app.clone())),
             org: Arc::new(OrgFacts::default()),
             references: Arc::clone(&registry) as _,

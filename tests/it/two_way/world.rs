@@ -260,8 +260,11 @@ fn catalog() -> Catalog {
         undeletable: true,
         read_at: Timestamp::UNIX_EPOCH,
     };
-    let org =
-        OrgCatalog { names: vec!["Account".to_owned()], objects: vec![object], ..OrgCatalog::default() };
+    let org = OrgCatalog {
+        names: vec!["Account".to_owned()],
+        objects: vec![Arc::new(object)],
+        ..OrgCatalog::default()
+    };
     let columns = APP.map(|name| ColumnInfo {
         name: name.to_owned(),
         kind: Kind::Text,
@@ -278,7 +281,7 @@ fn catalog() -> Catalog {
         unique: Vec::new(),
         read_at: Timestamp::UNIX_EPOCH,
     };
-    let database = DatabaseCatalog { tables: vec![table], ..DatabaseCatalog::default() };
+    let database = DatabaseCatalog { tables: vec![Arc::new(table)], ..DatabaseCatalog::default() };
     Catalog {
         orgs: [(ConnectionName::from("salesforce"), org)].into(),
         databases: [(ConnectionName::from("shop"), database)].into(),
