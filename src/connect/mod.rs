@@ -10,4 +10,4 @@ pub mod salesforce;
 pub mod sql;
 
 pub use error::ConnectError;
-pub use port::{Destination, Found, Hint, Hints, Limit, MatchQuery, Source, WriteMode};
+pub use port::{Destination, Found, Hint, Hints, Limit, MatchQuery, Notes, Source, Trace, WriteMode};
