@@ -23,6 +23,7 @@ pub mod registry;
 mod reload;
 pub mod schedule;
 pub mod service;
+pub mod state;
 pub mod status;
 pub mod stories;
 pub mod supervisor;
