@@ -291,19 +291,16 @@ async fn ask_org(
 
 /// What the org says about itself. Stops at an org of the wrong kind.
 async fn facts(client: &Client, file: &ConnectionFile) -> Result<OrgFacts, ConnectError> {
-    let check = client.check().await?;
-    if let Some(problem) = check.problem {
-        return Err(problem);
-    }
+    let org = client.reach().await?.clone();
     let default_currency = match &file.kind {
-        ConnectionKind::Salesforce(org) => org.default_currency.as_ref().map(|entry| entry.value.clone()),
+        ConnectionKind::Salesforce(spec) => spec.default_currency.as_ref().map(|entry| entry.value.clone()),
         _ => None,
     };
     Ok(OrgFacts {
-        id: check.org.id,
-        name: check.org.name,
-        is_sandbox: check.org.is_sandbox,
-        edition: check.org.edition.unwrap_or_default(),
+        id: org.id,
+        name: org.name,
+        is_sandbox: org.is_sandbox,
+        edition: org.edition.unwrap_or_default(),
         multi_currency: false,
         currency: default_currency.unwrap_or_default(),
     })

@@ -26,6 +26,7 @@ pub mod service;
 pub mod state;
 pub mod status;
 pub mod stories;
+mod stream;
 pub mod supervisor;
 pub mod tables;
 pub mod task;
