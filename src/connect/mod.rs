@@ -10,4 +10,4 @@ pub mod salesforce;
 pub mod sql;
 
 pub use error::ConnectError;
-pub use port::{Destination, Found, Limit, MatchQuery, Source, WriteMode};
+pub use port::{Destination, Found, Limit, MatchQuery, Notes, Source, Trace, WriteMode};

@@ -1,6 +1,9 @@
 //! The contract between the runtime and the connectors.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::Arc;
+
+use jiff::Timestamp;
 
 use crate::connect::ConnectError;
 use crate::model::{ChangeEvent, Class, Cursor, Key, Outcome, Read, Row, Value, WriteOp};
@@ -53,6 +56,27 @@ pub struct Found {
     pub row: Row,
 }
 
+/// Hears of creates before they can no longer be taken back, so that they are found again if the answer is lost or the process dies.
+pub trait Notes: Send + Sync {
+    /// The creates of the batch are sent now, and nobody knows under which keys they will be stored.
+    fn sending(&self) -> Result<(), ConnectError>;
+
+    /// These creates are about to become durable: places in the batch with the keys of the records. Said again for a place, the
+    /// last word counts: everything that was said of it before was taken back.
+    fn storing(&self, keys: &[(usize, Key)]) -> Result<(), ConnectError>;
+}
+
+/// A create of which nobody knows whether it was stored.
+#[derive(Clone, Debug)]
+pub struct Trace {
+    /// The key it was going to have, where that is known.
+    pub key: Option<Key>,
+    /// What it was going to say, in the destination's write schema; nothing where the key is known.
+    pub row: Row,
+    /// When it was sent.
+    pub since: Timestamp,
+}
+
 /// What the destination may assume about a batch of writes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum WriteMode {
@@ -86,4 +110,96 @@ pub trait Destination: Send + Sync {
     /// Writes; one outcome per operation, in the same order. A batch-level fault is halved until the bad record is alone, so one bad
     /// record never costs its neighbours. An error of the whole call means that nothing of the batch is known to be stored.
     async fn write(&mut self, ops: Vec<WriteOp>, mode: WriteMode) -> Result<Vec<Outcome>, ConnectError>;
+
+    /// Whether [`write_noting`](Self::write_noting) tells the keys of new records before they are durable: a system with
+    /// transactions does. Where it does not, creates are looked for by their values.
+    fn tells_keys(&self) -> bool {
+        false
+    }
+
+    /// Writes a batch with creates in it. `notes` hears of them before they can no longer be taken back; when it fails, nothing is
+    /// stored.
+    async fn write_noting(
+        &mut self,
+        ops: Vec<WriteOp>,
+        mode: WriteMode,
+        notes: Arc<dyn Notes>,
+    ) -> Result<Vec<Outcome>, ConnectError> {
+        notes.sending()?;
+        self.write(ops, mode).await
+    }
+
+    /// The records that creates may have made whose outcome nobody heard: those with the key, or those that say what it was going
+    /// to say, in one field at least. [`Found::value`] is the place of the trace. Answers only when no create of this
+    /// destination is in the air any more.
+    async fn trace(&mut self, traces: &[Trace]) -> Result<Vec<Found>, ConnectError> {
+        traced(self, traces).await
+    }
+}
+
+/// The usual way of [`Destination::trace`]: by key where it is known, else by value.
+pub(super) async fn traced<D: Destination + ?Sized>(
+    destination: &mut D,
+    traces: &[Trace],
+) -> Result<Vec<Found>, ConnectError> {
+    let mut found = by_key(destination, traces).await?;
+    found.extend(by_value(destination, traces).await?);
+    Ok(found)
+}
+
+/// Longer text can often not be searched.
+const SEARCHABLE: usize = 200;
+
+async fn by_key<D: Destination + ?Sized>(
+    destination: &mut D,
+    traces: &[Trace],
+) -> Result<Vec<Found>, ConnectError> {
+    let mut places: HashMap<Key, Vec<usize>> = HashMap::new();
+    for (place, trace) in traces.iter().enumerate() {
+        if let Some(key) = &trace.key {
+            places.entry(key.clone()).or_default().push(place);
+        }
+    }
+    if places.is_empty() {
+        return Ok(Vec::new());
+    }
+    let keys: Vec<Key> = places.keys().cloned().collect();
+    let mut found = Vec::new();
+    for (key, row) in destination.fetch(&keys).await? {
+        for place in places.get(&key).into_iter().flatten() {
+            found.push(Found { value: *place, key: key.clone(), row: row.clone() });
+        }
+    }
+    Ok(found)
+}
+
+async fn by_value<D: Destination + ?Sized>(
+    destination: &mut D,
+    traces: &[Trace],
+) -> Result<Vec<Found>, ConnectError> {
+    let mut questions: BTreeMap<usize, (Vec<usize>, Vec<Value>)> = BTreeMap::new();
+    for (place, trace) in traces.iter().enumerate().filter(|(_, trace)| trace.key.is_none()) {
+        if let Some((field, value)) = telling(&trace.row) {
+            let (places, values) = questions.entry(field).or_default();
+            places.push(place);
+            values.push(value.clone());
+        }
+    }
+    let mut found = Vec::new();
+    for (field, (places, values)) in questions {
+        let hits = destination.find(&MatchQuery { field, values }).await?;
+        let placed = |hit: Found| Some(Found { value: *places.get(hit.value)?, ..hit });
+        found.extend(hits.into_iter().filter_map(placed));
+    }
+    Ok(found)
+}
+
+/// The value that the fewest other records are likely to share: the longest text that can be searched, or a number.
+fn telling(row: &Row) -> Option<(usize, &Value)> {
+    let weight = |value: &Value| match value {
+        Value::Text(text) if !text.trim().is_empty() && text.len() <= SEARCHABLE => 1 + text.len(),
+        Value::Int(_) | Value::Decimal(_) => 1,
+        _ => 0,
+    };
+    row.0.iter().enumerate().filter(|(_, value)| weight(value) > 0).max_by_key(|(_, value)| weight(value))
 }

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{Cursor, Key, Link, PipelineName, Side};
+use super::{Cursor, Intent, Key, Link, PipelineName, Side};
 
 /// Name of a stored failure: a short hash of pipeline and record, so the same record keeps the same id over its tries.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -101,6 +101,10 @@ pub struct Commit {
     /// Records of any pipeline that must be read and decided again: they join that pipeline's durable `touched` queue. A record leaves the
     /// queue when it is in `settled` of a later commit of its own pipeline.
     pub touch: Vec<(PipelineName, Side, Key)>,
+    /// Creates that are on their way from now on; they are stored together, as a parcel.
+    pub intents: Vec<Intent>,
+    /// Parcels of intents that are over.
+    pub arrived: Vec<u64>,
     /// How many records were created, updated, deleted, unchanged and skipped, for the run's summary.
     pub counts: Counts,
 }

@@ -281,6 +281,7 @@ impl Runner {
     pub async fn everything(&mut self, approved: bool) -> Result<Counts, PassError> {
         let mut pass = self.gathered(Mode::Repair);
         let mut seen: HashSet<u64> = HashSet::new();
+        self.reclaim(&pass).await?;
         let mut pending = Pending::default();
         let mut cursor: Option<Cursor> = None;
         let referenced = self.pipeline.salesforce.scope == Scope::Referenced;
@@ -322,6 +323,12 @@ impl Runner {
                 Ok(Preview::Mirror(bench.differing(batch).await?))
             }
         }
+    }
+
+    /// Finds out what became of creates of an earlier life.
+    async fn reclaim(&mut self, pass: &Gathered) -> Result<(), PassError> {
+        let facts = pass.facts.clone();
+        Ok(self.bench(&facts, pass.linked_only).reclaim().await?)
     }
 
     /// Decides about a batch and keeps what would be written.
@@ -519,6 +526,7 @@ async fn settle(
         commit.settled.extend(settled_keys(&keys, &commit));
         return Ok(commit);
     }
+    bench.reclaim().await?;
     let prepared = bench.prepare(events).await?;
     let executed = bench.execute(prepared, mode).await?;
     let again = executed.again.clone();
@@ -554,6 +562,8 @@ fn merge(into: &mut Commit, from: Commit) {
     into.settled.extend(from.settled);
     into.wants.extend(from.wants);
     into.touch.extend(from.touch);
+    into.intents.extend(from.intents);
+    into.arrived.extend(from.arrived);
     into.counts += from.counts;
 }
 

@@ -6,6 +6,7 @@ use redb::{Table, WriteTransaction};
 
 use super::cursors::put_cursor;
 use super::failures::FailureTables;
+use super::intents::IntentTable;
 use super::links::LinkTables;
 use super::registry::{self, Registry, Space};
 use super::tables::{self, Bytes, CURSORS, SPACES};
@@ -32,6 +33,8 @@ pub struct CommitSummary {
     /// Pipelines that have records to look at again because of this commit: wake them. A lost wake-up costs only time, the records are
     /// in their queues.
     pub woken: Vec<PipelineName>,
+    /// Number of the parcel in which the intents of the commit are stored.
+    pub parcel: Option<u64>,
 }
 
 impl Store {
@@ -81,13 +84,18 @@ impl Store {
             tables.wants.touch(*number, *side, key)?;
             woken.insert(*number);
         }
+        tables.intents.remove(address.space, &commit.arrived)?;
+        let parcel = match commit.intents.as_slice() {
+            [] => None,
+            intents => Some(tables.intents.put(&self.vault, address.space, intents)?),
+        };
         for (side, cursor) in &commit.cursors {
             put_cursor(&mut tables.cursors, address.space, *side, cursor)?;
         }
         counters.totals += commit.counts;
         tables.spaces.insert(address.space, tables::to_json(&counters, "counters")?.as_slice())?;
         let woken = woken.into_iter().map(|number| registry.name(number)).collect();
-        Ok(CommitSummary { new_links, woken })
+        Ok(CommitSummary { new_links, woken, parcel })
     }
 
     fn fail(
@@ -142,6 +150,7 @@ struct Tables<'t> {
     links: LinkTables<'t>,
     failures: FailureTables<'t>,
     wants: WantTables<'t>,
+    intents: IntentTable<'t>,
     cursors: Table<'t, (u32, u8), Bytes>,
     spaces: Table<'t, u32, Bytes>,
 }
@@ -152,6 +161,7 @@ impl<'t> Tables<'t> {
             links: LinkTables::open(txn)?,
             failures: FailureTables::open(txn)?,
             wants: WantTables::open(txn)?,
+            intents: IntentTable::open(txn)?,
             cursors: txn.open_table(CURSORS)?,
             spaces: txn.open_table(SPACES)?,
         })

@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use redb::WriteTransaction;
 
 use super::failures::FailureTables;
+use super::intents::IntentTable;
 use super::links::LinkTables;
 use super::registry::{Entry, Flags, Mark, Registry};
 use super::tables::{CURSORS, RUNS, SPACES, USAGE};
@@ -223,6 +224,7 @@ fn drop_all(txn: &WriteTransaction, registry: &mut Registry, number: u32) -> Res
 fn clear_space(txn: &WriteTransaction, space: u32) -> Result<(), StoreError> {
     LinkTables::open(txn)?.clear(space)?;
     FailureTables::open(txn)?.clear(space)?;
+    IntentTable::open(txn)?.clear(space)?;
     txn.open_table(CURSORS)?.retain_in((space, 0)..=(space, u8::MAX), |_, _| false)?;
     txn.open_table(SPACES)?.remove(space)?;
     Ok(())

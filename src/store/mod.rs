@@ -1,4 +1,4 @@
-//! What sfsync remembers, in one redb file: links with their baselines, cursors, failures, wants, runs, last good files,
+//! What sfsync remembers, in one redb file: links with their baselines, creates on their way, cursors, failures, wants, runs, last good files,
 //! catalogs, tokens and the inbox of webhooks.
 //!
 //! The store is synchronous and `Send + Sync`; the runtime moves calls off its async threads. It never talks to a system, never
@@ -15,6 +15,7 @@ mod files;
 mod folder;
 mod housekeeping;
 mod inbox;
+mod intents;
 mod link_row;
 mod links;
 mod migrate;

@@ -16,6 +16,7 @@
 //! | `resolved` | space, last try, side, key | as in `failures` |
 //! | `wants` | wanted pipeline, side, wanted key, pipeline, key | – |
 //! | `touched` | pipeline, side, key | order in which it was touched |
+//! | `intents` | space, parcel | creates on their way, sealed |
 //! | `runs` | pipeline, start | run (JSON) |
 //! | `files`, `catalog`, `tokens`, `usage`, `inbox`, `inbox_digests` | see their modules | |
 
@@ -41,6 +42,7 @@ pub(super) const DUE: Definition<Bytes, ()> = TableDefinition::new("due");
 pub(super) const RESOLVED: Definition<Bytes, Bytes> = TableDefinition::new("resolved");
 pub(super) const WANTS: Definition<Bytes, ()> = TableDefinition::new("wants");
 pub(super) const TOUCHED: Definition<Bytes, u64> = TableDefinition::new("touched");
+pub(super) const INTENTS: Definition<(u32, u64), Bytes> = TableDefinition::new("intents");
 pub(super) const RUNS: Definition<(u32, i64), Bytes> = TableDefinition::new("runs");
 pub(super) const FILES: Definition<&str, Bytes> = TableDefinition::new("files");
 pub(super) const CATALOG: Definition<(&str, &str, &str), Bytes> = TableDefinition::new("catalog");
@@ -68,6 +70,7 @@ pub(super) fn create(txn: &WriteTransaction) -> Result<(), StoreError> {
     }
     txn.open_table(LINKS)?;
     txn.open_table(CURSORS)?;
+    txn.open_table(INTENTS)?;
     txn.open_table(RUNS)?;
     txn.open_table(CATALOG)?;
     txn.open_table(USAGE)?;

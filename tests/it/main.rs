@@ -5,6 +5,7 @@
 
 mod carry;
 mod cli;
+mod crash_points;
 mod diagnostics;
 mod example_sets;
 mod harness;

@@ -4,7 +4,9 @@ use std::borrow::Cow;
 use std::collections::HashSet;
 
 use super::TableSpec;
-use crate::model::{Class, Existing, RecordError, Row, Value, WriteOp};
+use super::error::Unwritten;
+use crate::connect::Notes;
+use crate::model::{Class, Existing, Key, Outcome, RecordError, Row, Value, WriteOp};
 
 /// The kind of a write, without its data.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -89,6 +91,23 @@ pub(super) fn sets(spec: &TableSpec, ops: &[WriteOp]) -> Vec<Group> {
     groups
 }
 
+/// Says the keys of the records that creates have made and that are about to be committed. `base` is the place of the first
+/// operation in the batch as it was given.
+pub(super) fn note<'a>(
+    notes: Option<&dyn Notes>,
+    base: usize,
+    ops: &[WriteOp],
+    outcomes: impl Iterator<Item = Option<&'a Outcome>>,
+) -> Result<(), Unwritten> {
+    let Some(notes) = notes else { return Ok(()) };
+    let key = |(at, (op, outcome)): (usize, (&WriteOp, Option<&Outcome>))| match (op, outcome) {
+        (WriteOp::Create { .. }, Some(Outcome::Written { key, .. })) => Some((base + at, key.clone())),
+        _ => None,
+    };
+    let keys: Vec<(usize, Key)> = ops.iter().zip(outcomes).enumerate().filter_map(key).collect();
+    if keys.is_empty() { Ok(()) } else { notes.storing(&keys).map_err(Unwritten::Unnoted) }
+}
+
 /// What a write names its record by; `None` where only the database can tell.
 fn key_of<'a>(spec: &TableSpec, op: &'a WriteOp) -> Option<Cow<'a, str>> {
     match op {
@@ -144,7 +163,7 @@ fn provides_exactly(row: &Row, positions: &[usize]) -> bool {
 mod tests {
     use super::*;
     use crate::connect::sql::{ColumnSpec, Dialect, KeySpec, Shape, TableName};
-    use crate::model::{Key, Kind};
+    use crate::model::Kind;
 
     fn spec() -> TableSpec {
         let column = |name| ColumnSpec::new(Dialect::Sqlite, name, Shape::of(Kind::Text));

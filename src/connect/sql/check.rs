@@ -168,7 +168,8 @@ impl Checker<'_> {
         if !written {
             return None;
         }
-        if info.read_only {
+        let is_made = self.spec.key.origin == KeyOrigin::Database && column.path() == self.spec.key.column;
+        if info.read_only && !is_made {
             let message = format!("column `{path}` of table `{name}` is computed by the database");
             return Some(self.problem(ProblemKind::ReadOnly, Some(path), message));
         }

@@ -6,7 +6,8 @@ use std::sync::Arc;
 use super::connection::{Database, SqlConnection};
 use super::postgres::Straight;
 use super::{TableSpec, check};
-use crate::connect::{ConnectError, Destination, Found, MatchQuery, WriteMode};
+use crate::connect::port::traced;
+use crate::connect::{ConnectError, Destination, Found, MatchQuery, Notes, Trace, WriteMode};
 use crate::model::{Class, Key, Outcome, Row, TableInfo, WriteOp};
 
 /// Writes the records of one pipeline to one table.
@@ -67,6 +68,38 @@ impl Destination for SqlDestination {
     }
 
     async fn write(&mut self, ops: Vec<WriteOp>, mode: WriteMode) -> Result<Vec<Outcome>, ConnectError> {
+        self.put(ops, mode, None).await
+    }
+
+    fn tells_keys(&self) -> bool {
+        true
+    }
+
+    async fn write_noting(
+        &mut self,
+        ops: Vec<WriteOp>,
+        mode: WriteMode,
+        notes: Arc<dyn Notes>,
+    ) -> Result<Vec<Outcome>, ConnectError> {
+        self.put(ops, mode, Some(notes)).await
+    }
+
+    async fn trace(&mut self, traces: &[Trace]) -> Result<Vec<Found>, ConnectError> {
+        // SQLite has one writer, whose work is done one after the other: nothing of it is in the air when this is asked.
+        if let Database::Postgres(postgres) = &self.connection.database {
+            postgres.settled(&self.spec).await?;
+        }
+        traced(self, traces).await
+    }
+}
+
+impl SqlDestination {
+    async fn put(
+        &mut self,
+        ops: Vec<WriteOp>,
+        mode: WriteMode,
+        notes: Option<Arc<dyn Notes>>,
+    ) -> Result<Vec<Outcome>, ConnectError> {
         if ops.is_empty() {
             return Ok(Vec::new());
         }
@@ -75,8 +108,10 @@ impl Destination for SqlDestination {
             return Err(ConnectError::new("R126", Class::Pipeline, message));
         }
         match &self.connection.database {
-            Database::Sqlite(sqlite) => sqlite.write(&self.spec, ops).await,
-            Database::Postgres(postgres) => postgres.write(&self.spec, &ops, mode, &mut self.straight).await,
+            Database::Sqlite(sqlite) => sqlite.write(&self.spec, ops, notes).await,
+            Database::Postgres(postgres) => {
+                postgres.write(&self.spec, &ops, mode, (&mut self.straight, notes.as_deref())).await
+            }
         }
     }
 }

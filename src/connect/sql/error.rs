@@ -45,6 +45,31 @@ impl Refusal {
     }
 }
 
+/// Why a batch was not written.
+#[derive(Debug)]
+pub(super) enum Unwritten {
+    /// The database refused it.
+    Refused(Refusal),
+    /// Its creates could not be noted, so it was taken back.
+    Unnoted(ConnectError),
+}
+
+impl Unwritten {
+    /// As the failure of a whole call.
+    pub(super) fn into_connect(self, system: &str) -> ConnectError {
+        match self {
+            Self::Refused(refused) => refused.into_connect(system),
+            Self::Unnoted(error) => error,
+        }
+    }
+}
+
+impl From<Refusal> for Unwritten {
+    fn from(refused: Refusal) -> Self {
+        Self::Refused(refused)
+    }
+}
+
 /// The way out, by code.
 pub(super) fn help(code: &str) -> Option<&'static str> {
     Some(match code {

@@ -50,6 +50,8 @@ pub struct Item {
     pub other: Option<(Key, Row)>,
     /// What matching found.
     pub matched: Match,
+    /// The pair that its create will make, once that is on its way; the key of the new record is not in it.
+    pub pair: Option<Link>,
     /// What is to become of it.
     pub fate: Option<Fate>,
 }
@@ -96,6 +98,7 @@ impl Bench<'_> {
             mapped: None,
             other: None,
             matched: Match::None,
+            pair: None,
             fate: None,
         };
         match event.change {
@@ -178,7 +181,7 @@ fn latest(events: Vec<ChangeEvent>) -> Vec<ChangeEvent> {
 }
 
 /// Brings the stored baselines into the order of the plan's rows. A row that is new has none and is filled in by the next look.
-fn align(pipeline: &Pipeline, row_sets: &HashMap<u32, Vec<u64>>, mut link: Link) -> Link {
+pub(super) fn align(pipeline: &Pipeline, row_sets: &HashMap<u32, Vec<u64>>, mut link: Link) -> Link {
     let set = &pipeline.row_set;
     if link.row_set != set.id {
         let then = row_sets.get(&link.row_set).map_or(&[][..], Vec::as_slice);

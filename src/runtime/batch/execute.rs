@@ -68,7 +68,15 @@ impl Bench<'_> {
             items.iter().enumerate().filter_map(|(at, item)| self.planned(at, item)).collect();
         let places: Vec<(usize, Op)> = planned.iter().map(|planned| (planned.at, planned.kind)).collect();
         let ops: Vec<WriteOp> = planned.into_iter().map(|planned| planned.op).collect();
-        let outcomes = if ops.is_empty() { Vec::new() } else { self.app.write(ops, mode).await? };
+        let outcomes = if ops.is_empty() {
+            Vec::new()
+        } else if let Some(journal) = self.journal(items, &places, &ops) {
+            let outcomes = self.app.write_noting(ops, mode, journal.notes()).await?;
+            journal.close(&outcomes, &mut executed.commit);
+            outcomes
+        } else {
+            self.app.write(ops, mode).await?
+        };
         let mut written: Vec<Option<(Op, Outcome)>> = items.iter().map(|_| None).collect();
         for ((at, kind), outcome) in places.into_iter().zip(outcomes) {
             written[at] = Some((kind, outcome));
@@ -194,7 +202,10 @@ impl Bench<'_> {
     }
 
     /// The pair as it is now, with the baselines of what both sides hold after the write.
-    fn link(&self, item: &Item, (key, version): (Key, Option<Version>)) -> Link {
+    pub(super) fn link(&self, item: &Item, (key, version): (Key, Option<Version>)) -> Link {
+        if let Some(pair) = &item.pair {
+            return Link { app: key, app_version: version.or(pair.app_version), ..pair.clone() };
+        }
         let before = situation(self.pipeline, self.facts, item);
         let image = match &item.fate {
             Some(Fate::Decided(decision)) => Image::after(&before, decision),
@@ -216,7 +227,7 @@ impl Bench<'_> {
     }
 
     /// Lookups that were not linked although the record went on: it comes back when they are.
-    fn want(&self, commit: &mut Commit, item: &Item) {
+    pub(super) fn want(&self, commit: &mut Commit, item: &Item) {
         let wants = item.mapped.iter().flat_map(|mapped| &mapped.wants);
         let source = (Side::Salesforce, item.key.clone());
         commit.wants.extend(wants.map(|(pipeline, key)| Want {

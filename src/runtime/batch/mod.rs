@@ -7,6 +7,7 @@
 mod decide;
 mod execute;
 mod failures;
+mod intents;
 mod meet;
 mod mirror;
 mod resolve;

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::*;
-use crate::model::{Commit, ConnectionName, Counts, Cursor, ResourceName, Want};
+use crate::model::{Commit, ConnectionName, Counts, Cursor, Intent, ResourceName, Row, Value, Want};
 use crate::store::{FailureFilter, Inbound, LastGood, Run, StoreError};
 
 fn commit_of(links: Vec<Link>) -> Commit {
@@ -356,4 +356,36 @@ fn webhooks_wait_in_their_order_until_they_are_done() {
         "done ones may come again, with a new number"
     );
     assert_eq!(store.inbox(&connection, &ResourceName::from("other"), 9).unwrap(), []);
+}
+
+#[test]
+fn intents_are_kept_in_parcels_until_they_are_over() {
+    let dir = tempfile::tempdir().unwrap();
+    let deals = name("deals");
+    let intent = |n, row| Intent { on: Side::App, link: link(n, n, 2), row, since: at(7) };
+    let secret = Row::from(vec![Value::text("SECRET-ROW"), Value::Absent]);
+    let (first, second) = (vec![intent(1, None), intent(2, Some(secret))], vec![intent(3, None)]);
+    let send = |store: &Store, intents: &[Intent]| {
+        let commit = Commit { intents: intents.to_vec(), ..Commit::default() };
+        store.commit(&deals, 1, &commit).unwrap().parcel.unwrap()
+    };
+    let (one, two) = {
+        let store = store(&dir);
+        assert_eq!(store.commit(&deals, 1, &commit_of(vec![link(9, 9, 2)])).unwrap().parcel, None);
+        (send(&store, &first), send(&store, &second))
+    };
+    let store = store(&dir);
+    assert_eq!(store.intents(&deals, 1).unwrap(), [(one, first), (two, second.clone())]);
+    // The batch that sent the first is committed; a part of it is still uncertain.
+    let over =
+        Commit { arrived: vec![one], intents: vec![intent(2, None)], ..commit_of(vec![link(1, 1, 2)]) };
+    let three = store.commit(&deals, 1, &over).unwrap().parcel.unwrap();
+    assert_eq!(store.intents(&deals, 1).unwrap(), [(two, second), (three, vec![intent(2, None)])]);
+    assert_eq!(store.intents(&name("others"), 1).unwrap(), []);
+    store.forget(&deals).unwrap();
+    send(&store, &[intent(4, None)]);
+    assert_eq!(store.intents(&deals, 1).unwrap().len(), 1, "what was forgotten stays so");
+    drop(store);
+    let bytes = std::fs::read(dir.path().join("state.redb")).unwrap();
+    assert!(!bytes.windows(10).any(|window| window == b"SECRET-ROW"));
 }

@@ -4,7 +4,7 @@ use std::io;
 use std::sync::{Arc, Mutex};
 
 use super::*;
-use crate::model::{Commit, Counts, Cursor};
+use crate::model::{Commit, Counts, Cursor, Intent};
 use crate::store::StoreError;
 
 /// One change of the storage, as the system was told it.
@@ -120,6 +120,8 @@ fn numbered(n: u64) -> Commit {
         )],
         links: (0..40).map(|at| link(n * 40 + at, n * 40 + at, 3)).collect(),
         failures: (0..3).map(|at| failure(&deals, n * 3 + at, FailureKind::Failed)).collect(),
+        intents: vec![Intent { on: Side::App, link: link(n, n, 3), row: None, since: at(1) }],
+        arrived: vec![0],
         counts: Counts { read: 1, ..Counts::default() },
         ..Commit::default()
     }
@@ -137,6 +139,11 @@ fn holds(store: &Store) -> u64 {
     assert!(store.links_by_app(&deals, 1, &apps).unwrap().iter().all(|found| found.len() == 1));
     let failures = store.failures(&crate::store::FailureFilter::default()).unwrap();
     assert_eq!(failures.len() as u64, commits * 3);
+    let intents = store.intents(&deals, 1).unwrap();
+    let sent: Vec<u64> = commits.checked_sub(1).into_iter().collect();
+    assert_eq!(intents.iter().map(|(number, _)| *number).collect::<Vec<_>>(), vec![0; sent.len()]);
+    let sources = intents.iter().flat_map(|(_, intents)| intents).map(Intent::source);
+    assert!(sources.eq(sent.iter().map(|n| salesforce(*n)).collect::<Vec<_>>().iter()));
     let expected = commits
         .checked_sub(1)
         .map(|last| Cursor::Changes { upto: at(i64::try_from(last).unwrap()), within: None });

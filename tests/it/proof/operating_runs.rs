@@ -1,7 +1,5 @@
 //! The one-way parts of the set `operating` into SQLite, compared value by value: after the first load, after thousands of random
 //! edits, after faults of every kind, after crashes.
-//!
-//! `SFSYNC_PROOF=10` makes the campaigns ten times as long (more opportunities, more edits, more rounds of faults).
 
 use std::sync::Arc;
 
@@ -18,6 +16,7 @@ use super::drive;
 use super::faults;
 use super::operating::{Actual, Expected};
 use super::tables::listed;
+use super::{factor, seed};
 use crate::harness::rig::{Rig, until};
 
 /// Looked-up pipelines first.
@@ -54,15 +53,10 @@ resources:
   budgets: { table: budgets }
 ";
 
-/// How much longer than usual.
-pub fn factor() -> u32 {
-    std::env::var("SFSYNC_PROOF").ok().and_then(|text| text.parse().ok()).unwrap_or(1)
-}
-
 /// The set over an org of so many opportunities, with the expectation beside it.
 pub struct Bench {
     pub rig: Rig,
-    expected: Expected,
+    pub expected: Expected,
 }
 
 impl Bench {
@@ -153,11 +147,11 @@ impl Bench {
 #[tokio::test(flavor = "multi_thread")]
 async fn operating_holds_every_value_after_ten_thousand_edits() {
     let rounds = 10 * u64::from(factor());
-    let mut bench = Bench::start(Bench::rig(400 * factor(), 11).await).await;
+    let mut bench = Bench::start(Bench::rig(400 * factor(), 11 + seed()).await).await;
     bench.prove("after the first load").await;
     assert!(bench.rows() > 400, "{} rows", bench.rows());
     for round in 0..rounds {
-        bench.edit(round * 1_000, 1_000);
+        bench.edit(seed() + round * 1_000, 1_000);
         bench.prove(&format!("after {} edits", (round + 1) * 1_000)).await;
     }
     bench.rig.stop().await;
@@ -165,7 +159,7 @@ async fn operating_holds_every_value_after_ten_thousand_edits() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn operating_survives_every_fault_of_a_poll() {
-    let mut bench = Bench::start(Bench::rig(120, 12).await).await;
+    let mut bench = Bench::start(Bench::rig(120, 12 + seed()).await).await;
     bench.prove("after the first load").await;
     for round in 0..u64::from(factor()) {
         let mishaps = faults::of_polls(bench.rig.sandbox.org());
@@ -189,7 +183,7 @@ async fn operating_survives_every_fault_of_a_poll() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn operating_sees_what_changes_while_a_query_hangs() {
-    let mut bench = Bench::start(Bench::rig(60, 13).await).await;
+    let mut bench = Bench::start(Bench::rig(60, 13 + seed()).await).await;
     bench.prove("after the first load").await;
     let hold = bench.rig.sandbox.faults().add(Fault::new(FaultKind::Hold).on(ResourceKind::Query).once());
     let supervisor = Arc::clone(bench.supervisor());
@@ -208,7 +202,7 @@ async fn operating_survives_every_fault_of_a_first_load_over_rest() {
     let names: Vec<&str> = mishaps.iter().map(|mishap| mishap.name).collect();
     let groups = names.chunks(8).zip(mishaps.chunks(8));
     for (names, group) in groups {
-        let rig = Bench::rig(80, 14).await;
+        let rig = Bench::rig(80, 14 + seed()).await;
         for mishap in group.iter().filter(|mishap| !matches!(mishap.fault.kind, FaultKind::LateCommit { .. }))
         {
             rig.sandbox.faults().add(mishap.fault.clone());
@@ -222,7 +216,7 @@ async fn operating_survives_every_fault_of_a_first_load_over_rest() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn operating_survives_every_fault_of_a_first_load_by_bulk() {
-    let rig = Bench::rig(11_500, 15).await;
+    let rig = Bench::rig(11_500, 15 + seed()).await;
     for mishap in faults::of_loads() {
         rig.sandbox.faults().add(mishap.fault);
     }
@@ -237,7 +231,7 @@ async fn operating_survives_every_fault_of_a_first_load_by_bulk() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn operating_doubles_nothing_when_it_dies_at_any_moment() {
-    let mut bench = Bench { rig: Bench::rig(120, 16).await, expected: Expected::default() };
+    let mut bench = Bench { rig: Bench::rig(120, 16 + seed()).await, expected: Expected::default() };
     for phase in 0..4 * u64::from(factor()) {
         for death in 0..4 {
             let daemon = Mortal::start(&bench.rig).await;
@@ -255,7 +249,7 @@ async fn operating_doubles_nothing_when_it_dies_at_any_moment() {
         bench.prove(&format!("after {} deaths", 4 * (phase + 1))).await;
         bench.rig.stop().await;
         // What the next lives have to find.
-        bench.edit(phase * 1_000, 100);
+        bench.edit(seed() + phase * 1_000, 100);
     }
 }
 

@@ -1,7 +1,5 @@
 //! The set `smvue` into PostgreSQL, compared value by value: after the first load, after thousands of random edits, after faults, after
 //! crashes. The tables are the app's own, with foreign keys: parents come before children, or the database refuses.
-//!
-//! `SFSYNC_PROOF=10` makes the campaigns ten times as long.
 
 use std::sync::Arc;
 
@@ -11,9 +9,10 @@ use sfsync_sandbox::{Customization, EditMix, Fault, FaultKind, OrgConfig, Popula
 use tokio_postgres::Client;
 
 use super::drive;
-use super::operating_runs::{Mortal, factor};
+use super::operating_runs::Mortal;
 use super::smvue::{Actual, Expected};
 use super::tables::listed;
+use super::{factor, seed};
 use crate::harness::postgres;
 use crate::harness::rig::Rig;
 
@@ -159,14 +158,14 @@ impl Bench {
 #[tokio::test(flavor = "multi_thread")]
 async fn smvue_holds_every_value_after_thousands_of_edits() {
     let rounds = 5 * u64::from(factor());
-    let mut bench = Bench::start(Bench::rig(300 * factor(), 21).await).await;
+    let mut bench = Bench::start(Bench::rig(300 * factor(), 21 + seed()).await).await;
     bench.prove("after the first load").await;
     let actual = Actual::read(&bench.client).await;
     for table in super::smvue::TABLES {
         assert!(actual.len(table) > 1, "{table} has {} rows", actual.len(table));
     }
     for round in 0..rounds {
-        bench.edit(round * 1_000, 500);
+        bench.edit(seed() + round * 1_000, 500);
         bench.prove(&format!("after {} edits", (round + 1) * 500)).await;
     }
     bench.rig.stop().await;
@@ -174,7 +173,7 @@ async fn smvue_holds_every_value_after_thousands_of_edits() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn smvue_survives_faults_by_chance_on_any_call() {
-    let mut bench = Bench::start(Bench::rig(60, 22).await).await;
+    let mut bench = Bench::start(Bench::rig(60, 22 + seed()).await).await;
     bench.prove("after the first load").await;
     let kinds = [
         FaultKind::ServiceUnavailable,
@@ -185,7 +184,7 @@ async fn smvue_survives_faults_by_chance_on_any_call() {
         FaultKind::TokenRevoked,
     ];
     for round in 0..3 * u64::from(factor()) {
-        bench.edit(round * 1_000, 100);
+        bench.edit(seed() + round * 1_000, 100);
         drive::look_at_everything(&bench.supervisor, "team_members").await;
         for kind in &kinds {
             bench.rig.sandbox.faults().add(Fault::new(kind.clone()).probability(0.04, round).times(3));
@@ -200,7 +199,7 @@ async fn smvue_survives_faults_by_chance_on_any_call() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn smvue_doubles_nothing_when_its_first_load_dies() {
-    let (rig, client) = Bench::rig(80, 23).await;
+    let (rig, client) = Bench::rig(80, 23 + seed()).await;
     for death in 0..6 * u64::from(factor()) {
         let daemon = Mortal::start(&rig).await;
         rig.sandbox.faults().add(Fault::new(FaultKind::Hold).nth(20 + death * 11 % 47));

@@ -5,14 +5,15 @@ use std::ops::Range;
 
 use tokio_postgres::Transaction;
 use tokio_postgres::types::ToSql;
+use xxhash_rust::xxh3::xxh3_64;
 
 use super::stage::{Into, Stage};
 use super::{Postgres, refusal};
-use crate::connect::sql::batch::{Group, OpKind, sets};
-use crate::connect::sql::error::Refusal;
+use crate::connect::sql::batch::{self, Group, OpKind, sets};
+use crate::connect::sql::error::{Refusal, Unwritten};
 use crate::connect::sql::statement::{STAGE, Statements};
 use crate::connect::sql::{Dialect, TableSpec};
-use crate::connect::{ConnectError, WriteMode};
+use crate::connect::{ConnectError, Notes, WriteMode};
 use crate::model::{Class, Key, Outcome, RecordError, WriteOp};
 
 /// What a destination remembers about copying straight into its table, which only works while all records are new.
@@ -33,7 +34,7 @@ impl Postgres {
         spec: &TableSpec,
         ops: &[WriteOp],
         mode: WriteMode,
-        straight: &mut Straight,
+        (straight, notes): (&mut Straight, Option<&dyn Notes>),
     ) -> Result<Vec<Outcome>, ConnectError> {
         let system = || format!("{}, table {}", self.name(), spec.table);
         let mut client = self.client().await?;
@@ -49,6 +50,7 @@ impl Postgres {
             straight,
         };
         batch.run().await.map_err(|refused| refused.into_connect(&system()))?;
+        batch.note(notes).await.map_err(|error| error.into_connect(&system()))?;
         let outcomes = batch.outcomes;
         match transaction.commit().await.map_err(|error| refusal(&error)) {
             // A place without an outcome would be a fault of this module; looking again is safe.
@@ -57,6 +59,26 @@ impl Postgres {
             Err(refused) => Err(refused.into_connect(&system())),
         }
     }
+}
+
+impl Postgres {
+    /// Waits until no create of a table is in the air.
+    pub(in crate::connect::sql) async fn settled(&self, spec: &TableSpec) -> Result<(), ConnectError> {
+        let mut client = self.client().await?;
+        let transaction = client.transaction().await.map_err(|error| self.failed(&error))?;
+        transaction.batch_execute(&in_the_air(spec)).await.map_err(|error| self.failed(&error))?;
+        transaction.commit().await.map_err(|error| self.failed(&error))
+    }
+}
+
+/// A lock for the moment between the note of creates and their commit. The server gives it up by itself when the other end of the
+/// connection is gone.
+fn in_the_air(spec: &TableSpec) -> String {
+    let table = xxh3_64(spec.table.to_string().as_bytes()).cast_signed();
+    format!(
+        "SET LOCAL lock_timeout = '30s'; SET LOCAL idle_in_transaction_session_timeout = '60s'; \
+         SELECT pg_advisory_xact_lock({table})"
+    )
 }
 
 /// Whether nobody knows if a commit went through.
@@ -101,6 +123,16 @@ impl Batch<'_> {
             self.straight.worthwhile = self.all_new;
         }
         Ok(())
+    }
+
+    /// Says the keys of new records. From here to the end of the transaction it holds [`in_the_air`], so that whoever looks for
+    /// the records later waits until it is decided whether they exist.
+    async fn note(&self, notes: Option<&dyn Notes>) -> Result<(), Unwritten> {
+        if notes.is_none() || !self.ops.iter().any(|op| matches!(op, WriteOp::Create { .. })) {
+            return Ok(());
+        }
+        self.execute(&in_the_air(self.spec)).await?;
+        batch::note(notes, 0, self.ops, self.outcomes.iter().map(Option::as_ref))
     }
 
     async fn write(&mut self, group: &Group) -> Result<(), Refusal> {

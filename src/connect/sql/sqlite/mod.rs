@@ -19,7 +19,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::error::{Refusal, sqlite_code};
 use super::{TableName, TableSpec, convert};
-use crate::connect::{ConnectError, Found, MatchQuery};
+use crate::connect::{ConnectError, Found, MatchQuery, Notes};
 use crate::model::{Class, Key, Outcome, Row, TableInfo, WriteOp};
 
 /// How to open a SQLite file.
@@ -270,9 +270,12 @@ impl Sqlite {
         &self,
         spec: &Arc<TableSpec>,
         ops: Vec<WriteOp>,
+        notes: Option<Arc<dyn Notes>>,
     ) -> Result<Vec<Outcome>, ConnectError> {
         let job_spec = Arc::clone(spec);
-        let written = self.run(move |connection| write::write(connection, &job_spec, &ops)).await?;
+        let write =
+            move |connection: &mut Connection| write::write(connection, &job_spec, &ops, notes.as_deref());
+        let written = self.run(write).await?;
         written.map_err(|refused| refused.into_connect(&format!("{}, table {}", self.name(), spec.table)))
     }
 }
@@ -307,10 +310,10 @@ mod tests {
             let row = |at: usize| Row::from(vec![Value::from(at.to_string()), Value::text(name)]);
             (0..count).map(|at| WriteOp::Upsert { row: row(at) }).collect()
         };
-        sqlite.write(&spec(), batch(10, "x")).await.unwrap();
+        sqlite.write(&spec(), batch(10, "x"), None).await.unwrap();
         // SQLite reports a file that may not grow as it reports a full disk.
         sqlite.call(|connection| connection.pragma_update(None, "max_page_count", 4)).await.unwrap();
-        let error = sqlite.write(&spec(), batch(10_000, &"y".repeat(200))).await.unwrap_err();
+        let error = sqlite.write(&spec(), batch(10_000, &"y".repeat(200)), None).await.unwrap_err();
         assert_eq!((error.code, error.class), ("R132", Class::TRANSIENT));
         assert!(error.help.unwrap().contains("space"));
         let count = |connection: &mut Connection| {

@@ -5,8 +5,9 @@ use rusqlite::{CachedStatement, Connection, Transaction, TransactionBehavior};
 
 use super::bind::{BindError, Binding};
 use super::{read, refusal};
+use crate::connect::Notes;
 use crate::connect::sql::batch::{self, Group, OpKind, runs};
-use crate::connect::sql::error::{Refusal, misfit};
+use crate::connect::sql::error::{Refusal, Unwritten, misfit};
 use crate::connect::sql::statement::Statements;
 use crate::connect::sql::{Dialect, KeyOrigin, TableSpec};
 use crate::model::{Key, Outcome, RecordError, Row, Value, WriteOp};
@@ -16,21 +17,34 @@ pub(super) fn write(
     connection: &mut Connection,
     spec: &TableSpec,
     ops: &[WriteOp],
-) -> Result<Vec<Outcome>, Refusal> {
+    notes: Option<&dyn Notes>,
+) -> Result<Vec<Outcome>, Unwritten> {
+    write_part(connection, spec, (ops, 0), notes)
+}
+
+/// Writes a part of a batch that begins at a place of it.
+fn write_part(
+    connection: &mut Connection,
+    spec: &TableSpec,
+    (ops, base): (&[WriteOp], usize),
+    notes: Option<&dyn Notes>,
+) -> Result<Vec<Outcome>, Unwritten> {
     let transaction =
         connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(|e| refusal(&e))?;
     let mut outcomes: Vec<Outcome> = Vec::with_capacity(ops.len());
     for group in runs(ops) {
         Run::new(&transaction, spec, &group)?.write(ops, &group, &mut outcomes)?;
     }
+    batch::note(notes, base, ops, outcomes.iter().map(Some))?;
     match transaction.commit().map_err(|error| refusal(&error)) {
         Ok(()) => Ok(outcomes),
-        Err(refused) if !refused.is_record() => Err(refused),
+        Err(refused) if !refused.is_record() => Err(refused.into()),
         Err(refused) if ops.len() == 1 => Ok(vec![Outcome::Rejected(refused.into_record())]),
         Err(_) => {
-            let (left, right) = ops.split_at(ops.len() / 2);
-            let mut outcomes = write(connection, spec, left)?;
-            outcomes.extend(write(connection, spec, right)?);
+            let middle = ops.len() / 2;
+            let (left, right) = ops.split_at(middle);
+            let mut outcomes = write_part(connection, spec, (left, base), notes)?;
+            outcomes.extend(write_part(connection, spec, (right, base + middle), notes)?);
             Ok(outcomes)
         }
     }

@@ -1,0 +1,70 @@
+//! The program itself, killed with SIGKILL at random moments of its first load and of loads of edits. In the end every row of the app is
+//! there once, with the right values.
+
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use assert_cmd::cargo::cargo_bin;
+
+use super::drive;
+use super::operating::Expected;
+use super::operating_runs::{Bench, PIPELINES};
+use super::{factor, seed};
+use crate::harness::rig::Rig;
+
+/// No life is longer: by then a machine that is not busy has carried everything.
+const LONGEST: u64 = 1_500;
+
+/// The daemon as a process of its own, on the state and the database of the rig.
+fn spawn(rig: &Rig) -> Child {
+    let log = std::fs::File::options().create(true).append(true).open(rig.dir.path().join("log")).unwrap();
+    let mut command = Command::new(cargo_bin("sfsync"));
+    command.arg("daemon").arg(rig.folder()).args(["--listen", "127.0.0.1:0"]);
+    command.arg("--state").arg(rig.dir.path().join("state"));
+    command.arg("--socket").arg(rig.dir.path().join("socket"));
+    command.env_remove("SFSYNC_CONFIG").env_remove("SFSYNC_SOCKET").env_remove("SFSYNC_STATE_KEY");
+    command.envs(&rig.secrets.0).stdin(Stdio::null()).stdout(log.try_clone().unwrap()).stderr(log);
+    command.spawn().unwrap()
+}
+
+/// Numbers that look random and are the same for the same seed.
+struct Moments(u64);
+
+impl Moments {
+    fn next(&mut self) -> Duration {
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        Duration::from_millis((self.0 >> 33) % LONGEST)
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn operating_survives_kills_of_the_process() {
+    let mut bench = Bench { rig: Bench::rig(300, 17 + seed()).await, expected: Expected::default() };
+    let mut moments = Moments(seed());
+    let log = bench.rig.dir.path().join("log");
+    for phase in 0..2 * u64::from(factor()) {
+        for _ in 0..6 {
+            let mut daemon = spawn(&bench.rig);
+            let life = moments.next();
+            // It lives for so long, unless it ends by itself, which it must not.
+            let ended = tokio::task::spawn_blocking(move || {
+                let (told, tells) = std::sync::mpsc::channel::<()>();
+                _ = tells.recv_timeout(life);
+                drop(told);
+                let ended = daemon.try_wait().unwrap();
+                daemon.kill().unwrap();
+                daemon.wait().unwrap();
+                ended
+            });
+            let ended = ended.await.unwrap();
+            let told = || std::fs::read_to_string(&log).unwrap_or_default();
+            assert!(ended.is_none(), "it ended by itself: {ended:?}\n{}", told());
+        }
+        let supervisor = bench.rig.start().await;
+        drive::loaded(&supervisor, &PIPELINES).await;
+        drop(supervisor);
+        bench.prove(&format!("after {} kills", 6 * (phase + 1))).await;
+        bench.rig.stop().await;
+        bench.edit(seed() + phase * 1_000, 200);
+    }
+}
