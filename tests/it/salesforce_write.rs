@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use serde_json::{Value as Json, json};
 use sfsync::connect::salesforce::WriteSpec;
+use sfsync::connect::{Destination, Trace};
 use sfsync::model::{Class, Kind, Outcome, Value};
 use sfsync_sandbox::{Fault, FaultKind, Rejection, ResourceKind};
 
@@ -106,6 +107,12 @@ async fn a_lost_answer_leaves_creates_unknown_and_repeats_what_cannot_double() {
         let outcomes = accounts.write(ops).await;
         assert!(outcomes.iter().all(|outcome| word(outcome) == "unknown"), "{kind:?} {outcomes:?}");
         assert_eq!(rig.count("Account"), if done { 4 } else { 1 });
+        let since = rig.client.clock().now();
+        let traces: Vec<Trace> =
+            (0..3).map(|at| Trace { key: None, row: accounts.row(&create(at)), since }).collect();
+        let traced = accounts.to.trace(&traces).await.unwrap();
+        let places: BTreeSet<usize> = traced.iter().map(|found| found.value).collect();
+        assert_eq!(places.len(), if done { 3 } else { 0 });
         // Known by an external id they are found again, whatever became of them.
         let mut keyed = rig.keyed_accounts().await;
         let ops = (0..3).map(|at| keyed.create(&create(at))).collect();
