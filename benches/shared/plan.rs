@@ -44,11 +44,11 @@ fn catalog() -> Catalog {
     let mut catalog = Catalog::default();
     let org = OrgCatalog {
         names: vec!["Opportunity".to_owned()],
-        objects: vec![object()],
+        objects: vec![object().into()],
         ..OrgCatalog::default()
     };
     catalog.orgs.insert(ConnectionName::from("salesforce"), org);
-    let database = DatabaseCatalog { tables: vec![table()], ..DatabaseCatalog::default() };
+    let database = DatabaseCatalog { tables: vec![table().into()], ..DatabaseCatalog::default() };
     catalog.databases.insert(ConnectionName::from("warehouse"), database);
     catalog
 }

@@ -148,9 +148,7 @@ impl Daemon {
 
     /// The most memory it ever had, in MB.
     pub fn peak(&self) -> Result<u64, Box<dyn Error>> {
-        let status = std::fs::read_to_string(format!("/proc/{}/status", self.process.id()))?;
-        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).ok_or("no VmHWM")?;
-        Ok(line.trim().trim_end_matches(" kB").parse::<u64>()? / 1000)
+        status_line(self.process.id(), "VmHWM:")
     }
 
     /// Ends it as a service manager would.
@@ -161,12 +159,21 @@ impl Daemon {
     }
 }
 
+/// A figure of `/proc`, in MB.
+pub fn status_line(process: u32, name: &str) -> Result<u64, Box<dyn Error>> {
+    let status = std::fs::read_to_string(format!("/proc/{process}/status"))?;
+    let line = status.lines().find_map(|line| line.strip_prefix(name)).ok_or("no such figure")?;
+    Ok(line.trim().trim_end_matches(" kB").parse::<u64>()? / 1000)
+}
+
+/// The file of the org's connection.
+pub const SALESFORCE: &str = "type: salesforce\nenvironment: production\nlogin_url: ${env:SF_LOGIN_URL}\nauth:\n  \
+    flow: client_credentials\n  client_id: ${env:SF_CLIENT_ID}\n  client_secret: ${env:SF_CLIENT_SECRET}\n";
+
 /// Writes the files of the daemon. `connection`: the text of `connections/warehouse.yaml`.
 pub fn write_files(folder: &Path, connection: &str) -> Result<(), Box<dyn Error>> {
-    let salesforce = "type: salesforce\nenvironment: production\nlogin_url: ${env:SF_LOGIN_URL}\nauth:\n  \
-        flow: client_credentials\n  client_id: ${env:SF_CLIENT_ID}\n  client_secret: ${env:SF_CLIENT_SECRET}\n";
     std::fs::create_dir_all(folder.join("files/connections"))?;
-    std::fs::write(folder.join("files/connections/salesforce.yaml"), salesforce)?;
+    std::fs::write(folder.join("files/connections/salesforce.yaml"), SALESFORCE)?;
     std::fs::write(folder.join("files/connections/warehouse.yaml"), connection)?;
     std::fs::write(folder.join("files/deals.yaml"), deals::pipeline(false))?;
     Ok(())

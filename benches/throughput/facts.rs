@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::Column;
 use super::daemon::Load;
 use super::databases::answer;
+use super::idle::Idle;
 
 /// The machine and the programs.
 pub fn machine() -> String {
@@ -69,6 +70,17 @@ pub fn table(column: &Column) -> String {
         "≤ 3 %",
     );
     table.to_string()
+}
+
+/// What pipelines cost that have nothing to do.
+pub fn idle(idle: &Idle) -> String {
+    format!(
+        "{} idle pipelines: {:.2} % of a core (wanted ≤ 1 %), {} MB (wanted ≤ 100 MB), {} MB at most while they loaded",
+        idle.pipelines,
+        100.0 * idle.share,
+        idle.memory.0,
+        idle.memory.1
+    )
 }
 
 fn rate(records: u64, took: Duration) -> String {

@@ -13,7 +13,9 @@ mod databases;
 mod deals;
 mod facts;
 mod floor;
+mod idle;
 mod org;
+mod others;
 
 use std::error::Error;
 use std::path::{Path, PathBuf};
@@ -40,7 +42,7 @@ struct Arguments {
     /// Alternating runs of which the best counts
     #[arg(long, default_value_t = 3)]
     runs: u32,
-    /// Only one of the databases: postgres, sqlite
+    /// Only one part: postgres, sqlite, idle, others
     #[arg(long)]
     only: Option<String>,
     /// What this process is; set by the benchmark itself
@@ -63,6 +65,7 @@ fn main() -> Outcome<()> {
     match arguments.role.as_str() {
         "org" => runtime.block_on(org::serve(arguments.opportunities)),
         "daemon" => runtime.block_on(daemon::run(&arguments.folder)),
+        "many" => runtime.block_on(idle::run(&arguments.folder)),
         _ => runtime.block_on(bench(&arguments)),
     }
 }
@@ -82,20 +85,33 @@ async fn bench(arguments: &Arguments) -> Outcome<()> {
     println!("{}", facts::machine());
     let org = Org::start(arguments.opportunities)?;
     let (url, token) = org.job().await?;
-    let bench =
-        Bench { org, pages: Pages { url, token }, folder: folder.path().to_owned(), runs: arguments.runs };
+    let bench = Bench {
+        org,
+        pages: Pages { url, token },
+        folder: folder.path().to_owned(),
+        runs: arguments.runs,
+        opportunities: arguments.opportunities,
+    };
     let wanted = |name: &str| arguments.only.as_deref().is_none_or(|only| only == name);
     let alone = bench.pages.to_nothing(&bench.folder)?;
     println!("{}", facts::alone(arguments.opportunities, alone));
-    if wanted("postgres") {
-        let postgres = Postgres::start()?;
+    let postgres = if wanted("postgres") || wanted("others") { Some(Postgres::start()?) } else { None };
+    if let Some(postgres) = &postgres {
         println!("PostgreSQL {}, waiting for the disk at every commit", postgres.version()?);
-        let column = bench.postgres(&postgres).await?;
-        println!("{}", facts::table(&column));
+    }
+    if let Some(postgres) = postgres.as_ref().filter(|_| wanted("postgres")) {
+        println!("{}", facts::table(&bench.postgres(postgres).await?));
     }
     if wanted("sqlite") {
-        let column = bench.sqlite().await?;
-        println!("{}", facts::table(&column));
+        println!("{}", facts::table(&bench.sqlite().await?));
+    }
+    if let Some(postgres) = postgres.as_ref().filter(|_| wanted("others")) {
+        for line in others::measure(&bench, postgres)? {
+            println!("{line}");
+        }
+    }
+    if wanted("idle") {
+        println!("{}", facts::idle(&idle::measure(&bench.folder.join("many"), &bench.org, 500)?));
     }
     Ok(())
 }
@@ -105,6 +121,7 @@ struct Bench {
     pages: Pages,
     folder: PathBuf,
     runs: u32,
+    opportunities: u32,
 }
 
 impl Bench {

@@ -107,6 +107,11 @@ pub trait Destination: Send + Sync {
         Err(ConnectError::new("R109", Class::Pipeline, "this destination cannot list its keys"))
     }
 
+    /// Another writer to the same place, so that two batches of a load are written at once; `None` where that gains nothing.
+    fn twin(&self) -> Option<Box<dyn Destination>> {
+        None
+    }
+
     /// Writes; one outcome per operation, in the same order. A batch-level fault is halved until the bad record is alone, so one bad
     /// record never costs its neighbours. An error of the whole call means that nothing of the batch is known to be stored.
     async fn write(&mut self, ops: Vec<WriteOp>, mode: WriteMode) -> Result<Vec<Outcome>, ConnectError>;

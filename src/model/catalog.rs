@@ -42,6 +42,12 @@ impl ObjectInfo {
         self.fields.iter().find(|field| field.name.eq_ignore_ascii_case(name))
     }
 
+    /// Whether this is what was known before, read again later.
+    pub fn says_the_same(&self, other: &Self) -> bool {
+        let read_at = self.read_at;
+        *self == Self { read_at, ..other.clone() }
+    }
+
     /// The field whose stamp orders changes: `SystemModstamp`, else `LastModifiedDate`, else `CreatedDate`.
     pub fn stamp_field(&self) -> Option<&FieldInfo> {
         ["SystemModstamp", "LastModifiedDate", "CreatedDate"].iter().find_map(|name| self.field(name))
@@ -144,6 +150,12 @@ pub struct TableInfo {
 }
 
 impl TableInfo {
+    /// Whether this is what was known before, read again later.
+    pub fn says_the_same(&self, other: &Self) -> bool {
+        let read_at = self.read_at;
+        *self == Self { read_at, ..other.clone() }
+    }
+
     /// A column by its exact name.
     pub fn column(&self, name: &str) -> Option<&ColumnInfo> {
         self.columns.iter().find(|column| column.name == name)

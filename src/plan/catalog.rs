@@ -4,6 +4,7 @@
 //! an error: the checks that need it are left out, and a note says so. Read [`Catalog`] first.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -67,8 +68,8 @@ pub struct OrgCatalog {
     pub facts: Option<OrgFacts>,
     /// API names of all objects the user may see (describe global); empty if they were never read.
     pub names: Vec<String>,
-    /// Objects that were described.
-    pub objects: Vec<ObjectInfo>,
+    /// Objects that were described; shared with the plans that were made from them.
+    pub objects: Vec<Arc<ObjectInfo>>,
 }
 
 /// Whether something exists.
@@ -100,9 +101,39 @@ impl<'a, T> Knowledge<'a, T> {
     }
 }
 
+impl<'a, T> Knowledge<'a, Arc<T>> {
+    /// Without the share.
+    pub fn of(self) -> Knowledge<'a, T> {
+        match self {
+            Self::Known(value) => Knowledge::Known(value),
+            Self::Unknown => Knowledge::Unknown,
+            Self::Missing => Knowledge::Missing,
+        }
+    }
+}
+
 impl OrgCatalog {
+    /// Whether this is what was known before, read again later.
+    pub fn says_the_same(&self, before: &Self) -> bool {
+        let known = |object: &Arc<ObjectInfo>| {
+            before
+                .shared_object(&object.name)
+                .known()
+                .is_some_and(|before| Arc::ptr_eq(object, before) || object.says_the_same(before))
+        };
+        self.facts == before.facts
+            && self.names == before.names
+            && self.objects.len() == before.objects.len()
+            && self.objects.iter().all(known)
+    }
+
     /// What is known of an object. Names are compared without case, as the API does.
     pub fn object(&self, name: &str) -> Knowledge<'_, ObjectInfo> {
+        self.shared_object(name).of()
+    }
+
+    /// The same, to be kept beyond this catalog.
+    pub fn shared_object(&self, name: &str) -> Knowledge<'_, Arc<ObjectInfo>> {
         match self.objects.iter().find(|object| object.name.eq_ignore_ascii_case(name)) {
             Some(object) => Knowledge::Known(object),
             None if self.names.is_empty()
@@ -137,14 +168,33 @@ pub struct OrgFacts {
 #[serde(default)]
 pub struct DatabaseCatalog {
     /// The tables that were looked at. Those of the connection's own schema have no schema in their names.
-    pub tables: Vec<TableInfo>,
+    pub tables: Vec<Arc<TableInfo>>,
     /// Tables that were looked for and are not there.
     pub missing: BTreeSet<String>,
 }
 
 impl DatabaseCatalog {
+    /// Whether this is what was known before, read again later.
+    pub fn says_the_same(&self, before: &Self) -> bool {
+        let tables: BTreeMap<&str, &Arc<TableInfo>> =
+            before.tables.iter().map(|table| (table.name.as_str(), table)).collect();
+        let known = |table: &Arc<TableInfo>| {
+            tables
+                .get(table.name.as_str())
+                .is_some_and(|before| Arc::ptr_eq(table, before) || table.says_the_same(before))
+        };
+        self.missing == before.missing
+            && self.tables.len() == before.tables.len()
+            && self.tables.iter().all(known)
+    }
+
     /// What is known of a table, by the name the files use (`clients`, `crm.clients`).
     pub fn table(&self, name: &str) -> Knowledge<'_, TableInfo> {
+        self.shared_table(name).of()
+    }
+
+    /// The same, to be kept beyond this catalog.
+    pub fn shared_table(&self, name: &str) -> Knowledge<'_, Arc<TableInfo>> {
         match self.tables.iter().find(|table| table.name == name) {
             Some(table) => Knowledge::Known(table),
             None if self.missing.contains(name) => Knowledge::Missing,

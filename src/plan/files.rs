@@ -45,7 +45,11 @@ pub struct Files {
 impl Files {
     /// A pipeline file by its name.
     pub fn pipeline(&self, name: &PipelineName) -> Option<&FileOf<PipelineName, PipelineFile>> {
-        self.pipelines.iter().find(|file| file.name == *name)
+        // Folders are read in order; sets that were put together otherwise are searched as they are.
+        match self.pipelines.binary_search_by(|file| file.name.cmp(name)) {
+            Ok(at) if at == 0 || self.pipelines[at - 1].name != *name => self.pipelines.get(at),
+            _ => self.pipelines.iter().find(|file| file.name == *name),
+        }
     }
 
     /// A connection file by its name.

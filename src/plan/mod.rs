@@ -18,7 +18,9 @@ mod tests;
 mod words;
 
 pub use catalog::{Catalog, DatabaseCatalog, Knowledge, MissingSecret, OrgCatalog, OrgFacts};
-pub use compile::{AppKind, Broken, Compiled, TableWriter, Tools, check_org, compile_all, order};
+pub use compile::{
+    AppKind, Broken, Compiled, Kept, TableWriter, Tools, check_org, compile_after, compile_all, order,
+};
 pub use diff::{Change, Effect, diff};
 pub use files::{FileOf, Files};
 pub use generation::{Identity, Running, check_generation};

@@ -85,7 +85,7 @@ pub(super) fn database(table: &str, columns: &[(&str, Kind)], unique: &[&str]) -
         unique: unique.iter().map(|name| vec![(*name).to_owned()]).collect(),
         read_at: jiff::Timestamp::UNIX_EPOCH,
     };
-    let known = DatabaseCatalog { tables: vec![info], missing: BTreeSet::new() };
+    let known = DatabaseCatalog { tables: vec![Arc::new(info)], missing: BTreeSet::new() };
     Catalog { databases: [(ConnectionName::from("db"), known)].into(), ..Catalog::default() }
 }
 

@@ -14,7 +14,7 @@ use crate::connect::{ConnectError, Destination, Limit, Source};
 use crate::model::{Class, Clock, ConnectionName, ObjectInfo};
 use crate::plan::catalog::Catalog;
 use crate::plan::required::{RequiredTable, required};
-use crate::plan::{Files, Pipeline, Scope};
+use crate::plan::{Files, Lane, Pipeline, Scope};
 use crate::spec::ConnectionFile;
 use crate::store::Store;
 
@@ -29,6 +29,16 @@ pub struct Workshop {
     pub clock: Arc<dyn Clock>,
     /// Bounds of a batch.
     pub limit: Limit,
+}
+
+/// Records of a batch of a mirror at most: several batches are under way at once, and a batch costs no look at links.
+const MIRRORED: usize = 2_500;
+
+fn batch_of(pipeline: &Pipeline, limit: Limit) -> Limit {
+    match pipeline.lane {
+        Lane::Mirror => Limit { records: limit.records.min(MIRRORED), ..limit },
+        Lane::Linked => limit,
+    }
 }
 
 /// The runner of a plan, with its table ready to be written.
@@ -58,7 +68,7 @@ pub async fn runner(
         zone: files.timezone(),
         seed: shop.store.seed(),
         observer,
-        limit: shop.limit,
+        limit: batch_of(pipeline, shop.limit),
         interrupt: Arc::new(AtomicBool::new(false)),
     })
 }

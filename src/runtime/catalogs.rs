@@ -127,9 +127,13 @@ pub async fn refresh(
         note_missing_secrets(&mut looked.catalog, file, world);
         let Some(names) = wanted_by_all.get(&file.name) else { continue };
         let Some(known) = Known::take(&mut looked.catalog, file) else { continue };
+        let before = known.clone();
         let (known, result) = ask(file, world, known, (names, asked.get(&file.name)), (look, now)).await;
         if result.as_ref().is_ok_and(|asked| *asked) {
-            known.save(store, &file.name);
+            // One file that changed asks for one table: what says the same is not written again, only its age is.
+            if look.everything || look.again || !known.says_the_same(&before) {
+                known.save(store, &file.name);
+            }
             looked.reached.insert(file.name.clone());
         }
         known.put(&mut looked.catalog, &file.name);
@@ -141,6 +145,7 @@ pub async fn refresh(
 }
 
 /// What is known of one connection.
+#[derive(Clone)]
 enum Known {
     Org(OrgCatalog),
     Database(DatabaseCatalog),
@@ -167,6 +172,14 @@ impl Known {
                 drop(catalog.databases.insert(name.clone(), database));
             }
             _ => {}
+        }
+    }
+
+    fn says_the_same(&self, before: &Self) -> bool {
+        match (self, before) {
+            (Self::Org(now), Self::Org(before)) => now.says_the_same(before),
+            (Self::Database(now), Self::Database(before)) => now.says_the_same(before),
+            _ => false,
         }
     }
 
@@ -254,7 +267,7 @@ async fn ask_org(
     if org.facts.is_none() || again {
         let facts = facts(client, file).await?;
         if org.facts.as_ref().is_some_and(|before| before.id != facts.id) {
-            names.extend(org.objects.drain(..).map(|object| object.name));
+            names.extend(org.objects.drain(..).map(|object| object.name.clone()));
             org.names.clear();
         }
         org.facts = Some(facts);
@@ -265,7 +278,7 @@ async fn ask_org(
             org.objects.remove(at);
         }
         match described {
-            Some(object) => org.objects.push(object),
+            Some(object) => org.objects.push(Arc::new(object)),
             None if org.names.is_empty() || again => {
                 org.names = client.objects().await?.into_iter().map(|object| object.name).collect();
             }
@@ -278,19 +291,16 @@ async fn ask_org(
 
 /// What the org says about itself. Stops at an org of the wrong kind.
 async fn facts(client: &Client, file: &ConnectionFile) -> Result<OrgFacts, ConnectError> {
-    let check = client.check().await?;
-    if let Some(problem) = check.problem {
-        return Err(problem);
-    }
+    let org = client.reach().await?.clone();
     let default_currency = match &file.kind {
-        ConnectionKind::Salesforce(org) => org.default_currency.as_ref().map(|entry| entry.value.clone()),
+        ConnectionKind::Salesforce(spec) => spec.default_currency.as_ref().map(|entry| entry.value.clone()),
         _ => None,
     };
     Ok(OrgFacts {
-        id: check.org.id,
-        name: check.org.name,
-        is_sandbox: check.org.is_sandbox,
-        edition: check.org.edition.unwrap_or_default(),
+        id: org.id,
+        name: org.name,
+        is_sandbox: org.is_sandbox,
+        edition: org.edition.unwrap_or_default(),
         multi_currency: false,
         currency: default_currency.unwrap_or_default(),
     })
@@ -324,7 +334,7 @@ async fn ask_tables(
         match info {
             Some(mut info) => {
                 info.name = table;
-                database.tables.push(info);
+                database.tables.push(Arc::new(info));
             }
             None => drop(database.missing.insert(table)),
         }

@@ -1,7 +1,7 @@
 //! From texts to plans: every file is read, checked, compiled and its inline tests are run, and only then may it be taken over. Pure but
 //! for the expression engine; the same texts and catalog give the same result.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -13,7 +13,7 @@ use crate::diag::{Diagnostic, Severity, SourceId, SourceMap, Span};
 use crate::expr::Engine;
 use crate::model::{ConnectionName, PipelineName};
 use crate::plan::catalog::Catalog;
-use crate::plan::{Compiled, FileOf, Files, Tools, compile_all};
+use crate::plan::{Compiled, FileOf, Files, Kept, Pipeline, Tools, compile_after};
 use crate::spec::{self, Parsed};
 
 /// What came of loading a set of texts.
@@ -24,7 +24,22 @@ pub struct Loaded {
     /// Plans and everything there is to say about them.
     pub compiled: Compiled,
     /// Inline tests of each pipeline whose file could be read.
-    pub stories: Vec<(PipelineName, Vec<StoryResult>)>,
+    pub stories: BTreeMap<PipelineName, Told>,
+}
+
+/// What came of the inline tests of a plan.
+#[derive(Clone, Debug)]
+pub struct Told {
+    plan: Arc<Pipeline>,
+    /// One result per test.
+    pub results: Arc<[StoryResult]>,
+}
+
+/// What an earlier load leaves to the next one.
+#[derive(Clone, Debug, Default)]
+pub struct Earlier {
+    plans: Kept,
+    stories: BTreeMap<PipelineName, Told>,
 }
 
 /// How to load.
@@ -105,16 +120,22 @@ fn add<T>(map: &mut SourceMap, file: &File) -> (SourceId, Option<Parsed<T>>) {
 
 /// Compiles files and runs their inline tests.
 pub fn load(files: Files, loading: &Loading<'_>) -> Loaded {
+    load_after(files, loading, &Earlier::default())
+}
+
+/// Compiles what changed since an earlier load with the same engine, and runs the inline tests of what changed. It says exactly what
+/// [`load`] would: the files must come from [`parse_after`] over the files of that load.
+pub fn load_after(files: Files, loading: &Loading<'_>, earlier: &Earlier) -> Loaded {
     let tools = |ignore_not_yet| Tools {
         engine: loading.engine,
         now: loading.now,
         ignore_not_yet,
         tables: Some(&Statements),
     };
-    let mut compiled = compile_all(&files, loading.catalog, &tools(loading.ignore_not_yet));
-    let stories = tell_stories(&files, &compiled, loading, tools);
-    for (name, results) in &stories {
-        let failed: Vec<&StoryResult> = results.iter().filter(|result| !result.passed()).collect();
+    let mut compiled = compile_after(&files, loading.catalog, &tools(loading.ignore_not_yet), &earlier.plans);
+    let stories = tell_stories((&files, &compiled), (loading, tools), &earlier.stories);
+    for (name, told) in &stories {
+        let failed: Vec<&StoryResult> = told.results.iter().filter(|result| !result.passed()).collect();
         if !failed.is_empty() {
             compiled.diagnostics.extend(failed.into_iter().map(story_error));
             compiled.pipelines.insert(name.clone(), Err(crate::plan::Broken));
@@ -123,13 +144,12 @@ pub fn load(files: Files, loading: &Loading<'_>) -> Loaded {
     Loaded { files, compiled, stories }
 }
 
-/// Tests are told by the policy alone, so those of pipelines that cannot run yet are told as well.
+/// Tests are told by the policy alone, so those of pipelines that cannot run yet are told as well. A plan that is the same tells the same.
 fn tell_stories<'a>(
-    files: &Files,
-    compiled: &Compiled,
-    loading: &Loading<'a>,
-    tools: impl Fn(bool) -> Tools<'a>,
-) -> Vec<(PipelineName, Vec<StoryResult>)> {
+    (files, compiled): (&Files, &Compiled),
+    (loading, tools): (&Loading<'a>, impl Fn(bool) -> Tools<'a>),
+    earlier: &BTreeMap<PipelineName, Told>,
+) -> BTreeMap<PipelineName, Told> {
     let has_tests = |file: &&FileOf<PipelineName, spec::PipelineFile>| {
         file.value().is_some_and(|file| !file.tests.is_empty())
     };
@@ -138,11 +158,17 @@ fn tell_stories<'a>(
         .iter()
         .filter(has_tests)
         .any(|file| matches!(compiled.pipelines.get(&file.name), Some(Err(_))));
-    let all = (refused && !loading.ignore_not_yet).then(|| compile_all(files, loading.catalog, &tools(true)));
+    let all = (refused && !loading.ignore_not_yet)
+        .then(|| compile_after(files, loading.catalog, &tools(true), &compiled.kept));
     let plans = all.as_ref().unwrap_or(compiled);
     let told = files.pipelines.iter().filter(has_tests).filter_map(|file| {
         let plan = plans.pipelines.get(&file.name)?.as_ref().ok()?;
-        Some((file.name.clone(), run_stories(plan, file.value()?, None)))
+        let known = earlier.get(&file.name).filter(|told| Arc::ptr_eq(&told.plan, plan));
+        let results = match known {
+            Some(told) => Arc::clone(&told.results),
+            None => run_stories(plan, file.value()?, None).into(),
+        };
+        Some((file.name.clone(), Told { plan: Arc::clone(plan), results }))
     });
     told.collect()
 }
@@ -163,6 +189,11 @@ fn story_error(result: &StoryResult) -> Diagnostic {
 }
 
 impl Loaded {
+    /// For the next load.
+    pub fn earlier(&self) -> Earlier {
+        Earlier { plans: self.compiled.kept.clone(), stories: self.stories.clone() }
+    }
+
     /// Errors and warnings of one file.
     pub fn counts(&self, source: SourceId) -> (usize, usize) {
         let of = |severity: Severity| {
@@ -177,7 +208,7 @@ impl Loaded {
 
     /// Inline tests of a pipeline that passed and failed.
     pub fn tests(&self, name: &PipelineName) -> (usize, usize) {
-        let results = self.stories.iter().find(|(of, _)| of == name).map_or(&[][..], |(_, results)| results);
+        let results = self.stories.get(name).map_or(&[][..], |told| &told.results);
         let passed = results.iter().filter(|result| result.passed()).count();
         (passed, results.len() - passed)
     }

@@ -107,17 +107,17 @@ impl std::fmt::Debug for Runner {
 }
 
 /// What has been gathered over the batches of a pass.
-struct Gathered {
-    facts: RunFacts,
+pub(super) struct Gathered {
+    pub(super) facts: RunFacts,
     counts: Counts,
     deletes: Vec<Item>,
-    mirror_deletes: Vec<(Key, WriteOp)>,
-    failed_in_a_row: u32,
-    linked_only: bool,
+    pub(super) mirror_deletes: Vec<(Key, WriteOp)>,
+    pub(super) failed_in_a_row: u32,
+    pub(super) linked_only: bool,
 }
 
 impl Gathered {
-    fn holds_cursor(&self) -> bool {
+    pub(super) fn holds_cursor(&self) -> bool {
         !self.deletes.is_empty() || !self.mirror_deletes.is_empty()
     }
 }
@@ -146,7 +146,11 @@ impl Runner {
         let mut pass = self.gathered(Mode::Changes);
         let from = self.store.cursor(self.name(), self.pipeline.generation, Side::Salesforce)?;
         let mut loading = !matches!(from, Some(Cursor::Changes { .. }));
-        let mut read = self.source.read(from.as_ref(), self.limit).await?;
+        let twin = if loading && self.pipeline.lane == Lane::Mirror { self.app.twin() } else { None };
+        let mut read = match twin {
+            Some(twin) => Box::pin(self.stream(&mut pass, from, twin)).await?,
+            None => self.source.read(from.as_ref(), self.limit).await?,
+        };
         loop {
             let Read::Batch { events, next, more, total } = read else {
                 self.everything(approved).await?;
@@ -205,14 +209,7 @@ impl Runner {
         loading: bool,
         total: Option<u64>,
     ) -> Result<(), PassError> {
-        let counts = commit.counts;
-        self.store.commit(self.name(), self.pipeline.generation, &commit)?;
-        pass.counts += counts;
-        self.observer.settled(&self.pipeline.name, &counts, loading, total);
-        if pass.failed_in_a_row >= self.pipeline.pause_after {
-            return Err(PassError::FailuresInARow(pass.failed_in_a_row));
-        }
-        Ok(())
+        remember((&self.pipeline, &self.store, self.observer.as_ref()), pass, &commit, (loading, total))
     }
 
     /// Executes the deletes that were gathered, if they are few enough or a person has allowed them.
@@ -540,7 +537,7 @@ async fn settle(
     Ok(commit)
 }
 
-fn gather(pass: &mut Gathered, executed: Executed) -> Commit {
+pub(super) fn gather(pass: &mut Gathered, executed: Executed) -> Commit {
     pass.deletes.extend(executed.deletes);
     let counts = &executed.commit.counts;
     let good = counts.created + counts.updated + counts.unchanged + counts.linked + counts.deleted;
@@ -555,7 +552,24 @@ fn settled_keys(keys: &[Key], commit: &Commit) -> Vec<(Side, Key)> {
     keys.iter().filter(|key| !failed.contains(key)).map(|key| (Side::Salesforce, key.clone())).collect()
 }
 
-fn merge(into: &mut Commit, from: Commit) {
+/// Commits what was settled, and tells.
+pub(super) fn remember(
+    (pipeline, store, observer): (&Pipeline, &Store, &dyn Observer),
+    pass: &mut Gathered,
+    commit: &Commit,
+    (loading, total): (bool, Option<u64>),
+) -> Result<(), PassError> {
+    let counts = commit.counts;
+    store.commit(&pipeline.name, pipeline.generation, commit)?;
+    pass.counts += counts;
+    observer.settled(&pipeline.name, &counts, loading, total);
+    if pass.failed_in_a_row >= pipeline.pause_after {
+        return Err(PassError::FailuresInARow(pass.failed_in_a_row));
+    }
+    Ok(())
+}
+
+pub(super) fn merge(into: &mut Commit, from: Commit) {
     into.links.extend(from.links);
     into.unlinked.extend(from.unlinked);
     into.failures.extend(from.failures);

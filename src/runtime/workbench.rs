@@ -229,7 +229,9 @@ impl Workbench {
             .iter()
             .filter(|(name, _)| names.is_empty() || names.iter().any(|n| n == name.as_str()));
         let fits = |result: &&StoryResult| wanted.is_none_or(|text| result.name.contains(text));
-        chosen.map(|(name, results)| (name.clone(), results.iter().filter(fits).cloned().collect())).collect()
+        chosen
+            .map(|(name, told)| (name.clone(), told.results.iter().filter(fits).cloned().collect()))
+            .collect()
     }
 
     /// Line of a place in a file, for test reports.

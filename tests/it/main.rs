@@ -16,6 +16,7 @@ mod quickstart;
 mod reload_changes;
 mod reload_files;
 mod reload_identity;
+mod reload_incremental;
 mod salesforce_faults;
 mod salesforce_load;
 mod salesforce_poll;

@@ -43,11 +43,3 @@ fn every_set_compiles_and_what_cannot_run_yet_is_named() {
         assert!(others.is_empty(), "{}: {others:?}", set.display());
     }
 }
-
-#[test]
-fn a_load_at_certain_hours_is_refused_by_name() {
-    let set = Path::new(env!("CARGO_MANIFEST_DIR")).join("pipelines/smvue");
-    let bench = Workbench::open(&set, None, Arc::new(ProcessSecrets), Arc::new(SystemClock)).unwrap();
-    let refused = bench.check(&["opportunities".to_owned()], false).diagnostics;
-    assert!(refused.iter().any(|message| message.title == "`backfill.during` cannot run yet"), "{refused:?}");
-}

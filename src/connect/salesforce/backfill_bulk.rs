@@ -23,7 +23,7 @@ use crate::model::{Backfill, Class, Cursor, Read};
 
 pub(super) use super::result_pages::{PageEnd, PageFeed, Wanted};
 
-/// First pause between two looks at a job; each is four times as long, since every look is a call.
+/// Pause before the first look at a job: none is done at once. Each pause is four times as long, since every look is a call.
 const FIRST_LOOK: Duration = Duration::from_millis(250);
 /// Longest pause.
 const LONGEST_LOOK: Duration = Duration::from_secs(60);
@@ -60,6 +60,8 @@ pub(super) async fn wait(client: &Client, id: &str, purpose: Purpose) -> Result<
     let call = Call::get(bulk::job_path(client.data_path().await?, id), purpose);
     let mut pause = FIRST_LOOK;
     loop {
+        client.clock().sleep(pause).await;
+        pause = (pause * 4).min(LONGEST_LOOK);
         let job: Job = match client.read(&call, |answer| serde_json::from_slice(&answer.body)).await {
             Ok(job) => job,
             Err(error) if error.remote.as_deref() == Some("NOT_FOUND") => return Ok(Ended::Gone),
@@ -71,8 +73,6 @@ pub(super) async fn wait(client: &Client, id: &str, purpose: Purpose) -> Result<
             JobState::Failed => return Ok(Ended::Failed(failed(&job))),
             JobState::Open | JobState::UploadComplete | JobState::InProgress => {}
         }
-        client.clock().sleep(pause).await;
-        pause = (pause * 4).min(LONGEST_LOOK);
     }
 }
 

@@ -85,7 +85,7 @@ struct Rows<T> {
 }
 
 impl Client {
-    /// Signs in and tells org, user and version. Called by `check`, at the start and after a sign-in. Two calls, one of them only once.
+    /// Signs in and tells org, user and version. Two calls, one of them only once.
     pub async fn check(&self) -> Result<OrgCheck, ConnectError> {
         let established = self.established().await?;
         let live = self.sign_in().await?;
@@ -105,6 +105,12 @@ impl Client {
             api_version: established.data.rsplit('v').next().unwrap_or_default().to_owned(),
             problem: self.wrong_environment(&established.org),
         })
+    }
+
+    /// Signs in and tells the org, unless it is not what the connection says. One call, and only once.
+    pub async fn reach(&self) -> Result<&OrgFacts, ConnectError> {
+        let org = &self.established().await?.org;
+        self.wrong_environment(org).map_or(Ok(org), Err)
     }
 
     /// E603 if the org is not what the connection says.

@@ -20,9 +20,9 @@ use crate::connect::ConnectError;
 use crate::model::Class;
 
 /// Records of one chunk.
-const CHUNK: usize = 1_000;
+const CHUNK: usize = 500;
 /// Bytes of one chunk: long texts make chunks shorter, not larger.
-const CHUNK_BYTES: usize = 512 << 10;
+const CHUNK_BYTES: usize = 256 << 10;
 /// Chunks that wait for the reader.
 const WAITING: usize = 6;
 

@@ -67,6 +67,11 @@ impl Destination for SqlDestination {
         }
     }
 
+    fn twin(&self) -> Option<Box<dyn Destination>> {
+        let (connection, spec) = (self.connection.clone(), Arc::clone(&self.spec));
+        Some(Box::new(Self { connection, spec, straight: Straight::default() }))
+    }
+
     async fn write(&mut self, ops: Vec<WriteOp>, mode: WriteMode) -> Result<Vec<Outcome>, ConnectError> {
         self.put(ops, mode, None).await
     }

@@ -89,7 +89,7 @@ impl AppFacts {
         };
         let spec = resources.iter().find(|spec| spec.name.value == resource);
         let mut facts = Self { kind: Some(kind), create_tables: create, ..Self::sql(spec, resource) };
-        match catalog.database(&connection.name).map(|known| known.table(&facts.table_name)) {
+        match catalog.database(&connection.name).map(|known| known.shared_table(&facts.table_name)) {
             Some(Knowledge::Known(table)) => facts = facts.with_table(table),
             Some(Knowledge::Missing) => facts.table_missing = true,
             Some(Knowledge::Unknown) | None => {}
@@ -109,11 +109,11 @@ impl AppFacts {
         }
     }
 
-    fn with_table(mut self, table: &TableInfo) -> Self {
+    fn with_table(mut self, table: &Arc<TableInfo>) -> Self {
         if let (false, [only]) = (self.key_given, table.primary_key.as_slice()) {
             self.key = Arc::from(only.as_str());
         }
-        self.table = Some(Arc::new(table.clone()));
+        self.table = Some(Arc::clone(table));
         self
     }
 

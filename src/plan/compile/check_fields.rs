@@ -10,7 +10,6 @@ use super::suggest::nearest;
 use super::unit::{Out, Unit};
 use crate::diag::{Diagnostic, Span};
 use crate::model::{ObjectInfo, Side};
-use crate::plan::catalog::age;
 
 pub(super) fn check_fields(checked: &Checked<'_>, out: &mut Out) {
     let mut seen = HashSet::new();
@@ -104,7 +103,7 @@ fn step_span(mention: &Mention, steps: &[&str], step: usize) -> Span {
 /// Where the schema comes from, and how old it is.
 pub(super) fn salesforce_note(unit: &Unit<'_>, object: &ObjectInfo) -> String {
     let connection = unit.file.salesforce.connection_name();
-    let age = age(object.read_at, unit.world.now);
+    let age = unit.age(object.read_at);
     format!(
         "fields of {0} as read from connection `{connection}` {age}; refresh with: sfsync schema {0} --refresh",
         object.name
@@ -147,7 +146,7 @@ pub(super) fn app_note(unit: &Unit<'_>) -> String {
         (_, Some(table)) => format!(
             "columns of {} as read from connection `{connection}` {}; refresh with: sfsync schema {} --refresh",
             table.name,
-            age(table.read_at, unit.world.now),
+            unit.age(table.read_at),
             unit.resource_name()
         ),
         _ => format!("connection `{connection}` has no such table"),
@@ -156,10 +155,11 @@ pub(super) fn app_note(unit: &Unit<'_>) -> String {
 
 /// Fields of other objects, in subqueries of `where`.
 fn subqueries(unit: &Unit<'_>, out: &mut Out) {
-    let Some(org) = unit.salesforce.org else { return };
     for condition in super::selection::soql_conditions(&unit.file.salesforce) {
         for field in &condition.fields {
-            let Some(object) = field.object.as_ref().and_then(|name| org.object(&name.value).known()) else {
+            let Some(object) =
+                field.object.as_ref().and_then(|name| unit.salesforce.look(&name.value).known())
+            else {
                 continue;
             };
             let path = &field.path.value;

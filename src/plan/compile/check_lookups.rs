@@ -12,7 +12,7 @@ pub(super) fn check_lookups(checked: &Checked<'_>, out: &mut Out) {
     let unit = checked.unit;
     for row in &unit.rows {
         for name in row.spec.lookup.iter().flat_map(|entry| &entry.value) {
-            match unit.world.files.pipeline(&name.value) {
+            match unit.world.pipeline(&name.value) {
                 None => out.push(unknown(unit, &name.value, name.span)),
                 // What is wrong with the other file is said there.
                 Some(file) => {
@@ -25,13 +25,14 @@ pub(super) fn check_lookups(checked: &Checked<'_>, out: &mut Out) {
         }
     }
     for (name, span) in checked.scripts.linked() {
-        if unit.world.files.pipeline(&name).is_none() {
+        if unit.world.pipeline(&name).is_none() {
             out.push(unknown(unit, &name, span));
         }
     }
 }
 
 fn unknown(unit: &Unit<'_>, name: &PipelineName, span: Span) -> Diagnostic {
+    unit.is_of_the_moment();
     let files = unit.world.files;
     let path = files.path_beside(unit.file.source, name.as_str());
     let error = Diagnostic::error(

@@ -28,8 +28,8 @@ fn unknown(unit: &Unit<'_>) -> Diagnostic {
     let error = Diagnostic::error("E301", title, object.span, "").note(format!(
         "objects as connection `{connection}` sees them; the integration user may not see all"
     ));
-    let names = unit.salesforce.org.iter().flat_map(|org| &org.names).map(String::as_str);
-    match nearest(&object.value, names) {
+    unit.is_of_the_moment();
+    match nearest(&object.value, unit.salesforce.names()) {
         Some(near) => error.help(format!("did you mean `{near}`?")).fix(object.span, near),
         None => error.help("sfsync schema <object> --refresh  after the object or the permission was made"),
     }

@@ -26,6 +26,7 @@ mod check_types;
 mod check_writes;
 mod circles;
 mod columns;
+mod kept;
 mod lane;
 mod literals;
 mod mentions;
@@ -49,13 +50,15 @@ use jiff::Timestamp;
 
 pub use app::AppKind;
 pub use check_org::check_org;
+pub use kept::Kept;
 pub use order::order;
 pub(super) use rows::row_name;
 
-use self::mentions::{Mention, mentions};
+use self::kept::{Draft, Part};
+use self::mentions::Mention;
 use self::scripts::Scripts;
 use self::unit::{Out, Unit, World};
-use crate::diag::Diagnostic;
+use crate::diag::{Diagnostic, SourceId};
 use crate::expr::Engine;
 use crate::model::{ConnectionName, PipelineName, TableInfo};
 use crate::plan::catalog::{Catalog, Knowledge};
@@ -95,6 +98,8 @@ pub struct Compiled {
     pub diagnostics: Vec<Diagnostic>,
     /// What was not checked and why, and what will be made.
     pub notes: Vec<String>,
+    /// For the next compilation.
+    pub kept: Kept,
 }
 
 impl Compiled {
@@ -141,53 +146,45 @@ const CHECKS: &[Check] = &[
 
 /// Compiles every file of a folder. Pure: the same files and catalog give the same plans.
 pub fn compile_all(files: &Files, catalog: &Catalog, tools: &Tools<'_>) -> Compiled {
-    let world = World { files, catalog, now: tools.now, timezone: files.timezone() };
-    let units: Vec<Unit<'_>> = files
-        .pipelines
-        .iter()
-        .filter_map(|file| Some(Unit::new(&world, file.value()?, file.since)))
-        .collect();
-    let mut messages: Vec<Out> = units.iter().map(|_| Vec::new()).collect();
-    let scripts: Vec<Scripts> = units
-        .iter()
-        .zip(&mut messages)
-        .map(|(unit, out)| Scripts::compile(unit, tools.engine, out))
-        .collect();
+    compile_after(files, catalog, tools, &Kept::default())
+}
+
+/// Compiles what changed since an earlier compilation and says exactly what [`compile_all`] would: a file keeps its plan and its
+/// messages as long as everything that they were made from is the same. Rules that go over all files are looked at each time.
+pub fn compile_after(files: &Files, catalog: &Catalog, tools: &Tools<'_>, before: &Kept) -> Compiled {
+    let world = World::new(files, catalog, tools.now);
+    let units: Vec<Unit<'_>> = files.pipelines.iter().filter_map(|file| Unit::new(&world, file)).collect();
+    let mut kept = Kept::around(files);
+    let earlier = |unit: &Unit<'_>| before.part(&kept, unit);
+    let drafts: Vec<Draft> = units.iter().map(|unit| Draft::of(unit, earlier(unit), tools.engine)).collect();
+    let mut across: BTreeMap<usize, Out> = BTreeMap::new();
     for (at, error) in ownership::check_ownership(&units).into_iter().chain(circles::check_circles(&units)) {
-        if let Some(out) = messages.get_mut(at) {
-            out.push(error);
-        }
+        across.entry(at).or_default().push(error);
     }
     let mut compiled = Compiled { notes: notes(&units), ..Compiled::default() };
-    let looked_up = looked_up(&units, &scripts);
-    for ((unit, scripts), out) in units.iter().zip(&scripts).zip(messages) {
-        compile_one(unit, scripts, &looked_up, (tools, out), &mut compiled);
+    let looked_up = looked_up(&units, &drafts);
+    for (at, (unit, draft)) in units.iter().zip(drafts).enumerate() {
+        let part = draft.finish(unit, &looked_up, tools);
+        compiled.add(unit, &part, (across.remove(&at).unwrap_or_default(), tools.ignore_not_yet));
+        kept.put(&unit.file.name, part);
     }
+    compiled.kept = kept;
     finish(files, &world, &mut compiled);
     compiled
 }
 
-fn compile_one(
-    unit: &Unit<'_>,
-    scripts: &Scripts,
-    looked_up: &BTreeSet<PipelineName>,
-    (tools, mut out): (&Tools<'_>, Out),
-    compiled: &mut Compiled,
-) {
-    let checked = Checked { unit, scripts, mentions: mentions(unit, scripts) };
-    for check in CHECKS {
-        check(&checked, &mut out);
+impl Compiled {
+    /// One file: its own messages around those of the rules that go over all files.
+    fn add(&mut self, unit: &Unit<'_>, part: &Part, (across, ignore_not_yet): (Out, bool)) {
+        let name = unit.file.name.clone();
+        let unread = unit.world.pipeline(&name).is_none_or(|file| file.parsed.has_errors());
+        let not_yet = if ignore_not_yet { &[][..] } else { &part.not_yet };
+        let messages = [&part.scripts[..], &across, &part.checks, not_yet, &part.tables];
+        let broken = unread || messages.iter().any(|all| all.iter().any(Diagnostic::is_error));
+        self.diagnostics.extend(messages.into_iter().flatten().cloned());
+        self.notes.extend(part.notes.iter().cloned());
+        self.pipelines.insert(name, if broken { Err(Broken) } else { Ok(Arc::clone(&part.plan)) });
     }
-    if !tools.ignore_not_yet {
-        not_yet::check_not_yet(&checked, &mut out);
-    }
-    let plan = assemble::assemble(&checked, looked_up, &mut out);
-    check_tables::check_tables(&checked, &plan, tools.tables, (&mut out, &mut compiled.notes));
-    let name = unit.file.name.clone();
-    let unread = unit.world.files.pipeline(&name).is_none_or(|file| file.parsed.has_errors());
-    let broken = unread || out.iter().any(Diagnostic::is_error);
-    compiled.diagnostics.append(&mut out);
-    compiled.pipelines.insert(name, if broken { Err(Broken) } else { Ok(Arc::new(plan)) });
 }
 
 /// Connections, files that could not be read at all, and the order of the messages.
@@ -224,16 +221,27 @@ fn finish(files: &Files, world: &World<'_>, compiled: &mut Compiled) {
     let read = read.chain(files.settings.iter().flat_map(|parsed| &parsed.diagnostics));
     compiled.diagnostics.extend(read.cloned());
     compiled.diagnostics.extend(check_files::check_names(files));
-    let place = |error: &Diagnostic| error.primary.as_ref().map(|label| label.span);
-    compiled.diagnostics.sort_by_key(|error| place(error).map(|span| (span.source, span.start)));
+    let places = places(files);
+    let place = |error: &Diagnostic| {
+        let span = error.primary.as_ref().map(|label| label.span)?;
+        Some((places.get(&span.source).copied(), span.source, span.start))
+    };
+    compiled.diagnostics.sort_by_key(place);
+}
+
+/// The order of the files in messages: settings, connections, pipelines, however often and in which order they were read.
+fn places(files: &Files) -> BTreeMap<SourceId, usize> {
+    let connections = files.connections.iter().map(|file| file.source);
+    let pipelines = files.pipelines.iter().map(|file| file.source);
+    connections.chain(pipelines).enumerate().map(|(rank, source)| (source, rank)).collect()
 }
 
 /// Pipelines that some other file looks up: they need links.
-fn looked_up(units: &[Unit<'_>], scripts: &[Scripts]) -> BTreeSet<PipelineName> {
+fn looked_up(units: &[Unit<'_>], drafts: &[Draft]) -> BTreeSet<PipelineName> {
     let rows = units.iter().flat_map(|unit| unit.file.fields.iter());
     let named = rows.filter_map(|row| row.lookup.as_ref()).flat_map(|entry| &entry.value);
     let named = named.map(|name| name.value.clone());
-    named.chain(scripts.iter().flat_map(Scripts::linked).map(|(name, _)| name)).collect()
+    named.chain(drafts.iter().flat_map(|draft| draft.scripts().linked()).map(|(name, _)| name)).collect()
 }
 
 /// What could not be checked, once per connection.

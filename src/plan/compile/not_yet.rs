@@ -7,7 +7,7 @@ use super::unit::{Out, Unit};
 use crate::diag::{Diagnostic, Span};
 use crate::expr::Var;
 use crate::model::Side;
-use crate::spec::{AppPush, Backfill, Links};
+use crate::spec::{AppPush, Links};
 
 pub(super) fn check_not_yet(checked: &Checked<'_>, out: &mut Out) {
     let unit = checked.unit;
@@ -15,7 +15,6 @@ pub(super) fn check_not_yet(checked: &Checked<'_>, out: &mut Out) {
     http_destination(unit, out);
     many_to_one(unit, out);
     old(checked, out);
-    during(unit, out);
     push(unit, out);
 }
 
@@ -51,18 +50,6 @@ fn old(checked: &Checked<'_>, out: &mut Out) {
         let text = script.text();
         let span = text.find("old").map_or(scalar.span, |at| scalar.span_in(at, at + 3));
         out.push(cannot("`old` in an expression", span));
-    }
-}
-
-/// A load that begins at another hour than the file says is no small thing for an org that is busy by day.
-fn during(unit: &Unit<'_>, out: &mut Out) {
-    let backfills = [&unit.file.salesforce.backfill, &unit.file.app.backfill];
-    for entry in backfills.into_iter().flatten() {
-        if let Backfill::Window(window) = &entry.value
-            && let Some(during) = &window.during
-        {
-            out.push(cannot("`backfill.during`", during.key).help("remove it to load at once"));
-        }
     }
 }
 

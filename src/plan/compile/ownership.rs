@@ -23,10 +23,10 @@ type Target = (Side, ConnectionName, String);
 pub(super) fn check_ownership<'a>(units: &'a [Unit<'a>]) -> Vec<(usize, Diagnostic)> {
     let mut found = Vec::new();
     let mut claims: BTreeMap<(Target, String), Vec<(usize, Claim<'a>)>> = BTreeMap::new();
-    for (at, unit) in units.iter().enumerate().filter(|(_, unit)| unit.file.enabled()) {
-        for side in [Side::App, Side::Salesforce] {
-            for (field, claim) in claimed(unit, side) {
-                claims.entry((target(unit, side), field)).or_default().push((at, claim));
+    for (target, holders) in shared(units) {
+        for (at, unit) in holders {
+            for (field, claim) in claimed(unit, target.0) {
+                claims.entry((target.clone(), field)).or_default().push((at, claim));
             }
         }
     }
@@ -49,6 +49,20 @@ pub(super) fn check_ownership<'a>(units: &'a [Unit<'a>]) -> Vec<(usize, Diagnost
         }
     }
     found
+}
+
+/// The targets of more than one file: alone, nobody undoes anything.
+fn shared<'a>(units: &'a [Unit<'a>]) -> BTreeMap<Target, Vec<(usize, &'a Unit<'a>)>> {
+    let mut by_target: BTreeMap<Target, Vec<(usize, &Unit<'_>)>> = BTreeMap::new();
+    for (at, unit) in units.iter().enumerate().filter(|(_, unit)| unit.file.enabled()) {
+        for side in [Side::App, Side::Salesforce] {
+            if unit.file.ops_to(side).update {
+                by_target.entry(target(unit, side)).or_default().push((at, unit));
+            }
+        }
+    }
+    by_target.retain(|_, holders| holders.len() > 1);
+    by_target
 }
 
 fn target(unit: &Unit<'_>, side: Side) -> Target {

@@ -1,5 +1,8 @@
 //! The Salesforce side as far as the catalog tells: fields of the object, parents up to five levels, virtual fields.
 
+use std::cell::RefCell;
+use std::sync::Arc;
+
 use crate::model::{FieldInfo, Kind, ObjectInfo};
 use crate::plan::catalog::{Knowledge, OrgCatalog};
 
@@ -7,12 +10,14 @@ use crate::plan::catalog::{Knowledge, OrgCatalog};
 const PARENTS: usize = 5;
 
 /// The Salesforce side of one pipeline.
-#[derive(Clone, Copy, Debug)]
+#[derive(Debug)]
 pub(super) struct SalesforceFacts<'a> {
     /// API name as the file writes it.
     pub(super) object_name: &'a str,
-    /// The org, if it was ever reached.
-    pub(super) org: Option<&'a OrgCatalog>,
+    /// The org, if it was ever reached. Asked through [`Self::look`] only.
+    org: Option<&'a OrgCatalog>,
+    /// What was asked of it, with the answers: what is made of them holds as long as they do.
+    asked: RefCell<Vec<(String, Answer<ObjectInfo>)>>,
     /// The object.
     pub(super) object: Knowledge<'a, ObjectInfo>,
 }
@@ -35,8 +40,37 @@ pub(super) enum SalesforceField<'a> {
 impl<'a> SalesforceFacts<'a> {
     /// From the catalog; without one, everything is unknown.
     pub(super) fn of(object_name: &'a str, org: Option<&'a OrgCatalog>) -> Self {
-        let object = org.map_or(Knowledge::Unknown, |org| org.object(object_name));
-        Self { object_name, org, object }
+        let mut facts = Self { object_name, org, asked: RefCell::default(), object: Knowledge::Unknown };
+        facts.object = facts.look(object_name);
+        facts
+    }
+
+    /// What is known of an object of the org.
+    pub(super) fn look(&self, name: &str) -> Knowledge<'a, ObjectInfo> {
+        let found = self.org.map_or(Knowledge::Unknown, |org| org.shared_object(name));
+        let mut asked = self.asked.borrow_mut();
+        if !asked.iter().any(|(known, _)| known == name) {
+            asked.push((name.to_owned(), Answer::of(found)));
+        }
+        found.of()
+    }
+
+    /// The objects that were looked at until now.
+    pub(super) fn asked(&self) -> Vec<(String, Answer<ObjectInfo>)> {
+        self.asked.borrow().clone()
+    }
+
+    /// Whether the org would give the same answers now.
+    pub(super) fn answers_the_same(&self, asked: &[(String, Answer<ObjectInfo>)]) -> bool {
+        asked.iter().all(|(name, before)| {
+            let now = self.org.map_or(Knowledge::Unknown, |org| org.shared_object(name));
+            before.is(now, ObjectInfo::says_the_same)
+        })
+    }
+
+    /// Names of all objects of the org.
+    pub(super) fn names(&self) -> impl Iterator<Item = &'a str> + use<'a> {
+        self.org.into_iter().flat_map(|org| &org.names).map(String::as_str)
     }
 
     /// What is known of the object.
@@ -75,8 +109,8 @@ impl<'a> SalesforceFacts<'a> {
         };
         // What a polymorphic reference offers (`Owner.Email` of a Task) is the Name object, which is not described.
         let [only] = field.reference_to.as_slice() else { return Parent::Unknown };
-        match self.org.map(|org| org.object(only)) {
-            Some(Knowledge::Known(parent)) => Parent::Object(parent),
+        match self.look(only) {
+            Knowledge::Known(parent) => Parent::Object(parent),
             _ => Parent::Unknown,
         }
     }
@@ -88,6 +122,32 @@ impl<'a> SalesforceFacts<'a> {
             SalesforceField::Virtual(kind) => kind,
             _ if path == "Id" => Kind::Id,
             _ => Kind::Any,
+        }
+    }
+}
+
+/// What a catalog said, kept beyond it.
+#[derive(Clone, Debug)]
+pub(super) enum Answer<T> {
+    Known(Arc<T>),
+    Unknown,
+    Missing,
+}
+
+impl<T> Answer<T> {
+    pub(super) fn of(found: Knowledge<'_, Arc<T>>) -> Self {
+        match found {
+            Knowledge::Known(value) => Self::Known(Arc::clone(value)),
+            Knowledge::Unknown => Self::Unknown,
+            Knowledge::Missing => Self::Missing,
+        }
+    }
+
+    fn is(&self, now: Knowledge<'_, Arc<T>>, same: fn(&T, &T) -> bool) -> bool {
+        match (self, now) {
+            (Self::Known(before), Knowledge::Known(now)) => Arc::ptr_eq(before, now) || same(before, now),
+            (Self::Unknown, Knowledge::Unknown) | (Self::Missing, Knowledge::Missing) => true,
+            _ => false,
         }
     }
 }

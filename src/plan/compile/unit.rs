@@ -1,27 +1,46 @@
 //! One pipeline while it is compiled: its file, what is known of both sides, what its rows effectively do.
 
+use std::cell::Cell;
+use std::collections::HashMap;
+use std::sync::Arc;
+
 use jiff::Timestamp;
 
 use super::app::AppFacts;
 use super::salesforce::SalesforceFacts;
 use crate::diag::{Diagnostic, Span};
-use crate::model::{ConnectionName, Kind, Side};
-use crate::plan::catalog::Catalog;
-use crate::plan::{Files, WritePolicy};
-use crate::spec::{self, ConnectionFile, GroupPolicy, PipelineFile, RowSpec, Write};
+use crate::model::{ConnectionName, Kind, PipelineName, Side};
+use crate::plan::catalog::{Catalog, age};
+use crate::plan::{FileOf, Files, WritePolicy};
+use crate::spec::{self, ConnectionFile, GroupPolicy, Parsed, PipelineFile, RowSpec, Write};
 
 /// What all units of one compilation see.
 pub(super) struct World<'a> {
     pub(super) files: &'a Files,
     pub(super) catalog: &'a Catalog,
-    pub(super) now: Timestamp,
     pub(super) timezone: jiff::tz::TimeZone,
+    now: Timestamp,
+    by_name: HashMap<&'a PipelineName, &'a FileOf<PipelineName, PipelineFile>>,
+}
+
+impl<'a> World<'a> {
+    pub(super) fn new(files: &'a Files, catalog: &'a Catalog, now: Timestamp) -> Self {
+        let by_name = files.pipelines.iter().rev().map(|file| (&file.name, file)).collect();
+        Self { files, catalog, timezone: files.timezone(), now, by_name }
+    }
+
+    /// A pipeline file by its name.
+    pub(super) fn pipeline(&self, name: &PipelineName) -> Option<&'a FileOf<PipelineName, PipelineFile>> {
+        self.by_name.get(name).copied()
+    }
 }
 
 /// One pipeline.
 pub(super) struct Unit<'a> {
     pub(super) world: &'a World<'a>,
     pub(super) file: &'a PipelineFile,
+    /// The same, as it is shared between loads.
+    pub(super) parsed: &'a Arc<Parsed<PipelineFile>>,
     /// When the name was first loaded.
     pub(super) since: Option<Timestamp>,
     pub(super) salesforce: SalesforceFacts<'a>,
@@ -29,13 +48,16 @@ pub(super) struct Unit<'a> {
     pub(super) app: AppFacts,
     pub(super) app_connection: Option<&'a ConnectionFile>,
     pub(super) rows: Vec<RowView<'a>>,
+    of_the_moment: Cell<bool>,
 }
 
 /// Where messages go.
 pub(super) type Out = Vec<Diagnostic>;
 
 impl<'a> Unit<'a> {
-    pub(super) fn new(world: &'a World<'a>, file: &'a PipelineFile, since: Option<Timestamp>) -> Self {
+    /// `None` for a file that could not be read.
+    pub(super) fn new(world: &'a World<'a>, of: &'a FileOf<PipelineName, PipelineFile>) -> Option<Self> {
+        let file = of.value()?;
         let connection = |name: &ConnectionName| world.files.connection(name).and_then(|file| file.value());
         let (salesforce_name, resource) = (file.salesforce.connection_name(), &file.app.resource);
         let app_connection = connection(&resource.connection.value);
@@ -44,16 +66,35 @@ impl<'a> Unit<'a> {
             |found| AppFacts::of(found, resource.resource.value.as_str(), world.catalog),
         );
         let org = world.catalog.org(&salesforce_name);
-        Self {
+        Some(Self {
             world,
             file,
-            since,
+            parsed: &of.parsed,
+            since: of.since,
             salesforce: SalesforceFacts::of(&file.salesforce.object.value, org),
             salesforce_connection: connection(&salesforce_name),
             app,
             app_connection,
             rows: file.fields.iter().map(|row| RowView::new(file, row)).collect(),
-        }
+            of_the_moment: Cell::new(false),
+        })
+    }
+
+    /// How old something is, in words.
+    pub(super) fn age(&self, read_at: Timestamp) -> String {
+        self.is_of_the_moment();
+        age(read_at, self.world.now)
+    }
+
+    /// Says that a message tells more than what this pipeline is made from: the time, names of other files. It holds for this
+    /// compilation only.
+    pub(super) fn is_of_the_moment(&self) {
+        self.of_the_moment.set(true);
+    }
+
+    /// Whether there is such a message.
+    pub(super) fn has_passing_messages(&self) -> bool {
+        self.of_the_moment.get()
     }
 
     /// Kind of a field of a side; `Any` where it is not known.

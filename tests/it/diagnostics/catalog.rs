@@ -1,7 +1,7 @@
 //! What fixtures know of the systems.
 
 use std::collections::BTreeMap;
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
 
 use jiff::Timestamp;
 use sfsync::connect::salesforce::api::describe::{decode_global, decode_object};
@@ -56,7 +56,7 @@ pub(crate) fn simulated_org(customizations: &[&str]) -> OrgCatalog {
     let org = Org::new(config).unwrap();
     let names =
         decode_global(&org.describe_global().json).unwrap().into_iter().map(|object| object.name).collect();
-    let objects = org.object_names().iter().filter_map(|name| described(&org, name)).collect();
+    let objects = org.object_names().iter().filter_map(|name| described(&org, name)).map(Arc::new).collect();
     OrgCatalog { facts: None, names, objects }
 }
 
@@ -76,6 +76,7 @@ fn picklists(text: &str) -> BTreeMap<String, Values> {
 pub(crate) fn offer(org: &mut OrgCatalog, field: &str, values: &Values) {
     let (object, field) = field.split_once('.').unwrap();
     let object = org.objects.iter_mut().find(|known| known.name == object).unwrap();
+    let object = Arc::make_mut(object);
     for name in values.keys() {
         if !object.record_types.iter().any(|kind| kind.developer_name == *name) {
             object.record_types.push(RecordTypeInfo {

@@ -10,7 +10,7 @@ use super::refusal;
 use crate::connect::sql::batch::{Group, OpKind, unidentified};
 use crate::connect::sql::dialect::ident;
 use crate::connect::sql::error::{Refusal, misfit};
-use crate::connect::sql::statement::{STAGE, table};
+use crate::connect::sql::statement::{STAGE, Statements, table};
 use crate::connect::sql::{Dialect, TableSpec};
 use crate::model::{Key, RecordError, Row, WriteOp};
 
@@ -18,6 +18,9 @@ use crate::model::{Key, RecordError, Row, WriteOp};
 const HEADER: &[u8] = b"PGCOPY\n\xff\r\n\0\0\0\0\0\0\0\0\0";
 /// Bytes that are handed to the connection at once.
 const CHUNK: usize = 128 << 10;
+
+/// Staged rows from which on it pays to count them.
+const WORTH_COUNTING: usize = 200;
 
 /// How the rows of a group are sent.
 pub(super) struct Stage<'a> {
@@ -60,6 +63,19 @@ impl<'a> Stage<'a> {
             columns.push(format!("c{input} {}", codec.stage_type(&self.spec.columns[*at])));
         }
         format!("CREATE TEMPORARY TABLE {STAGE} ({}) ON COMMIT DROP", columns.join(", "))
+    }
+
+    /// Counts what is staged, where that is much: the server would guess a handful of rows, and compare every one with every other. Only
+    /// the columns that statements join by.
+    pub(super) fn analyze_sql(&self, statements: &Statements<'_>) -> Option<String> {
+        if self.group.ops.len() < WORTH_COUNTING {
+            return None;
+        }
+        let mut columns = vec!["at".to_owned()];
+        columns.extend(self.is_keyed().then(|| "k".to_owned()));
+        let unique = statements.unique_inputs(&self.group.provided);
+        columns.extend(unique.iter().map(|(_, input)| format!("c{input}")));
+        Some(format!("ANALYZE {STAGE} ({})", columns.join(", ")))
     }
 
     /// Whether rows can be copied straight into the table: every value has a binary form and a column of its own.

@@ -157,6 +157,10 @@ impl Batch<'_> {
         for (at, error) in stage.send(self.transaction, Into::Stage, self.ops, &order).await? {
             self.outcomes[at] = Some(Outcome::Rejected(error));
         }
+        let statements = Statements { dialect: Dialect::Postgres, spec: self.spec };
+        if let Some(analyze) = stage.analyze_sql(&statements) {
+            self.execute(&analyze).await?;
+        }
         self.merge(&Staged { group, order: &order }).await?;
         self.execute(&format!("DROP TABLE {STAGE}")).await
     }

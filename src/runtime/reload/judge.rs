@@ -1,0 +1,252 @@
+//! Which version of each file runs: the one on disk, the last good one, or none.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, PoisonError};
+
+use jiff::Timestamp;
+
+use super::show::clock_time;
+use crate::diag::Diagnostic;
+use crate::model::PipelineName;
+use crate::plan::catalog::Catalog;
+use crate::plan::{Broken, Files};
+use crate::runtime::folder::{File, Texts};
+use crate::runtime::lineage::Made;
+use crate::runtime::load::{self, Loaded};
+use crate::runtime::supervisor::Supervisor;
+use crate::spec::{Entry, PipelineFile};
+use crate::store::StoreError;
+
+/// What is wanted and what runs instead of it where it is broken.
+pub(super) struct Judged {
+    pub(super) desired: Loaded,
+    /// `None` where nothing is broken.
+    pub(super) instead: Option<Loaded>,
+    /// The versions that go on, by printed path.
+    pub(super) old: BTreeMap<String, Timestamp>,
+    /// Pipelines that files look up and that are not there, with the reason.
+    pub(super) absent: BTreeMap<PipelineName, String>,
+    /// Files that changed since the last load, by printed path.
+    pub(super) changed: BTreeSet<String>,
+}
+
+impl Judged {
+    pub(super) fn running(&self) -> &Loaded {
+        self.instead.as_ref().unwrap_or(&self.desired)
+    }
+
+    /// Whether the file on disk is what runs.
+    pub(super) fn is_current(&self, name: &PipelineName) -> bool {
+        let is_good = |loaded: &Loaded| loaded.compiled.pipelines.get(name).is_some_and(Result::is_ok);
+        is_good(&self.desired) && is_good(self.running())
+    }
+}
+
+impl Supervisor {
+    /// Which of the files may run, and what runs instead of the others.
+    pub(super) fn judge(
+        &self,
+        texts: &Texts,
+        mut desired: Loaded,
+        (catalog, changed): (&Catalog, BTreeSet<String>),
+        now: Timestamp,
+    ) -> Result<Judged, StoreError> {
+        self.check_lineage(&mut desired, catalog)?;
+        self.check_renamed(&mut desired)?;
+        let removed = self.removed_but_named(texts, &desired.files);
+        let broken = desired.compiled.pipelines.values().any(Result::is_err)
+            || desired.compiled.connections.values().any(Result::is_err)
+            || desired.files.settings.as_ref().is_some_and(crate::spec::Parsed::has_errors);
+        let mut judged =
+            Judged { desired, instead: None, old: BTreeMap::new(), absent: BTreeMap::new(), changed };
+        if broken {
+            let replaced = self.replaced(texts, &removed, &mut judged);
+            let mut files = load::parse_after(&replaced, &judged.desired.files, |path| self.since(path));
+            silence(&mut files, &removed);
+            let earlier = judged.desired.earlier();
+            let mut instead = self.load(files, (catalog, now), &earlier);
+            self.check_lineage(&mut instead, catalog)?;
+            self.withhold(&judged.desired, &mut instead);
+            judged.old.retain(|path, _| is_good(&instead, path));
+            judged.instead = Some(instead);
+        }
+        judged.absent = absent(&judged, &removed);
+        Ok(judged)
+    }
+
+    /// The texts with those of broken files in their last good version, and those of removed pipelines that others still name.
+    fn replaced(
+        &self,
+        texts: &Texts,
+        removed: &BTreeMap<PipelineName, String>,
+        judged: &mut Judged,
+    ) -> Texts {
+        let mut replaced = texts.clone();
+        let (compiled, old) = (&judged.desired.compiled, &mut judged.old);
+        let mut instead = |file: &File| {
+            let good = self.good(&file.path)?;
+            old.insert(file.path.clone(), good.loaded_at);
+            Some(File { path: file.path.clone(), bytes: good.text.into_bytes() })
+        };
+        for (name, _) in compiled.pipelines.iter().filter(|(_, plan)| plan.is_err()) {
+            let file = texts.pipelines.get(name.as_str()).and_then(&mut instead);
+            put(&mut replaced.pipelines, name.as_str(), file);
+        }
+        for (name, _) in compiled.connections.iter().filter(|(_, connection)| connection.is_err()) {
+            if let Some(file) = texts.connections.get(name.as_str()).and_then(&mut instead) {
+                replaced.connections.insert(name.to_string(), file);
+            }
+        }
+        if judged.desired.files.settings.as_ref().is_some_and(crate::spec::Parsed::has_errors) {
+            replaced.settings = texts.settings.as_ref().and_then(&mut instead);
+        }
+        for (name, path) in removed {
+            let good = self.good(path).map(|good| File { path: path.clone(), bytes: good.text.into_bytes() });
+            put(&mut replaced.pipelines, name.as_str(), good);
+        }
+        replaced
+    }
+
+    /// What must not run although its last good version would compile: files that look renamed.
+    fn withhold(&self, desired: &Loaded, instead: &mut Loaded) {
+        let codes = |message: &&Diagnostic| message.code.to_string() == "W210";
+        for message in desired.compiled.diagnostics.iter().filter(codes) {
+            let source = message.primary.as_ref().map(|label| label.span.source);
+            let file = desired.files.pipelines.iter().find(|file| Some(file.source) == source);
+            if let Some(file) = file {
+                instead.compiled.pipelines.insert(file.name.clone(), Err(Broken));
+            }
+        }
+    }
+
+    /// E504 for files that would use their links for something else.
+    fn check_lineage(&self, loaded: &mut Loaded, catalog: &Catalog) -> Result<(), StoreError> {
+        let mut refused = Vec::new();
+        for file in loaded.files.pipelines.iter().filter_map(|file| file.value()) {
+            let Some(Ok(plan)) = loaded.compiled.pipelines.get(&file.name) else { continue };
+            let made = Made::of(file, plan, catalog);
+            let state = self.state_name(&loaded.files, file);
+            let path = loaded.files.path(file.source);
+            let good = self.since(path).map(clock_time);
+            if let Some(error) = self.lineage.check(&self.store, (file, &made), &state, good.as_deref())? {
+                refused.push((file.name.clone(), error));
+            }
+        }
+        for (name, error) in refused {
+            loaded.compiled.diagnostics.push(error);
+            loaded.compiled.pipelines.insert(name, Err(Broken));
+        }
+        Ok(())
+    }
+
+    /// The name under which the state of a file is kept: its own, or that of `renamed_from` until the state has moved.
+    pub(super) fn state_name(&self, files: &Files, file: &PipelineFile) -> PipelineName {
+        match &file.renamed_from {
+            Some(from) if self.moves(files, file, &from.value) => from.value.clone(),
+            _ => file.name.clone(),
+        }
+    }
+
+    fn moves(&self, files: &Files, file: &PipelineFile, from: &PipelineName) -> bool {
+        let known = self.store.pipelines();
+        let has_state = |name: &PipelineName| known.iter().any(|(known, _)| known == name);
+        files.pipeline(from).is_none() && has_state(from) && !has_state(&file.name)
+    }
+
+    /// W210 for new files that look like renamed ones; they are not started.
+    fn check_renamed(&self, desired: &mut Loaded) -> Result<(), StoreError> {
+        let known = self.store.pipelines();
+        let files = &desired.files;
+        let claimed: BTreeSet<&PipelineName> = files
+            .pipelines
+            .iter()
+            .filter_map(|file| Some(&file.value()?.renamed_from.as_ref()?.value))
+            .collect();
+        let is_gone = |name: &PipelineName| {
+            files.pipeline(name).is_none()
+                && !claimed.contains(name)
+                && self.store.flags(name).removed.is_none()
+        };
+        let gone: Vec<(PipelineName, u32)> =
+            known.iter().filter(|(name, _)| is_gone(name)).cloned().collect();
+        if gone.is_empty() {
+            return Ok(());
+        }
+        let names: BTreeSet<&PipelineName> = known.iter().map(|(name, _)| name).collect();
+        let is_new = |file: &&PipelineFile| !names.contains(&file.name);
+        let came: Vec<&PipelineFile> =
+            files.pipelines.iter().filter_map(|file| file.value()).filter(is_new).collect();
+        for (name, warning) in self.lineage.suspicions(&self.store, &gone, &came)? {
+            desired.compiled.diagnostics.push(warning);
+            desired.compiled.pipelines.insert(name, Err(Broken));
+        }
+        Ok(())
+    }
+
+    /// Pipelines without a file whose links are still looked up, with the path that their file had.
+    fn removed_but_named(&self, texts: &Texts, files: &Files) -> BTreeMap<PipelineName, String> {
+        let rows = files.pipelines.iter().filter_map(|file| file.value()).flat_map(|file| &file.fields);
+        let named: BTreeSet<&PipelineName> = rows
+            .filter_map(|row| row.lookup.as_ref())
+            .flat_map(|entry| &entry.value)
+            .map(|name| &name.value)
+            .collect();
+        let good = self.good.read().unwrap_or_else(PoisonError::into_inner);
+        let missing = named.into_iter().filter(|name| !texts.pipelines.contains_key(name.as_str()));
+        let path_of = |name: &PipelineName| {
+            let fits = |path: &&String| stem(path) == name.as_str() && !path.contains("connections/");
+            good.keys().find(fits).cloned()
+        };
+        missing.filter_map(|name| Some((name.clone(), path_of(name)?))).collect()
+    }
+}
+
+fn put(files: &mut BTreeMap<String, File>, name: &str, file: Option<File>) {
+    match file {
+        Some(file) => drop(files.insert(name.to_owned(), file)),
+        None => drop(files.remove(name)),
+    }
+}
+
+/// Pipelines without a file stand only for their links: they own no field and undo nothing.
+fn silence(files: &mut Files, removed: &BTreeMap<PipelineName, String>) {
+    for file in files.pipelines.iter_mut().filter(|file| removed.contains_key(&file.name)) {
+        if let Some(value) = &mut Arc::make_mut(&mut file.parsed).value {
+            let span = value.salesforce.key;
+            value.enabled = Some(Entry { key: span, span, value: false });
+        }
+    }
+}
+
+/// Whether the file of a path gave something that may run.
+fn is_good(loaded: &Loaded, path: &str) -> bool {
+    let (files, compiled) = (&loaded.files, &loaded.compiled);
+    let pipeline = files.pipelines.iter().find(|file| files.path(file.source) == path);
+    let connection = files.connections.iter().find(|file| files.path(file.source) == path);
+    match (pipeline, connection) {
+        (Some(file), _) => compiled.pipelines.get(&file.name).is_some_and(Result::is_ok),
+        (None, Some(file)) => compiled.connections.get(&file.name).is_some_and(Result::is_ok),
+        (None, None) => files.settings.as_ref().is_some_and(|settings| !settings.has_errors()),
+    }
+}
+
+/// The looked-up pipelines that do not run.
+fn absent(judged: &Judged, removed: &BTreeMap<PipelineName, String>) -> BTreeMap<PipelineName, String> {
+    let running = judged.running();
+    let plans = running.compiled.pipelines.values().filter_map(|plan| plan.as_ref().ok());
+    let named: BTreeSet<&PipelineName> = plans.flat_map(|plan| &plan.looks_up).collect();
+    let reason = |name: &&PipelineName| {
+        if removed.contains_key(*name) || judged.desired.files.pipeline(name).is_none() {
+            return Some(format!("the file of {name} is gone; lookups go on with the links it left"));
+        }
+        let broken = running.compiled.pipelines.get(*name).is_none_or(Result::is_err);
+        broken.then(|| format!("no version of {name} can run; lookups go on with the links it left"))
+    };
+    named.into_iter().filter_map(|name| Some((name.clone(), reason(&name)?))).collect()
+}
+
+/// The name of a file without folder and extension.
+fn stem(path: &str) -> &str {
+    let file = path.rsplit('/').next().unwrap_or(path);
+    file.strip_suffix(".yaml").or_else(|| file.strip_suffix(".yml")).unwrap_or(file)
+}

@@ -1,0 +1,344 @@
+//! The task of one pipeline: it tells the table of its life ([`super::state`]) what happens, carries out what follows, and shows how it is.
+//! It owns nothing that outlives it; what it knows is in the state, so it may be stopped between any two batches.
+
+mod observer;
+mod show;
+#[cfg(test)]
+mod tests;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use jiff::Timestamp;
+use tokio::sync::{Notify, mpsc, watch};
+use tokio_util::sync::CancellationToken;
+
+pub use self::observer::TaskObserver;
+use super::metrics::Metrics;
+use super::pass::{PassError, Runner};
+use super::registry::Registry;
+use super::state::{Effect, Hours, Input, Life, Outcome, Pass, Phase, Rules, Wish, Work};
+use super::status::PipelineStatus;
+use crate::model::{Clock, Counts, Cursor, Key, Side};
+use crate::plan::{Pipeline, Scope};
+use crate::store::Store;
+
+/// Name of the fact that keeps when everything was compared last.
+const COMPARED: &str = "compared";
+/// Records of one pass that nobody asked for: touched by others, failed and due.
+const RECORDS: usize = 2_000;
+
+/// What a task can be told. The answer is the changed status.
+#[derive(Debug)]
+pub enum Command {
+    /// Look now; `full` compares everything.
+    Sync {
+        /// Compare everything.
+        full: bool,
+    },
+    /// Read these records now.
+    Records(Vec<Key>),
+    /// Rest until told otherwise.
+    Pause {
+        /// Who says so.
+        by: String,
+    },
+    /// Go on.
+    Resume,
+    /// The mass change that waits may happen.
+    Approve,
+}
+
+/// Everything a task needs besides its runner.
+pub struct TaskParts {
+    /// The runner, shared with pipelines that need records of this one.
+    pub runner: Arc<tokio::sync::Mutex<Runner>>,
+    /// The plan of the runner.
+    pub pipeline: Arc<Pipeline>,
+    /// The state.
+    pub store: Arc<Store>,
+    /// The others.
+    pub registry: Arc<Registry>,
+    /// Time.
+    pub clock: Arc<dyn Clock>,
+    /// Time zone of schedules.
+    pub zone: jiff::tz::TimeZone,
+    /// Where the status is shown.
+    pub status: watch::Sender<PipelineStatus>,
+    /// Tells that any status changed.
+    pub changed: Arc<Notify>,
+    /// Wakes the task.
+    pub wake: Arc<Notify>,
+    /// Commands.
+    pub commands: mpsc::Receiver<Command>,
+    /// End.
+    pub stop: CancellationToken,
+    /// Counters.
+    pub metrics: Arc<Metrics>,
+}
+
+/// A task that lives.
+pub struct Task {
+    parts: TaskParts,
+    rules: Rules,
+    life: Life,
+    /// Records that somebody asked for.
+    records: Vec<Key>,
+    /// Of the pass that is under way.
+    interrupt: Arc<AtomicBool>,
+}
+
+impl std::fmt::Debug for Task {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Task").field("pipeline", &self.parts.pipeline.name).finish_non_exhaustive()
+    }
+}
+
+impl Task {
+    /// A task that looks at once.
+    pub fn new(parts: TaskParts) -> Self {
+        let now = parts.clock.now();
+        let rules = rules(&parts.pipeline, &parts.zone);
+        let loaded = is_loaded(&parts);
+        let (store, name) = (&parts.store, &parts.pipeline.name);
+        let paused = store.paused(name).ok().flatten().map(|flag| flag.by);
+        let compared: Option<Timestamp> = store.pipeline_fact(name, COMPARED).ok().flatten();
+        let life = Life::new(&rules, now, (loaded, paused, compared));
+        let task = Self { parts, rules, life, records: Vec::new(), interrupt: Arc::default() };
+        if loaded && compared.is_none() {
+            task.remember_comparison(now);
+        }
+        task
+    }
+
+    /// Lives until it is stopped.
+    pub async fn run(mut self) {
+        self.show();
+        while self.life.phase() != Phase::Stopped {
+            match self.look() {
+                Some(pass) => self.make(pass).await,
+                None if self.life.phase() == Phase::Stopped => {}
+                None => {
+                    self.show();
+                    self.rest().await;
+                }
+            }
+        }
+        tracing::info!(pipeline = %self.parts.pipeline.name, "pipeline stopped");
+    }
+
+    /// Something happens: carries out what follows. A pass to begin is given back.
+    fn happens(&mut self, input: Input) -> Option<Pass> {
+        let now = self.parts.clock.now();
+        let (life, effects) = self.life.clone().on(&self.rules, now, input);
+        self.life = life;
+        let mut begun = None;
+        for effect in effects {
+            match effect {
+                Effect::Begin(pass) => begun = Some(pass),
+                Effect::Interrupt => self.interrupt.store(true, Ordering::Relaxed),
+                Effect::RememberPause(by) => self.remember_pause(by.as_deref()),
+                Effect::RememberComparison(at) => self.remember_comparison(at),
+                // The loop sees it by the phase.
+                Effect::Leave => {}
+            }
+        }
+        begun
+    }
+
+    /// Looks for something to do.
+    fn look(&mut self) -> Option<Pass> {
+        while let Ok(command) = self.parts.commands.try_recv() {
+            self.obey(command);
+        }
+        if self.parts.stop.is_cancelled() {
+            return self.happens(Input::Stop);
+        }
+        let records = !self.records.is_empty() || !self.due_records(1).is_empty();
+        let parent = if self.life.is_loaded() {
+            None
+        } else {
+            self.parts.registry.loading(&self.parts.pipeline.looks_up).into_iter().next()
+        };
+        self.happens(Input::Look { records, parent })
+    }
+
+    /// Waits for a command, a wake-up, the next due time, or the end.
+    async fn rest(&mut self) {
+        let wake = Arc::clone(&self.parts.wake);
+        tokio::select! {
+            () = wake.notified() => {}
+            heard = self.hear() => self.heed(heard),
+        }
+    }
+
+    /// What happens next besides a pass that is under way. May be dropped at any point.
+    async fn hear(&mut self) -> Heard {
+        let length = Duration::try_from(self.due().duration_since(self.parts.clock.now()));
+        let clock = Arc::clone(&self.parts.clock);
+        let (stop, stops) = (self.parts.stop.clone(), !self.life.is_stopping());
+        tokio::select! {
+            biased;
+            () = stop.cancelled(), if stops => Heard::Stop,
+            Some(command) = self.parts.commands.recv() => Heard::Command(command),
+            () = clock.sleep(length.unwrap_or_default()) => Heard::Time,
+        }
+    }
+
+    fn heed(&mut self, heard: Heard) {
+        match heard {
+            Heard::Stop => drop(self.happens(Input::Stop)),
+            Heard::Command(command) => self.obey(command),
+            Heard::Time => {}
+        }
+    }
+
+    fn obey(&mut self, command: Command) {
+        let wish = match command {
+            Command::Sync { full: false } => Wish::Look,
+            Command::Sync { full: true } => Wish::Compare,
+            Command::Records(keys) => {
+                self.records.extend(keys);
+                Wish::Records
+            }
+            Command::Pause { by } => Wish::Pause(by),
+            Command::Resume => Wish::Resume,
+            Command::Approve => Wish::Approve,
+        };
+        self.happens(Input::Told(wish));
+    }
+
+    /// Makes a pass. What happens meanwhile may make it end at the next edge of a batch.
+    async fn make(&mut self, pass: Pass) {
+        let asked = if pass.work == Work::Records { std::mem::take(&mut self.records) } else { Vec::new() };
+        let keys = if pass.work == Work::Records { self.keys(&asked) } else { Vec::new() };
+        if pass.work != Work::Records {
+            self.show();
+        }
+        let runner = Arc::clone(&self.parts.runner);
+        let mut runner = runner.lock().await;
+        self.interrupt = Arc::clone(&runner.interrupt);
+        self.interrupt.store(false, Ordering::Relaxed);
+        let result = {
+            let made = make(&mut runner, pass, &keys);
+            tokio::pin!(made);
+            loop {
+                let heard = tokio::select! {
+                    result = &mut made => break result,
+                    heard = self.hear() => heard,
+                };
+                match heard {
+                    Heard::Time => drop(self.happens(Input::Look { records: false, parent: None })),
+                    heard => self.heed(heard),
+                }
+            }
+        };
+        drop(runner);
+        let outcome = outcome(result);
+        if matches!(&outcome, Outcome::Failed { class, .. } if class.is_retried()) {
+            self.records.extend(asked);
+        }
+        self.tell(pass, &outcome);
+        let loaded = is_loaded(&self.parts);
+        self.happens(Input::Ended { outcome, loaded });
+    }
+
+    fn tell(&self, pass: Pass, outcome: &Outcome) {
+        match outcome {
+            Outcome::Done => self.parts.status.send_modify(|status| {
+                status.passes += 1;
+                status.comparisons += u64::from(pass.work == Work::Everything);
+            }),
+            Outcome::Failed { message, .. } => {
+                tracing::warn!(pipeline = %self.parts.pipeline.name, %message, "pass failed");
+            }
+            _ => {}
+        }
+    }
+
+    /// Records to look at again: asked for, touched by another pipeline's links, failed and due.
+    fn keys(&self, asked: &[Key]) -> Vec<Key> {
+        let mut keys = self.due_records(RECORDS);
+        keys.extend(asked.iter().cloned());
+        keys.sort();
+        keys.dedup();
+        keys
+    }
+
+    fn due_records(&self, limit: usize) -> Vec<Key> {
+        let (store, name) = (&self.parts.store, &self.parts.pipeline.name);
+        let now = self.parts.clock.now();
+        let mut keys = store.touched(name, Side::Salesforce, limit).unwrap_or_default();
+        keys.extend(store.due_retries(name, Side::Salesforce, now, limit).unwrap_or_default());
+        keys
+    }
+
+    fn due(&self) -> Timestamp {
+        let retry = self.parts.store.next_retry(&self.parts.pipeline.name).ok().flatten();
+        self.life.due(&self.rules, self.parts.clock.now(), retry)
+    }
+
+    fn remember_pause(&self, by: Option<&str>) {
+        let name = &self.parts.pipeline.name;
+        if let Err(error) = self.parts.store.set_paused(name, by, self.parts.clock.now()) {
+            tracing::error!(pipeline = %name, %error, "the pause could not be stored");
+        }
+    }
+
+    fn remember_comparison(&self, at: Timestamp) {
+        let name = &self.parts.pipeline.name;
+        if let Err(error) = self.parts.store.save_pipeline_fact(name, COMPARED, &at) {
+            tracing::warn!(pipeline = %name, %error, "the time of the comparison could not be stored");
+        }
+    }
+}
+
+/// What a task hears while it waits.
+enum Heard {
+    Stop,
+    Command(Command),
+    Time,
+}
+
+/// What a file says about when to work.
+fn rules(pipeline: &Pipeline, zone: &jiff::tz::TimeZone) -> Rules {
+    let during = pipeline.salesforce.backfill.during.or(pipeline.app.backfill.during);
+    Rules {
+        name: pipeline.name.clone(),
+        enabled: pipeline.enabled,
+        poll: pipeline.salesforce.poll,
+        reconcile: pipeline.reconcile.clone(),
+        hours: during.map(Hours::new),
+        zone: zone.clone(),
+    }
+}
+
+/// Whether the first load is complete, as the cursor tells. What comes on demand has none.
+fn is_loaded(parts: &TaskParts) -> bool {
+    let pipeline = &parts.pipeline;
+    let cursor = || parts.store.cursor(&pipeline.name, pipeline.generation, Side::Salesforce).ok().flatten();
+    pipeline.salesforce.scope == Scope::Referenced || matches!(cursor(), Some(Cursor::Changes { .. }))
+}
+
+async fn make(runner: &mut Runner, pass: Pass, keys: &[Key]) -> Result<Counts, PassError> {
+    match pass.work {
+        // Whatever is in the queue was asked for by somebody, so it takes part in `scope: referenced` too.
+        Work::Records => runner.records(keys, true).await,
+        Work::Changes => runner.changes(pass.approved).await,
+        Work::Everything => runner.everything(pass.approved).await,
+    }
+}
+
+fn outcome(result: Result<Counts, PassError>) -> Outcome {
+    let error = match result {
+        Ok(_) => return Outcome::Done,
+        Err(PassError::Interrupted) => return Outcome::Interrupted,
+        Err(PassError::Approval(approval)) => return Outcome::Approval(approval),
+        Err(PassError::FailuresInARow(count)) => return Outcome::FailuresInARow(count),
+        Err(PassError::Store(error)) => super::build::state_failed(error),
+        Err(PassError::Connect(error)) => error,
+    };
+    let help = error.help.as_deref().map(|help| format!(" ({help})")).unwrap_or_default();
+    Outcome::Failed { class: error.class, message: format!("{}{help}", error.message) }
+}
