@@ -211,6 +211,9 @@ impl Places {
     }
 
     fn of(&self, stored: &Value, values: &[Value]) -> Vec<usize> {
+        if stored.is_blank() {
+            return Vec::new();
+        }
         match self.0.get(&folded(stored)) {
             Some(places) => places.clone(),
             None => (0..values.len())
