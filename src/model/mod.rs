@@ -15,6 +15,7 @@ mod key;
 mod link;
 mod names;
 mod schema;
+mod stored;
 mod value;
 mod write;
 
@@ -30,5 +31,6 @@ pub use key::{Key, SalesforceId};
 pub use link::{Fingerprint, Link, LinkState};
 pub use names::{ConnectionName, PipelineName, ResourceName};
 pub use schema::{Field, Kind, Row, Schema};
+pub use stored::StoredForm;
 pub use value::{Text, Value};
 pub use write::{Existing, Op, Ops, Outcome, RecordError, Side, WriteOp};

@@ -163,6 +163,8 @@ impl World {
             concurrency: org.concurrency() as usize,
             read_only: file.read_only(),
             protect: file.protect.iter().map(|field| format!("{}.{}", field.object, field.field)).collect(),
+            allow_duplicates: org.allows_duplicates(),
+            assignment_rules: org.assignment_rules(),
             gzip: None,
             transport: salesforce::Transport::default(),
         };

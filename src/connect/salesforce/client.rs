@@ -17,12 +17,13 @@ use super::org::OrgFacts;
 use super::session::{Live, Session};
 use super::tokens::TokenStore;
 use super::transport::{self, Opened};
+use super::write::BatchSizes;
 use super::{Config, versions};
 use crate::connect::ConnectError;
 use crate::model::{Class, Clock};
 
 /// Largest answer that is held whole: a describe or a page of long texts.
-const MAX_BODY: usize = 128 << 20;
+pub(super) const MAX_BODY: usize = 128 << 20;
 /// Own calls are stored every so many.
 const STORE_EVERY: u64 = 20;
 
@@ -50,6 +51,8 @@ pub struct Client {
     ahead: Mutex<Option<SignedDuration>>,
     /// Objects that Bulk refused once.
     rest_only: Mutex<HashSet<String>>,
+    /// How many records of an object are written at once without trouble.
+    batch_sizes: Mutex<BatchSizes>,
 }
 
 /// What is known once an org was reached.
@@ -67,14 +70,20 @@ pub struct Call {
     pub method: Method,
     /// Path with query, below the instance's address.
     pub path: String,
-    /// JSON to send.
+    /// What is sent.
     pub body: Option<Bytes>,
+    /// What the body is: `application/json` or `text/csv`.
+    pub content_type: &'static str,
+    /// Further headers.
+    pub headers: Vec<(&'static str, String)>,
     /// What is asked for: `application/json` or `text/csv`.
     pub accept: &'static str,
     /// What it is for.
     pub purpose: Purpose,
     /// `If-Modified-Since`.
     pub since: Option<Timestamp>,
+    /// `If-Unmodified-Since`.
+    pub unmodified_since: Option<Timestamp>,
     /// The object and fields that it writes; `None` for everything that only reads.
     pub writes: Option<(String, Vec<String>)>,
 }
@@ -86,9 +95,12 @@ impl Call {
             method: Method::GET,
             path: path.into(),
             body: None,
+            content_type: "application/json",
+            headers: Vec::new(),
             accept: "application/json",
             purpose,
             since: None,
+            unmodified_since: None,
             writes: None,
         }
     }
@@ -132,6 +144,7 @@ impl Client {
             established: OnceCell::new(),
             ahead: Mutex::new(None),
             rest_only: Mutex::new(HashSet::new()),
+            batch_sizes: Mutex::default(),
             config,
         }))
     }
@@ -169,6 +182,11 @@ impl Client {
     /// Remembers that Bulk refuses this object, for all pipelines of the connection.
     pub fn remember_rest_only(&self, object: &str) {
         locked(&self.rest_only).insert(object.to_owned());
+    }
+
+    /// What was learnt of batches that are written, by object, for all pipelines of the connection.
+    pub(super) fn batch_sizes(&self) -> MutexGuard<'_, BatchSizes> {
+        locked(&self.batch_sizes)
     }
 
     /// `/services/data/v66.0` of the version in use: the configured one, else the newest that both know. Refuses an org of the other
@@ -275,7 +293,7 @@ impl Client {
             .build()
     }
 
-    async fn open_once(&self, call: &Call) -> Result<Opened, ConnectError> {
+    pub(super) async fn open_once(&self, call: &Call) -> Result<Opened, ConnectError> {
         self.check_write(call)?;
         self.check_budget(call)?;
         let mut session = self.session.current(self).await?;

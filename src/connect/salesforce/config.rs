@@ -107,6 +107,10 @@ pub struct Config {
     pub read_only: bool,
     /// Fields no pipeline may write, `Account.OwnerId`.
     pub protect: Vec<String>,
+    /// What duplicate rules that only warn do: `true` saves all the same (`duplicates: allow`).
+    pub allow_duplicates: bool,
+    /// Whether active assignment rules choose the owner of what is written.
+    pub assignment_rules: bool,
     /// Ask for compressed answers; `None`: everywhere but on loopback, where it only costs time.
     pub gzip: Option<bool>,
     /// Times and tries of the transport.
@@ -154,6 +158,8 @@ impl Config {
             concurrency: 4,
             read_only: false,
             protect: Vec::new(),
+            allow_duplicates: false,
+            assignment_rules: false,
             gzip: None,
             transport: Transport::default(),
         }

@@ -1,7 +1,7 @@
-//! The Salesforce connector: one [`Client`] for each connection, shared by all its pipelines, and one source for each pipeline.
+//! The Salesforce connector: one [`Client`] for each connection, shared by all its pipelines, and one source and one destination for each pipeline.
 //!
 //! What travels on the wire is in [`api`], without I/O; this module adds transport, sign-in, budget and reading. It never decides
-//! what a record means. Read [`Config`], [`Client`] and [`ReadSpec`] first.
+//! what a record means. Read [`Config`], [`Client`], [`ReadSpec`] and [`WriteSpec`] first.
 
 pub mod api;
 mod ask;
@@ -23,6 +23,7 @@ mod tokens;
 mod transport;
 mod versions;
 mod web_sign_in;
+mod write;
 
 pub use budget::{Admission, Budget, BudgetStatus, Purpose, UsageStore};
 pub use client::{Answer, Call, Client, Services};
@@ -35,3 +36,4 @@ pub use source::SalesforceSource;
 pub use tokens::{MemoryTokens, StoredToken, TokenStore, TokenStoreError};
 pub use transport::Opened;
 pub use web_sign_in::Callback;
+pub use write::{SalesforceDestination, WriteLanes, WriteSpec};

@@ -6,7 +6,8 @@ use std::time::Duration;
 use bytes::{Bytes, BytesMut};
 use jiff::Timestamp;
 use reqwest::header::{
-    ACCEPT, AUTHORIZATION, CONTENT_TYPE, DATE, HeaderMap, HeaderValue, IF_MODIFIED_SINCE, LAST_MODIFIED,
+    ACCEPT, AUTHORIZATION, CONTENT_TYPE, DATE, HeaderMap, HeaderValue, IF_MODIFIED_SINCE,
+    IF_UNMODIFIED_SINCE, LAST_MODIFIED,
 };
 use reqwest::redirect::Policy;
 use secrecy::ExposeSecret;
@@ -65,10 +66,16 @@ pub(super) fn request(
         .header(ACCEPT, call.accept)
         .header("Sforce-Call-Options", "client=sfsync");
     if let Some(since) = call.since {
-        request = request.header(IF_MODIFIED_SINCE, since.strftime("%a, %d %b %Y %H:%M:%S GMT").to_string());
+        request = request.header(IF_MODIFIED_SINCE, http_date(since));
+    }
+    if let Some(since) = call.unmodified_since {
+        request = request.header(IF_UNMODIFIED_SINCE, http_date(since));
+    }
+    for (name, value) in &call.headers {
+        request = request.header(*name, value);
     }
     if let Some(body) = &call.body {
-        request = request.header(CONTENT_TYPE, "application/json").body(body.clone());
+        request = request.header(CONTENT_TYPE, call.content_type).body(body.clone());
     }
     Ok(request)
 }
@@ -196,6 +203,10 @@ pub(super) fn broken(cause: &reqwest::Error) -> ConnectError {
 
 fn header<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
     headers.get(name).and_then(|value| value.to_str().ok())
+}
+
+fn http_date(time: Timestamp) -> String {
+    time.strftime("%a, %d %b %Y %H:%M:%S GMT").to_string()
 }
 
 fn time(headers: &HeaderMap, name: &str) -> Option<Timestamp> {

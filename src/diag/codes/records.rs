@@ -25,6 +25,8 @@ family_pages! {
     "R201", "the record was refused", "The other system's own words are in the message. Tried again when the record or the pipeline changes, or by hand.";
     "R211", "Salesforce refused the record", "A validation rule, a required field, a missing right: the message quotes it.";
     "R212", "the row was locked", "Somebody else was writing it. Tried again.";
+    "R213", "Salesforce would refuse the record", "Length, choice, required field or right: what Salesforce says of its fields tells it beforehand, so no call was spent. Correct the value or the mapping.";
+    "R214", "the org's automation ran out of its limits", "Apex or flows of the org used up what one transaction may use. Records go in smaller company first; this one failed alone.";
     "R221", "the database already has such a record", "A unique column would have the same value twice.";
     "R222", "a required column would be empty", "Write a row for it, or give the row a `default`.";
     "R223", "the database has no record that this one refers to", "A foreign key refused it; write parents first, or `lookup` with `missing: wait`.";

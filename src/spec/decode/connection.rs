@@ -7,9 +7,9 @@ use crate::model::ConnectionName;
 use crate::spec::values::{Path, Share};
 use crate::spec::yaml::Node;
 use crate::spec::{
-    ConnectionFile, ConnectionKind, EmailConnection, Entry, Environment, Manage, PostgresConnection,
-    ProtectedField, SalesforceAuth, SalesforceConnection, SalesforceWebhook, SlackConnection, Spanned,
-    SqlResource, SqliteConnection, TlsMode, WebhookConnection,
+    ConnectionFile, ConnectionKind, Duplicates, EmailConnection, Entry, Environment, Manage,
+    PostgresConnection, ProtectedField, SalesforceAuth, SalesforceConnection, SalesforceWebhook,
+    SlackConnection, Spanned, SqlResource, SqliteConnection, TlsMode, WebhookConnection,
 };
 
 pub(super) fn decode(
@@ -74,6 +74,8 @@ fn salesforce(fields: &Fields<'_>, templates: &mut Templates<'_>) -> Option<Sale
         api_version: fields.text("api_version"),
         api_budget: fields.entry("api_budget", |node| Share::parse(&node.scalar()?.text).ok()),
         concurrency: fields.number("concurrency"),
+        duplicates: fields.word("duplicates", Duplicates::from_word),
+        assignment_rules: fields.bool("assignment_rules"),
         cdc_channel: fields.text("cdc_channel"),
         manage: fields.items("manage", |node| Manage::from_word(&node.scalar()?.text)),
         webhook: salesforce_webhook(fields, templates),

@@ -2,7 +2,7 @@
 
 use super::http::HTTP;
 use super::shape::{ByWord, Each, Key, Mapping, Shape, key, required, word};
-use crate::spec::{Choice, Environment, Manage, TlsMode};
+use crate::spec::{Choice, Duplicates, Environment, Manage, TlsMode};
 
 pub(super) const TYPES: &[Choice] = &[
     word("salesforce", "a Salesforce org"),
@@ -60,6 +60,8 @@ static SALESFORCE: Mapping = Mapping {
         key("api_version", Shape::Text, "Such as `64.0`.").or("the newest known to both"),
         key("api_budget", Shape::Share, "Of the org's API calls per 24 h. At 80 % of it backfills and reconciliation pause, at 100 % everything but push.").or("50%"),
         key("concurrency", Shape::Int { min: 1, max: 100 }, "Requests at once.").or("4"),
+        key("duplicates", Shape::Choice(Duplicates::CHOICES), "What happens to a record that a duplicate rule of the org warns about.").or("block"),
+        key("assignment_rules", Shape::Bool, "Whether active assignment rules choose the owner of accounts, cases and leads that are written.").or("false"),
         key("cdc_channel", Shape::Text, "Private channel `/data/<name>__chn`; `default` uses `/data/ChangeEvents`.").or("Sfsync"),
         key("manage", Shape::List(&Shape::Choice(Manage::CHOICES)), "The Salesforce setup the daemon may create, and removes on `sfsync disconnect`.").or("[]"),
         key("webhook", Shape::Map(&SALESFORCE_WEBHOOK), "For `push: webhook` and `outbound_message`."),

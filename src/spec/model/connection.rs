@@ -25,6 +25,14 @@ words! {
     }
 }
 
+words! {
+    /// What happens to a record that a duplicate rule of the org warns about.
+    pub enum Duplicates {
+        Block = "block", "it is held, with the records it resembles";
+        Allow = "allow", "it is saved; rules that block still do";
+    }
+}
+
 /// `Account.OwnerId`: a field no pipeline may write.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ProtectedField {
@@ -164,6 +172,10 @@ pub struct SalesforceConnection {
     pub api_budget: Option<Entry<Share>>,
     /// `concurrency`
     pub concurrency: Option<Entry<u32>>,
+    /// `duplicates`
+    pub duplicates: Option<Entry<Duplicates>>,
+    /// `assignment_rules`
+    pub assignment_rules: Option<Entry<bool>>,
     /// `cdc_channel`
     pub cdc_channel: Option<Entry<String>>,
     /// `manage`
@@ -178,6 +190,16 @@ impl SalesforceConnection {
     /// `concurrency` (default: 4 requests at once).
     pub fn concurrency(&self) -> u32 {
         self.concurrency.as_ref().map_or(4, |entry| entry.value)
+    }
+
+    /// Whether records are saved although a duplicate rule warns (default: no).
+    pub fn allows_duplicates(&self) -> bool {
+        self.duplicates.as_ref().is_some_and(|entry| entry.value == Duplicates::Allow)
+    }
+
+    /// Whether the org's assignment rules choose owners (default: no).
+    pub fn assignment_rules(&self) -> bool {
+        self.assignment_rules.as_ref().is_some_and(|entry| entry.value)
     }
 
     /// `api_budget` (default: 50 %).

@@ -13,8 +13,8 @@ mod story;
 mod template;
 
 pub use connection::{
-    ConnectionFile, ConnectionKind, EmailConnection, Environment, Manage, ProtectedField, SalesforceAuth,
-    SalesforceConnection, SalesforceWebhook, SlackConnection, WebhookConnection,
+    ConnectionFile, ConnectionKind, Duplicates, EmailConnection, Environment, Manage, ProtectedField,
+    SalesforceAuth, SalesforceConnection, SalesforceWebhook, SlackConnection, WebhookConnection,
 };
 pub use http::{
     ApiKeyPlace, HookSpec, HttpAuth, HttpConnection, Paginate, Pairs, Request, ResourceField,

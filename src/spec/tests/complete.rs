@@ -139,7 +139,7 @@ fn every_key_of_the_connections_is_read() {
     let common = "description: d\nread_only: true\nprotect: [Account.OwnerId]\n";
     for (text, own) in [
         (
-            "type: salesforce\nenvironment: sandbox\ndomain: a\nlogin_url: https://a\npubsub_url: https://b\nauth: { flow: jwt_bearer, client_id: a, username: b, private_key: \"${env:K}\" }\napi_version: 64.0\napi_budget: 25%\nconcurrency: 2\ncdc_channel: X\nmanage: [cdc_channel]\nwebhook: { token: \"${env:T}\", setting: A__c }\ndefault_currency: EUR\n",
+            "type: salesforce\nenvironment: sandbox\ndomain: a\nlogin_url: https://a\npubsub_url: https://b\nauth: { flow: jwt_bearer, client_id: a, username: b, private_key: \"${env:K}\" }\napi_version: 64.0\napi_budget: 25%\nconcurrency: 2\nduplicates: allow\nassignment_rules: true\ncdc_channel: X\nmanage: [cdc_channel]\nwebhook: { token: \"${env:T}\", setting: A__c }\ndefault_currency: EUR\n",
             false,
         ),
         (

@@ -33,6 +33,9 @@ pub struct Job {
     /// Rows so far, or of the whole result once it is complete.
     #[serde(default)]
     pub number_records_processed: Option<u64>,
+    /// Rows of an ingest job that were refused; they are among the processed ones.
+    #[serde(default)]
+    pub number_records_failed: Option<u64>,
     /// Why it failed.
     #[serde(default)]
     pub error_message: Option<String>,
@@ -111,6 +114,7 @@ mod tests {
                 id: String::new(),
                 state: JobState::Failed,
                 number_records_processed: None,
+                number_records_failed: None,
                 error_message: Some(text.into()),
             }
             .fault()

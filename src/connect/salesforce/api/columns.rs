@@ -143,7 +143,7 @@ fn stamp(value: &Value) -> Option<jiff::Timestamp> {
 }
 
 /// The wire path of a column: virtual fields stand for a path. `RecordType` is the developer name of the record's type.
-fn wire_path(path: &str) -> &str {
+pub(crate) fn wire_path(path: &str) -> &str {
     if path.eq_ignore_ascii_case("RecordType") { "RecordType.DeveloperName" } else { path }
 }
 

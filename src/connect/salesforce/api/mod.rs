@@ -3,10 +3,13 @@
 
 pub mod bulk;
 pub mod bulk_csv;
+pub mod cell;
+pub mod collections;
 pub mod columns;
 pub mod convert;
 pub mod describe;
 pub mod error;
+pub mod ingest;
 pub mod limits;
 pub mod oauth;
 pub mod query;

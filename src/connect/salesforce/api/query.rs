@@ -83,6 +83,15 @@ pub fn decode_page(body: &[u8], shape: &Shape) -> Result<Page, serde_json::Error
     Ok(page)
 }
 
+/// Reads the answer of a retrieve by ids (section 6.2): a list in which records that are gone or hidden are null, which are left out.
+pub fn decode_records(body: &[u8], shape: &Shape) -> Result<Vec<Record>, serde_json::Error> {
+    let mut reader = serde_json::Deserializer::from_slice(body);
+    let mut records = RecordsSeed(shape).deserialize(&mut reader)?;
+    reader.end()?;
+    records.retain(|record| !record.id.as_str().is_empty());
+    Ok(records)
+}
+
 struct PageSeed<'a>(&'a Shape);
 
 impl<'de> DeserializeSeed<'de> for PageSeed<'_> {

@@ -17,8 +17,9 @@ pub struct Fault {
     pub existing: Vec<Key>,
 }
 
+/// One error on the wire, in any of its shapes.
 #[derive(Deserialize)]
-struct Wire {
+pub struct WireFault {
     #[serde(alias = "statusCode", alias = "exceptionCode", rename = "errorCode")]
     code: Option<String>,
     #[serde(alias = "exceptionMessage", default)]
@@ -40,7 +41,8 @@ struct Oauth {
 impl Fault {
     /// A fault from a code and a text.
     pub fn new(code: &str, message: &str) -> Self {
-        Self { code: code.to_owned(), message: message.to_owned(), ..Self::default() }
+        let existing = named_records(code, message);
+        Self { code: code.to_owned(), message: message.to_owned(), fields: Vec::new(), existing }
     }
 
     /// The last line of the message, cut: query errors quote the query in the lines before.
@@ -56,8 +58,8 @@ pub fn parse_body(body: &[u8]) -> Vec<Fault> {
     let text = String::from_utf8_lossy(body);
     let text = text.trim();
     match text.as_bytes().first() {
-        Some(b'[') => serde_json::from_str::<Vec<Wire>>(text)
-            .map_or_else(|_| Vec::new(), |all| all.into_iter().filter_map(fault).collect()),
+        Some(b'[') => serde_json::from_str::<Vec<WireFault>>(text)
+            .map_or_else(|_| Vec::new(), |all| all.into_iter().filter_map(WireFault::into_fault).collect()),
         Some(b'{') => object(text),
         _ if text.len() < 40 && text.contains("_OAuth_Token") => vec![Fault::new("INVALID_SESSION_ID", text)],
         _ => Vec::new(),
@@ -68,34 +70,36 @@ fn object(text: &str) -> Vec<Fault> {
     if let Ok(Oauth { error, error_description }) = serde_json::from_str(text) {
         return vec![Fault { code: error, message: error_description, ..Fault::default() }];
     }
-    serde_json::from_str::<Wire>(text).ok().and_then(fault).into_iter().collect()
+    serde_json::from_str::<WireFault>(text).ok().and_then(WireFault::into_fault).into_iter().collect()
 }
 
-fn fault(wire: Wire) -> Option<Fault> {
-    let code = wire.code?;
-    let message = wire.message.unwrap_or_default();
-    let existing = match wire.duplicates {
-        Some(found) => matched(&found),
-        None => named_records(&code, &message),
-    };
-    let existing = existing.iter().map(|id| Key::salesforce(id)).collect();
-    Some(Fault { code, message, fields: wire.fields.unwrap_or_default(), existing })
+impl WireFault {
+    /// The fault, if it has a code.
+    pub fn into_fault(self) -> Option<Fault> {
+        let code = self.code?;
+        let message = self.message.unwrap_or_default();
+        let existing = match &self.duplicates {
+            Some(found) => matched(found),
+            None => named_records(&code, &message),
+        };
+        Some(Fault { code, message, fields: self.fields.unwrap_or_default(), existing })
+    }
 }
 
 /// The records that a duplicate rule found.
-fn matched(found: &serde_json::Value) -> Vec<String> {
+fn matched(found: &serde_json::Value) -> Vec<Key> {
     let list = |value: &serde_json::Value, name: &str| value[name].as_array().cloned().unwrap_or_default();
     let records = list(found, "matchResults").into_iter().flat_map(|result| list(&result, "matchRecords"));
-    records.filter_map(|record| record["record"]["Id"].as_str().map(str::to_owned)).collect()
+    records.filter_map(|record| record["record"]["Id"].as_str().map(Key::salesforce)).collect()
 }
 
 /// The record that holds a unique value already: the one id that the message of `DUPLICATE_VALUE` has, in any language.
-fn named_records(code: &str, message: &str) -> Vec<String> {
+fn named_records(code: &str, message: &str) -> Vec<Key> {
     if code != "DUPLICATE_VALUE" {
         return Vec::new();
     }
     let words = message.rsplit(|c: char| !c.is_ascii_alphanumeric());
     let is_id =
         |word: &&str| word.bytes().any(|byte| byte.is_ascii_digit()) && SalesforceId::parse(word).is_some();
-    words.filter(is_id).take(1).map(str::to_owned).collect()
+    words.filter(is_id).take(1).map(Key::salesforce).collect()
 }

@@ -6,10 +6,12 @@
 
 mod body;
 mod oauth;
+mod refusal;
 mod table;
 
-pub use body::{Fault, parse_body};
+pub use body::{Fault, WireFault, parse_body};
 pub use oauth::{OauthFault, oauth_verdict};
+pub use refusal::{Refusal, maybe_stored, record_of};
 pub use table::TABLE;
 
 use crate::connect::ConnectError;
@@ -111,11 +113,11 @@ fn rule(code: &str, message: &str) -> Option<&'static Rule> {
 
 /// What a caller can do about an error that came out of this table.
 pub fn reaction(error: &ConnectError) -> Reaction {
-    error
-        .remote
-        .as_deref()
-        .and_then(|code| rule(code, &error.message))
-        .map_or(Reaction::None, |rule| rule.reaction)
+    match (error.remote.as_deref(), Refusal::of(error)) {
+        (Some(code), _) => rule(code, &error.message).map_or(Reaction::None, |rule| rule.reaction),
+        (None, Some(refusal)) => by_status(refusal.status).reaction,
+        (None, None) => Reaction::None,
+    }
 }
 
 /// Answers without a code: edge servers, maintenance pages, empty bodies (sections 0.2 and 9.5).
@@ -169,14 +171,17 @@ fn by_status(status: u16) -> Verdict {
 
 /// The error of a request that failed as a whole.
 pub fn request_error(status: u16, faults: &[Fault]) -> ConnectError {
+    let refusal = Refusal { status, faults: faults.to_vec() };
     let Some(fault) = faults.first() else {
         let verdict = by_status(status);
         let text = format!("salesforce answered {status} without a reason");
-        return with_help(ConnectError::new(verdict.message_code, verdict.class, text), verdict.help);
+        let error = ConnectError::new(verdict.message_code, verdict.class, text).caused_by(refusal);
+        return with_help(error, verdict.help);
     };
     let verdict = verdict(status, fault, Scope::Request);
     let text = format!("salesforce answered {}: {}", fault.code, fault.last_line());
-    with_help(ConnectError::new(verdict.message_code, verdict.class, text).remote(&fault.code), verdict.help)
+    let error = ConnectError::new(verdict.message_code, verdict.class, text).remote(&fault.code);
+    with_help(error.caused_by(refusal), verdict.help)
 }
 
 /// The error of one record of a write.

@@ -59,6 +59,8 @@ pub const TABLE: &[Rule] = &[
     row(("TXN_SECURITY_NO_ACCESS", ""), (P, P), "R120", Reaction::None, "a security policy of the org forbids it: ask the administrator"),
     // Automation and validation of the org.
     row(("CANNOT_INSERT_UPDATE_ACTIVATE_ENTITY", "UNABLE_TO_LOCK_ROW"), (T, T), "R212", Reaction::None, REST),
+    row(("CANNOT_INSERT_UPDATE_ACTIVATE_ENTITY", "LimitException"), (P, R), "R214", Reaction::Narrow, "an Apex trigger of the org ran out of its limits, even with this record alone"),
+    row(("CANNOT_INSERT_UPDATE_ACTIVATE_ENTITY", "Too many batch retries"), (P, R), "R214", Reaction::Narrow, "an Apex trigger of the org cannot cope with this record"),
     row(("CANNOT_INSERT_UPDATE_ACTIVATE_ENTITY", ""), (P, R), "R211", Reaction::None, "an Apex trigger or a licence of the org refused it"),
     row(("CANNOT_EXECUTE_FLOW_TRIGGER", ""), (P, R), "R211", Reaction::None, "a flow of the org failed: show its text to the administrator"),
     row(("FIELD_CUSTOM_VALIDATION_EXCEPTION", ""), (P, R), "R211", Reaction::None, VALUE),
@@ -142,5 +144,6 @@ pub const TABLE: &[Rule] = &[
     row(("INVALIDENTITY", ""), (P, P), "R123", Reaction::UseRest, "Bulk does not know this object"),
     row(("INVALIDJOBSTATE", ""), (T, T), "R123", Reaction::None, REST),
     row(("API_ERROR", ""), (P, P), "R123", Reaction::UseRest, "Bulk refuses this query"),
+    row(("TooManyLockFailure", ""), (T, T), "R212", Reaction::None, REST),
     row(("InvalidBatch", ""), (P, P), "R123", Reaction::Redescribe, SCHEMA),
 ];
