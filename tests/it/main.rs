@@ -24,6 +24,8 @@ mod salesforce_load;
 mod salesforce_poll;
 mod salesforce_rig;
 mod salesforce_session;
+mod salesforce_write;
+mod salesforce_write_bulk;
 mod salesforce_write_reads;
 mod salesforce_write_rig;
 mod sets;

@@ -55,6 +55,8 @@ pub struct OrgConfig {
     pub customizations: Vec<Customization>,
     /// The address that describe names as the org's own, without a trailing slash.
     pub instance_url: String,
+    /// Decimals that do not fit are rounded half up; otherwise they are cut, as the documentation says.
+    pub rounds_decimals: bool,
 }
 
 impl Default for OrgConfig {
@@ -70,6 +72,7 @@ impl Default for OrgConfig {
             now: None,
             customizations: Vec::new(),
             instance_url: "https://acme.my.salesforce.com".to_owned(),
+            rounds_decimals: false,
         }
     }
 }

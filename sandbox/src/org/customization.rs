@@ -1,4 +1,4 @@
-//! Custom fields and objects, read from a YAML file.
+//! Custom fields, objects and rules, read from a YAML file.
 //! May not change an org by itself. Read [`Customization`] first.
 
 use std::collections::BTreeMap;
@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 
 use super::objects_file::{RawField, RawObject};
+use super::rules_file::{AssignmentSpec, DuplicateSpec, Named, RecordTypeSpec, RuleSpecs, ValidationSpec};
 use super::schema::{Abilities, FieldType, Flags};
 
 const SHIPPED: [(&str, &str); 3] = [
@@ -36,6 +37,10 @@ pub enum CustomizationError {
 struct File {
     objects: BTreeMap<String, ObjectSpec>,
     fields: BTreeMap<String, BTreeMap<String, FieldSpec>>,
+    record_types: Named<RecordTypeSpec>,
+    validation_rules: Named<ValidationSpec>,
+    duplicate_rules: Named<DuplicateSpec>,
+    assignment_rules: Named<AssignmentSpec>,
 }
 
 #[derive(Debug, Clone, Deserialize)]
@@ -65,6 +70,8 @@ struct FieldSpec {
     to: Option<String>,
     children: Option<String>,
     cascade: bool,
+    /// Records below keep the parent from being deleted.
+    restrict: bool,
     formula: Option<String>,
     returns: Option<String>,
 }
@@ -76,6 +83,7 @@ pub(crate) struct CustomField {
     pub(crate) raw: RawField,
     pub(crate) label: String,
     pub(crate) formula: Option<String>,
+    pub(crate) restricts_delete: bool,
 }
 
 /// A custom object, without its fields.
@@ -108,6 +116,21 @@ impl Customization {
     /// Names of the shipped orgs.
     pub fn shipped() -> impl Iterator<Item = &'static str> {
         SHIPPED.iter().map(|(name, _)| *name)
+    }
+
+    /// The rules as written.
+    pub(crate) fn rules(&self) -> RuleSpecs {
+        RuleSpecs {
+            record_types: self.file.record_types.clone(),
+            validation_rules: self.file.validation_rules.clone(),
+            duplicate_rules: self.file.duplicate_rules.clone(),
+            assignment_rules: self.file.assignment_rules.clone(),
+        }
+    }
+
+    /// Whether an object has record types of its own here.
+    pub(crate) fn has_record_types(&self, object: &str) -> bool {
+        self.file.record_types.contains_key(object)
     }
 
     /// The objects and fields, checked; the error says which entry is wrong.
@@ -187,7 +210,13 @@ fn custom_field(object: &str, name: &str, spec: &FieldSpec) -> Result<CustomFiel
         picklist: spec.values.clone(),
     };
     let label = spec.label.clone().unwrap_or_else(|| base.replace('_', " "));
-    Ok(CustomField { object: object.to_owned(), raw, label, formula: spec.formula.clone() })
+    Ok(CustomField {
+        object: object.to_owned(),
+        raw,
+        label,
+        formula: spec.formula.clone(),
+        restricts_delete: spec.restrict,
+    })
 }
 
 fn shape(type_name: &str, spec: &FieldSpec) -> Result<(FieldType, u32, u8), String> {
@@ -252,6 +281,7 @@ mod tests {
             ("fields: {Account: {O__c: {type: lookup}}}", "a lookup needs `to`"),
             ("objects: {Project: {label: Project}}", "Project: the name of a custom object"),
             ("fieldz: {}", "fieldz"),
+            ("validation_rules: {Account: {R: {when: \"Name = null\"}}}", "missing field"),
         ] {
             let error = Customization::parse("x.yaml", yaml).unwrap_err().to_string();
             assert!(error.contains(part), "{yaml}: {error}");

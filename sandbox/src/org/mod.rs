@@ -18,6 +18,8 @@ mod locks;
 mod objects_file;
 mod render;
 mod replication;
+mod rules;
+mod rules_file;
 mod schema;
 mod schema_builder;
 mod setup;
@@ -47,7 +49,10 @@ pub use render::csv::CsvStyle;
 pub use replication::{Deleted, Updated};
 pub use soql::run::{QueryOptions, QueryResult};
 pub use visibility::VisibilityRule;
-pub use write::{Action, Assignment, DuplicateOptions, Rejection, Write, WriteOptions, WriteSource, Written};
+pub use write::{
+    Action, Assignment, Conversion, Converted, DuplicateOptions, Rejection, Write, WriteOptions, WriteSource,
+    Written,
+};
 pub(crate) use write::{Dialect, Rejecting};
 pub use write_log::LoggedWrite;
 

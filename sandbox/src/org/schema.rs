@@ -81,6 +81,8 @@ pub(crate) struct Field {
     pub(crate) relationship: Option<String>,
     /// Name of the child relationship at the targets, and whether children go with their parent.
     pub(crate) children: Option<(String, bool)>,
+    /// Whether records that point here keep their target from being deleted.
+    pub(crate) restricts_delete: bool,
     pub(crate) picklist: Vec<String>,
     pub(crate) formula: Option<String>,
     pub(crate) source: Source,

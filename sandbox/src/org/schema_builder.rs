@@ -15,14 +15,14 @@ use super::schema::{
 pub(crate) fn build(config: &OrgConfig) -> Result<Schema, String> {
     let mut builder = Builder::default();
     for raw in objects_file::parse(objects_file::STANDARD)? {
-        if raw.abilities.value("feature").is_none_or(|feature| enabled(config, feature)) {
+        if raw.abilities.value("feature").is_none_or(|feature| enabled(config, feature, &raw.name)) {
             builder.add_standard(config, &raw);
         }
     }
     for customization in &config.customizations {
         let (objects, fields) = customization.resolve()?;
         for object in objects {
-            builder.add_custom_object(&object);
+            builder.add_custom_object(config, &object);
         }
         for field in &fields {
             builder.add_custom_field(field)?;
@@ -31,8 +31,9 @@ pub(crate) fn build(config: &OrgConfig) -> Result<Schema, String> {
     Ok(builder.finish())
 }
 
-fn enabled(config: &OrgConfig, feature: &str) -> bool {
+fn enabled(config: &OrgConfig, feature: &str, object: &str) -> bool {
     match feature {
+        "recordtypes" => config.customizations.iter().any(|file| file.has_record_types(object)),
         "multicurrency" => config.multicurrency,
         "persons" => config.person_accounts,
         "states" => config.state_picklists,
@@ -53,19 +54,23 @@ impl Builder {
         let kept: Vec<RawField> = raw
             .fields
             .iter()
-            .filter(|field| field.feature.as_deref().is_none_or(|feature| enabled(config, feature)))
+            .filter(|field| {
+                field.feature.as_deref().is_none_or(|feature| enabled(config, feature, &raw.name))
+            })
             .cloned()
             .collect();
         let label = split_words(&raw.name);
         let index = self.add_object(raw, label, false);
         for field in kept {
             let label = field_label(&field);
-            self.add_field(index, field, label, None);
+            self.add_field(index, field, label, None, false);
         }
     }
 
-    fn add_custom_object(&mut self, custom: &CustomObject) {
+    fn add_custom_object(&mut self, config: &OrgConfig, custom: &CustomObject) {
         let index = self.add_object(&custom.raw, custom.label.clone(), true);
+        let record_type = enabled(config, "recordtypes", &custom.raw.name);
+        let record_type = record_type.then_some("RecordTypeId reference CUFN >RecordType");
         for line in [
             "Id id FSDL",
             "IsDeleted boolean FSD",
@@ -76,11 +81,14 @@ impl Builder {
             "Name string(80) CUFSNL",
             "OwnerId reference CUFSD >User/Group",
             "SystemModstamp datetime FSD",
-        ] {
+        ]
+        .into_iter()
+        .chain(record_type)
+        {
             let parsed = objects_file::parse(&format!("object x x \"\"\n{line}")).unwrap_or_default();
             for field in parsed.into_iter().flat_map(|object| object.fields) {
                 let label = field_label(&field);
-                self.add_field(index, field, label, None);
+                self.add_field(index, field, label, None, false);
             }
         }
     }
@@ -90,7 +98,8 @@ impl Builder {
             .schema
             .find(&custom.object)
             .ok_or_else(|| format!("there is no object \"{}\"", custom.object))?;
-        self.add_field(object, custom.raw.clone(), custom.label.clone(), custom.formula.clone());
+        let (label, formula) = (custom.label.clone(), custom.formula.clone());
+        self.add_field(object, custom.raw.clone(), label, formula, custom.restricts_delete);
         Ok(())
     }
 
@@ -138,7 +147,14 @@ impl Builder {
         [b'a', digits[number / 36 % 36], digits[number % 36]]
     }
 
-    fn add_field(&mut self, object: u16, raw: RawField, label: String, formula: Option<String>) {
+    fn add_field(
+        &mut self,
+        object: u16,
+        raw: RawField,
+        label: String,
+        formula: Option<String>,
+        restricts_delete: bool,
+    ) {
         let at = FieldRef { object, field: small(self.schema.object(object).fields.len()) };
         let source = if raw.kind == FieldType::Id {
             Source::Id
@@ -166,6 +182,7 @@ impl Builder {
             flags,
             targets: raw.targets,
             children: raw.children,
+            restricts_delete,
             picklist: raw.picklist,
             formula,
             source,

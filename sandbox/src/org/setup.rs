@@ -1,10 +1,13 @@
 //! The records that every org has from the start: organization, licences, profiles, users, stages, record types.
 //! May not make business records. Read [`Setup`] first.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::config::OrgConfig;
 use super::dates::DAY;
+use super::rules::Rules;
+use super::rules_file::RecordTypeSpec;
 use super::schema::Schema;
 use super::store::Store;
 use super::value::{RowRef, Value};
@@ -20,8 +23,22 @@ pub(crate) struct Setup {
     /// Everybody who may own records, inactive people among them.
     pub(crate) owners: Vec<RowRef>,
     pub(crate) stages: Vec<Stage>,
-    /// Record types of Opportunity, with the stages of each.
+    /// The record types, those of Opportunity with the stages of each; the default one of an object comes first.
     pub(crate) record_types: Vec<RecordType>,
+    /// Validation, duplicate and assignment rules.
+    pub(crate) rules: Rules,
+    /// Decimals that do not fit are rounded, not cut.
+    pub(crate) rounds_decimals: bool,
+}
+
+impl Setup {
+    /// The record types of an object, the default one first.
+    pub(crate) fn record_types_of<'a>(
+        &'a self,
+        object: &'a str,
+    ) -> impl Iterator<Item = &'a RecordType> + 'a {
+        self.record_types.iter().filter(move |kind| kind.object == object)
+    }
 }
 
 /// A stage of the sales process; the fields of an opportunity follow it.
@@ -39,9 +56,23 @@ pub(crate) struct Stage {
 #[derive(Debug, Clone)]
 pub(crate) struct RecordType {
     pub(crate) at: RowRef,
-    pub(crate) developer_name: &'static str,
-    pub(crate) name: &'static str,
+    pub(crate) object: String,
+    pub(crate) developer_name: String,
+    pub(crate) name: String,
+    /// Stages of the generated opportunities.
     pub(crate) stages: &'static [&'static str],
+    /// What the record type offers where it does not offer everything.
+    pub(crate) picklists: BTreeMap<String, Vec<String>>,
+}
+
+impl RecordType {
+    /// Whether the record type offers a value of a picklist.
+    pub(crate) fn offers(&self, field: &str, value: &str) -> bool {
+        match self.picklists.get(field) {
+            Some(offered) => offered.iter().any(|known| known == value),
+            None => field != "StageName" || self.stages.is_empty() || self.stages.contains(&value),
+        }
+    }
 }
 
 const PIPELINE: (&str, &str) = ("Pipeline", "Pipeline");
@@ -150,13 +181,21 @@ pub(crate) fn make(store: &mut Store, config: &OrgConfig, now: i64) -> Setup {
     let organization = maker.organization(config);
     let profiles = maker.profiles();
     let users = maker.users(&profiles);
-    let record_types = maker.record_types();
+    let record_types = maker.record_types(config);
     maker.stages();
     maker.statuses();
     maker.groups();
     maker.currencies();
     let owners = (1..PEOPLE.len()).filter(|at| PEOPLE[*at].2 <= 2).map(|at| users[at]).collect();
-    Setup { organization, integration_user: users[0], owners, stages: STAGES.to_vec(), record_types }
+    Setup {
+        organization,
+        integration_user: users[0],
+        owners,
+        stages: STAGES.to_vec(),
+        record_types,
+        rules: Rules::default(),
+        rounds_decimals: config.rounds_decimals,
+    }
 }
 
 struct Maker<'a> {
@@ -256,24 +295,44 @@ impl Maker<'_> {
         users
     }
 
-    fn record_types(&mut self) -> Vec<RecordType> {
-        let kinds: [(&str, &str, &[&str]); 2] =
+    /// Those of Opportunity, then those of the customizations, the default one of each object first.
+    fn record_types(&mut self, config: &OrgConfig) -> Vec<RecordType> {
+        let kinds: [(&str, &str, &'static [&'static str]); 2] =
             [("New_Business", "New Business", &NEW_STAGES), ("Renewal", "Renewal", &RENEWAL_STAGES)];
-        kinds
+        let mut types: Vec<RecordType> = kinds
             .into_iter()
             .map(|(developer_name, name, stages)| {
-                let at = self.add(
-                    "RecordType",
-                    &[
-                        ("DeveloperName", developer_name.into()),
-                        ("Name", name.into()),
-                        ("SobjectType", "Opportunity".into()),
-                        ("IsActive", true.into()),
-                    ],
-                );
-                RecordType { at, developer_name, name, stages }
+                self.record_type(("Opportunity", developer_name, name), stages, BTreeMap::new())
             })
-            .collect()
+            .collect();
+        for customization in &config.customizations {
+            for (object, named) in customization.rules().record_types {
+                let mut named: Vec<(String, RecordTypeSpec)> = named.into_iter().collect();
+                named.sort_by_key(|(_, spec)| !spec.default);
+                for (developer_name, spec) in named {
+                    let name = spec.label.unwrap_or_else(|| developer_name.replace('_', " "));
+                    types.push(self.record_type((&object, &developer_name, &name), &[], spec.picklists));
+                }
+            }
+        }
+        types
+    }
+
+    fn record_type(
+        &mut self,
+        (object, developer_name, name): (&str, &str, &str),
+        stages: &'static [&'static str],
+        picklists: BTreeMap<String, Vec<String>>,
+    ) -> RecordType {
+        let values = [
+            ("DeveloperName", developer_name.into()),
+            ("Name", name.into()),
+            ("SobjectType", object.into()),
+            ("IsActive", true.into()),
+        ];
+        let at = self.add("RecordType", &values);
+        let (object, developer_name, name) = (object.to_owned(), developer_name.to_owned(), name.to_owned());
+        RecordType { at, object, developer_name, name, stages, picklists }
     }
 
     fn stages(&mut self) {

@@ -105,6 +105,11 @@ fn find(scope: &Scope<'_>, object: u16, id: &str) -> Result<RowRef, ApiError> {
         return Err(ApiError::not_found());
     }
     if table.is_deleted(at.row) {
+        // The loser of a merge cannot be told from a record that never was.
+        let merged = definition.field("MasterRecordId");
+        if merged.is_some_and(|field| !scope.reader.read(definition, field, at.row).is_null()) {
+            return Err(ApiError::not_found());
+        }
         return Err(ApiError::entity_is_deleted());
     }
     Ok(at)

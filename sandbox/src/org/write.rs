@@ -146,6 +146,37 @@ pub(crate) struct Rejecting {
     pub(crate) random: Rng,
 }
 
+/// What a lead is converted into; ids that are given are taken, the rest is made.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Conversion {
+    /// The lead.
+    pub lead: String,
+    /// Its status afterwards; `None`: `Closed - Converted`.
+    pub status: Option<String>,
+    /// An account that is there.
+    pub account: Option<String>,
+    /// A contact that is there.
+    pub contact: Option<String>,
+    /// Makes no opportunity.
+    pub without_opportunity: bool,
+    /// Name of the opportunity; `None`: that of the company.
+    pub opportunity_name: Option<String>,
+}
+
+/// What a lead was converted into.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Converted {
+    /// The lead.
+    pub lead: Id,
+    /// The account.
+    pub account: Id,
+    /// The contact.
+    pub contact: Id,
+    /// The opportunity, if one was made.
+    pub opportunity: Option<Id>,
+}
+
 /// How writes are done.
 #[derive(Clone, Default)]
 pub struct WriteOptions {

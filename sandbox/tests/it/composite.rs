@@ -40,10 +40,10 @@ async fn subrequests_see_the_answers_before_them_and_cost_one_call() {
 #[tokio::test]
 async fn an_atomic_request_fails_as_a_whole() {
     let rig = Rig::start().await;
-    let part = |method: &str, url: &str| json!({ "method": method, "url": url, "referenceId": "r" });
+    let part = |name: &str, url: &str| json!({ "method": "GET", "url": url, "referenceId": name });
     let good = query("SELECT Id FROM Account");
     let bad = query("SELECT Fooo FROM Account");
-    let body = json!({ "allOrNone": true, "compositeRequest": [part("GET", &good), part("GET", &bad)] });
+    let body = json!({ "allOrNone": true, "compositeRequest": [part("a", &good), part("b", &bad)] });
     let (_, answer) = rig.json(Method::POST, "composite", Some(body)).await;
     assert_eq!(answer["compositeResponse"][0]["body"][0]["errorCode"], "PROCESSING_HALTED");
     assert_eq!(answer["compositeResponse"][1]["body"][0]["errorCode"], "INVALID_FIELD");
@@ -60,7 +60,7 @@ async fn an_atomic_request_fails_as_a_whole() {
     let body = json!({ "compositeRequest": body["compositeRequest"] });
     rig.json(Method::POST, "composite", Some(body)).await;
     assert_eq!(rig.sandbox.org().record_count("Account"), Some(1));
-    let many: Vec<Value> = (0..26).map(|_| part("GET", &good)).collect();
+    let many: Vec<Value> = (0..26).map(|n| part(&format!("r{n}"), "/services/data/v66.0/limits")).collect();
     assert_eq!(rig.json(Method::POST, "composite", Some(json!({ "compositeRequest": many }))).await.0, 400);
 }
 
@@ -111,4 +111,91 @@ async fn records_are_retrieved_in_the_order_of_the_ids() {
     let body = json!({ "ids": vec!["001"; 2_001], "fields": ["Id"] });
     let (status, error) = rig.json(Method::POST, "composite/sobjects/Account", Some(body)).await;
     assert_eq!((status, &error[0]["errorCode"]), (400, &json!("EXCEEDED_ID_LIMIT")));
+}
+
+#[tokio::test]
+async fn graphs_are_all_or_nothing_each() {
+    let rig = Rig::start().await;
+    let node = |object: &str, reference: &str, body: Value| json!({ "method": "POST", "url": format!("/services/data/v66.0/sobjects/{object}"), "referenceId": reference, "body": body });
+    let contact = |name: Value| node("Contact", "con", json!({ "LastName": name, "AccountId": "@{acc.id}" }));
+    let graph = |id: &str, name: Value| json!({ "graphId": id, "compositeRequest": [node("Account", "acc", json!({ "Name": id })), contact(name)] });
+    let body = json!({ "graphs": [graph("g1", json!("Doe")), graph("g2", Value::Null)] });
+    let (status, answer) = rig.json(Method::POST, "composite/graph", Some(body)).await;
+    assert_eq!(status, 200);
+    let graphs = &answer["graphs"];
+    assert_eq!((&graphs[0]["isSuccessful"], &graphs[1]["isSuccessful"]), (&json!(true), &json!(false)));
+    let failed = &graphs[1]["graphResponse"]["compositeResponse"];
+    assert_eq!(failed[0]["body"][0]["errorCode"], "PROCESSING_HALTED");
+    assert_eq!(failed[1]["body"][0]["errorCode"], "REQUIRED_FIELD_MISSING");
+    let org = rig.sandbox.org();
+    assert_eq!((org.record_count("Account"), org.record_count("Contact")), (Some(1), Some(1)));
+    let body = json!({ "graphs": [graph(".g", json!("Doe"))] });
+    assert_eq!(rig.json(Method::POST, "composite/graph", Some(body)).await.0, 400);
+}
+
+#[tokio::test]
+async fn a_tree_is_saved_with_its_children_or_not_at_all() {
+    let rig = Rig::start().await;
+    let tree = |email: &str| {
+        json!({ "records": [{
+            "attributes": { "type": "Account", "referenceId": "ref1" }, "Name": "SampleAccount1",
+            "Contacts": { "records": [
+                { "attributes": { "type": "Contact", "referenceId": "ref2" }, "LastName": "Smith", "Email": email },
+            ] },
+        }] })
+    };
+    let (status, failed) = rig.json(Method::POST, "composite/tree/Account/", Some(tree("123"))).await;
+    let message = "Email: invalid email address: 123";
+    let errors = json!([{ "statusCode": "INVALID_EMAIL_ADDRESS", "message": message, "fields": ["Email"] }]);
+    assert_eq!(
+        (status, failed),
+        (400, json!({ "hasErrors": true, "results": [{ "referenceId": "ref2", "errors": errors }] }))
+    );
+    assert_eq!(rig.sandbox.org().record_count("Account"), Some(0));
+    let (status, saved) = rig.json(Method::POST, "composite/tree/Account/", Some(tree("s@x.example"))).await;
+    let contact = &rig.sandbox.org().records("Contact", false).unwrap()[0];
+    let results = json!([
+        { "referenceId": "ref1", "id": contact["AccountId"] },
+        { "referenceId": "ref2", "id": contact["Id"] },
+    ]);
+    assert_eq!((status, saved), (201, json!({ "hasErrors": false, "results": results })));
+}
+
+#[tokio::test]
+async fn a_collection_that_fails_in_part_takes_back_an_atomic_request() {
+    let rig = Rig::start().await;
+    let records = json!({ "records": [
+        { "attributes": { "type": "Account" }, "Name": "good" }, { "attributes": { "type": "Account" } },
+    ] });
+    let part = |reference: &str| json!({ "method": "POST", "url": "/services/data/v66.0/composite/sobjects", "referenceId": reference, "body": records });
+    let body =
+        |all_or_none: bool| json!({ "allOrNone": all_or_none, "compositeRequest": [part("a"), part("b")] });
+    let (_, answer) = rig.json(Method::POST, "composite", Some(body(true))).await;
+    let parts = &answer["compositeResponse"];
+    assert_eq!(parts[0]["body"][0]["success"], true);
+    assert_eq!(parts[1]["body"][0]["errorCode"], "PROCESSING_HALTED");
+    assert_eq!(rig.sandbox.org().record_count("Account"), Some(0));
+    rig.json(Method::POST, "composite", Some(body(false))).await;
+    assert_eq!(rig.sandbox.org().record_count("Account"), Some(2));
+}
+
+#[tokio::test]
+async fn malformed_composites_are_refused_as_a_whole() {
+    let rig = Rig::start().await;
+    let url = "/services/data/v66.0/limits";
+    let part = |reference: &str, headers: Value| json!({ "method": "GET", "url": url, "referenceId": reference, "httpHeaders": headers });
+    for parts in [
+        vec![part("a", json!({})), part("a", json!({}))],
+        vec![part("a-b", json!({}))],
+        vec![part("a", json!({ "Authorization": "x" }))],
+    ] {
+        assert_eq!(
+            rig.json(Method::POST, "composite", Some(json!({ "compositeRequest": parts }))).await.0,
+            400
+        );
+    }
+    for (method, url) in [("FETCH", "v66.0/limits"), ("GET", "v67.0/limits"), ("GET", "limits")] {
+        let body = json!({ "batchRequests": [{ "method": method, "url": url }] });
+        assert_eq!(rig.json(Method::POST, "composite/batch", Some(body)).await.0, 400, "{method} {url}");
+    }
 }

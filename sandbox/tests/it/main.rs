@@ -13,4 +13,5 @@ mod oauth;
 mod query;
 mod rig;
 mod rows;
+mod rules;
 mod writes;

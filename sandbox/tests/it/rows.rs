@@ -108,6 +108,31 @@ async fn a_key_finds_one_several_or_none() {
 }
 
 #[tokio::test]
+async fn upserts_by_key_follow_the_version_and_the_documentation() {
+    let fields =
+        "fields: { Account: { Code__c: { type: text, length: 40, label: Code, external_id: true } } }";
+    let org =
+        OrgConfig { customizations: vec![Customization::parse("test", fields).unwrap()], ..config().org };
+    let rig = Rig::with(SandboxConfig { org, ..config() }).await;
+    let path = "sobjects/Account/Code__c/A-1";
+    let patch = async |path: &str, body: Value| rig.json(Method::PATCH, path, Some(body)).await;
+    let only = patch(&format!("{path}?updateOnly=true"), json!({ "Name": "x" })).await;
+    assert_eq!((only.0, &only.1[0]["errorCode"]), (404, &json!("NOT_FOUND")));
+    let old = patch(&format!("/services/data/v45.0/{path}"), json!({ "Name": "x" })).await;
+    assert_eq!((old.0, old.1.get("created")), (201, None));
+    assert_eq!(
+        patch(&format!("/services/data/v45.0/{path}"), json!({ "Name": "y" })).await,
+        (204, Value::Null)
+    );
+    let given = patch(path, json!({ "Code__c": "A-1" })).await;
+    assert_eq!((given.0, &given.1[0]["errorCode"]), (400, &json!("INVALID_FIELD")));
+    assert_eq!(patch("sobjects/Account/Code__c/A-100.inc", json!({ "Name": "x" })).await.0, 404);
+    assert_eq!(rig.json(Method::POST, "sobjects/Account/Id", Some(json!({ "Name": "z" }))).await.0, 201);
+    assert_eq!(rig.json(Method::DELETE, path, None).await.0, 204);
+    assert_eq!(rig.json(Method::GET, path, None).await.0, 404);
+}
+
+#[tokio::test]
 async fn a_record_carries_the_user_who_wrote_it() {
     let rig = Rig::start().await;
     let org = rig.sandbox.org();

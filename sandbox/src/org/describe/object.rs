@@ -185,21 +185,17 @@ fn record_type_infos(sight: Sight<'_>, object: &Object) -> Vec<Value> {
             "urls": {"layout": format!("{layouts}/{id}")},
         })
     };
-    let own = own_record_types(sight, object);
+    let own: Vec<&RecordType> = sight.setup.record_types_of(&object.name).collect();
     let mut infos: Vec<Value> = own
         .iter()
         .enumerate()
         .map(|(number, kind)| {
             let id = sight.store.id_of(kind.at).to_string();
-            info(kind.name, kind.developer_name, &id, number == 0, false)
+            info(&kind.name, &kind.developer_name, &id, number == 0, false)
         })
         .collect();
     infos.push(info("Master", "Master", MASTER_RECORD_TYPE, own.is_empty(), true));
     infos
-}
-
-fn own_record_types<'a>(sight: Sight<'a>, object: &Object) -> &'a [RecordType] {
-    if object.name == "Opportunity" { &sight.setup.record_types } else { &[] }
 }
 
 fn supported_scopes(object: &Object) -> Value {
@@ -235,7 +231,8 @@ fn urls(sight: Sight<'_>, object: &Object) -> Value {
 pub(crate) fn record_type_picklists(sight: Sight<'_>, index: u16, record_type: &Id) -> Option<Value> {
     let object = sight.store.schema.object(index);
     let is_master = record_type.to_string() == MASTER_RECORD_TYPE;
-    let kind = own_record_types(sight, object).iter().find(|kind| sight.store.id_of(kind.at) == *record_type);
+    let mut own = sight.setup.record_types_of(&object.name);
+    let kind = own.find(|kind| sight.store.id_of(kind.at) == *record_type);
     if kind.is_none() && !is_master {
         return None;
     }
@@ -248,9 +245,7 @@ pub(crate) fn record_type_picklists(sight: Sight<'_>, index: u16, record_type: &
         let offered: Vec<Value> = field
             .picklist
             .iter()
-            .filter(|value| {
-                field.name != "StageName" || kind.is_none_or(|kind| kind.stages.contains(&value.as_str()))
-            })
+            .filter(|value| kind.is_none_or(|kind| kind.offers(&field.name, value)))
             .map(|value| json!({"attributes": null, "label": value, "validFor": [], "value": value}))
             .collect();
         let entry = json!({

@@ -42,7 +42,7 @@ impl Session<'_> {
         self.add_history(history, at, &field.name, data_type(field), values);
     }
 
-    fn add_history(
+    pub(super) fn add_history(
         &mut self,
         history: u16,
         parent: RowRef,

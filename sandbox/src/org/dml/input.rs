@@ -15,19 +15,27 @@ use crate::org::write::Dialect;
 /// Most values of one multi-select picklist.
 const MAX_CHOICES: usize = 100;
 
+/// How values are spelled, and what becomes of decimals that do not fit.
+#[derive(Clone, Copy)]
+pub(super) struct Spelling<'a> {
+    pub(super) dialect: &'a Dialect,
+    pub(super) rounds: bool,
+}
+
 /// Converts one value; texts lose the blanks around them, and an empty text is null.
 pub(super) fn convert(
     store: &Store,
-    dialect: &Dialect,
+    spelling: Spelling<'_>,
     field: &Field,
     json: &Json,
 ) -> Result<Value<'static>, ApiError> {
-    match dialect {
-        Dialect::Json => convert_json(store, field, json),
+    let rounds = spelling.rounds;
+    match spelling.dialect {
+        Dialect::Json => convert_json(store, rounds, field, json),
         Dialect::Csv(columns) => match json {
-            Json::String(cell) => convert_json(store, field, &spelled(field, cell))
+            Json::String(cell) => convert_json(store, rounds, field, &spelled(field, cell))
                 .map_err(|error| not_deserialized(columns, field, cell, error)),
-            other => convert_json(store, field, other),
+            other => convert_json(store, rounds, field, other),
         },
     }
 }
@@ -81,13 +89,15 @@ fn date_or_stamp(field: &Field, json: &Json) -> Result<Value<'static>, ApiError>
         .ok_or_else(|| cannot_deserialize("datetime", &text))
 }
 
-fn convert_json(store: &Store, field: &Field, json: &Json) -> Result<Value<'static>, ApiError> {
+fn convert_json(store: &Store, rounds: bool, field: &Field, json: &Json) -> Result<Value<'static>, ApiError> {
     if json.is_null() {
         return Ok(Value::Null);
     }
     match field.kind {
         FieldType::Boolean => boolean(field, json),
-        FieldType::Int | FieldType::Double | FieldType::Currency | FieldType::Percent => number(field, json),
+        FieldType::Int | FieldType::Double | FieldType::Currency | FieldType::Percent => {
+            number(field, json, rounds)
+        }
         FieldType::Date | FieldType::Datetime => date_or_stamp(field, json),
         FieldType::Id | FieldType::Reference => reference(store, field, &text_of(json)),
         FieldType::Address => Err(not_writable(&field.name)),
@@ -110,20 +120,30 @@ fn boolean(field: &Field, json: &Json) -> Result<Value<'static>, ApiError> {
     }
 }
 
-/// Decimals that do not fit are cut silently; digits that do not fit are refused.
-fn number(field: &Field, json: &Json) -> Result<Value<'static>, ApiError> {
+/// Decimals that do not fit are cut silently, or rounded half up; digits that do not fit are refused.
+fn number(field: &Field, json: &Json, rounds: bool) -> Result<Value<'static>, ApiError> {
     let text = text_of(json);
     let parsed = parse_number(text.trim()).ok_or_else(|| wrong_type(field, &text))?;
     let too_large = || {
         let message = format!("{}: value outside of valid range on numeric field: {text}", field.label);
         ApiError::dml("NUMBER_OUTSIDE_VALID_RANGE", message, &[&field.name])
     };
-    let mantissa = to_scale(parsed, field.scale).ok_or_else(too_large)?;
+    let fitting = if rounds { rounded(parsed, field.scale) } else { to_scale(parsed, field.scale) };
+    let mantissa = fitting.ok_or_else(too_large)?;
     let digits = if field.kind == FieldType::Int { 9 } else { u32::from(field.precision.max(1)) };
     if mantissa.unsigned_abs() >= 10u64.checked_pow(digits).unwrap_or(u64::MAX) {
         return Err(too_large());
     }
     Ok(Value::Number(mantissa, field.scale))
+}
+
+/// Half up: 0.125 becomes 0.13, -0.125 becomes -0.12.
+fn rounded((mantissa, scale): (i64, u8), to: u8) -> Option<i64> {
+    if scale <= to {
+        return to_scale((mantissa, scale), to);
+    }
+    let unit = 10i64.checked_pow(u32::from(scale - to))?;
+    Some(mantissa.checked_add(unit / 2)?.div_euclid(unit))
 }
 
 fn reference(store: &Store, field: &Field, text: &str) -> Result<Value<'static>, ApiError> {

@@ -2,9 +2,12 @@
 //! May not lock or take the time: it is given both. Read [`Session`] first.
 
 mod apply;
+mod assign;
+mod checks;
 mod content;
 mod history;
 mod input;
+mod merge;
 mod removal;
 mod rules;
 mod save;
@@ -167,7 +170,11 @@ impl<'a> Session<'a> {
     /// A record that is not deleted.
     fn live(&self, object: u16, id: &str) -> Result<RowRef, ApiError> {
         let at = self.locate(object, id)?;
-        if self.store.table(at.table).is_deleted(at.row) {
+        let table = self.store.table(at.table);
+        if !table.is_visible(at.row, true, self.now) {
+            return Err(ApiError::not_found());
+        }
+        if table.is_deleted(at.row) {
             return Err(ApiError::entity_is_deleted());
         }
         Ok(at)

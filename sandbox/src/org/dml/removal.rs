@@ -17,6 +17,8 @@ impl Session<'_> {
         }
         let without_bin = definition.abilities.has("nobin");
         let at = self.live(object, id)?;
+        let schema = std::sync::Arc::clone(&self.store.schema);
+        self.check_deletable(schema.object(object), at)?;
         let batch = self.store.next_delete();
         self.remove(at, batch, !without_bin);
         Ok(at)
@@ -75,6 +77,7 @@ impl Session<'_> {
 
     fn restore(&mut self, at: RowRef) {
         self.set_removal(at, None);
+        self.set_named(at, "MasterRecordId", &Value::Null);
         self.touch(at);
         let log = &mut self.store.table_mut(at.table).delete_log;
         if let Some(position) = log.iter().rposition(|(_, row)| *row == at.row) {

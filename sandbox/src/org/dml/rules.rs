@@ -35,6 +35,11 @@ impl Session<'_> {
                 self.set_named(at, field, &value.into());
             }
         }
+        if self.value(at, "RecordTypeId").is_null()
+            && let Some(kind) = self.setup.record_types_of(&object.name).next().map(|kind| kind.at)
+        {
+            self.set_named(at, "RecordTypeId", &kind.into());
+        }
         match object.name.as_str() {
             "Opportunity" => self.new_opportunity(at, is_given(object, given, "Probability")),
             "ContentNote" => self.new_note(at),
@@ -182,11 +187,6 @@ impl Session<'_> {
     }
 
     fn new_opportunity(&mut self, at: RowRef, probability_given: bool) {
-        if self.value(at, "RecordTypeId").is_null()
-            && let Some(kind) = self.setup.record_types.first()
-        {
-            self.set_named(at, "RecordTypeId", &kind.at.into());
-        }
         self.apply_stage(at, probability_given);
         self.set_named(at, "PushCount", &Value::Number(0, 0));
         if let Value::Reference(contact) = self.value(at, "ContactId") {

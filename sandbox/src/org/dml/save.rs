@@ -7,7 +7,7 @@ use serde_json::{Map, Value as Json};
 
 use super::Session;
 use super::apply::{key_field, key_text};
-use super::input::{convert, not_writable};
+use super::input::{Spelling, convert, not_writable};
 use crate::org::change_log::ChangeKind;
 use crate::org::error::ApiError;
 use crate::org::schema::{Field, FieldRef, FieldType, Flags, Object, Schema};
@@ -17,8 +17,17 @@ use crate::org::value::{RowRef, Value};
 pub(super) type Given = Vec<(u16, Value<'static>)>;
 
 impl Session<'_> {
-    /// Creates a record (section 5.1).
+    /// Creates a record (section 5.1); a refused one leaves nothing behind.
     pub(crate) fn insert(&mut self, object: u16, body: &Map<String, Json>) -> Result<RowRef, ApiError> {
+        let mark = self.mark();
+        let made = self.try_insert(object, body);
+        if made.is_err() {
+            self.take_back_to(mark);
+        }
+        made
+    }
+
+    fn try_insert(&mut self, object: u16, body: &Map<String, Json>) -> Result<RowRef, ApiError> {
         let schema = Arc::clone(&self.store.schema);
         let definition = schema.object(object);
         self.check_right(object, "nocreate")?;
@@ -28,6 +37,8 @@ impl Session<'_> {
         self.check_record(definition, &given)?;
         let at = self.create(definition, &given);
         self.after_insert(definition, at, &given);
+        self.assign(definition, at);
+        self.check_saved(definition, at, None, &given)?;
         let fields = given.iter().map(|(index, _)| name_of(definition, *index)).collect();
         self.publish(at, ChangeKind::Create, fields);
         Ok(at)
@@ -35,8 +46,6 @@ impl Session<'_> {
 
     /// Changes a record; fields that are not given stay (section 5.3).
     pub(crate) fn update(&mut self, object: u16, id: &str, body: &Map<String, Json>) -> Result<(), ApiError> {
-        let schema = Arc::clone(&self.store.schema);
-        let definition = schema.object(object);
         if body.keys().any(|key| key.eq_ignore_ascii_case("Id")) {
             let message = "The Id field should not be specified in the sobject data.";
             return Err(ApiError::dml("INVALID_FIELD", message, &["Id"]));
@@ -44,16 +53,29 @@ impl Session<'_> {
         self.check_right(object, "noupdate")?;
         let at = self.live(object, id)?;
         let given = self.given(object, body, false)?;
-        check_not_cleared(definition, &given)?;
-        self.check_values(definition, &given, Some(at))?;
+        let mark = self.mark();
+        let changed = self.change(object, at, &given);
+        if changed.is_err() {
+            self.take_back_to(mark);
+        }
+        changed
+    }
+
+    fn change(&mut self, object: u16, at: RowRef, given: &Given) -> Result<(), ApiError> {
+        let schema = Arc::clone(&self.store.schema);
+        let definition = schema.object(object);
+        check_not_cleared(definition, given)?;
+        self.check_values(definition, given, Some(at))?;
         self.check_changeable(definition, at)?;
         let before = self.snapshot(definition, at);
-        for (index, value) in &given {
+        for (index, value) in given {
             if let Some(column) = definition.fields[usize::from(*index)].column() {
                 self.set(at, column, value);
             }
         }
-        self.after_update(definition, at, &before, &given);
+        self.after_update(definition, at, &before, given);
+        self.assign(definition, at);
+        self.check_saved(definition, at, Some(&before), given)?;
         self.touch(at);
         let fields = self.changed_fields(definition, at, &before);
         self.write_history(definition, at, &before);
@@ -99,7 +121,8 @@ impl Session<'_> {
             if !self.visibility.writes(schema, at, creating) {
                 return Err(not_writable(&field.name));
             }
-            given.push((at.field, convert(self.store, &self.options.dialect, field, json)?));
+            let spelling = Spelling { dialect: &self.options.dialect, rounds: self.setup.rounds_decimals };
+            given.push((at.field, convert(self.store, spelling, field, json)?));
         }
         Ok(given)
     }

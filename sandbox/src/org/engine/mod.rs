@@ -24,6 +24,7 @@ use super::describe::Describe;
 use super::error::ApiError;
 use super::ids::Id;
 use super::locks::Locks;
+use super::rules;
 use super::schema::Object;
 use super::schema_builder;
 use super::setup::{self, Setup};
@@ -84,7 +85,9 @@ impl Org {
         let schema = schema_builder::build(&config)
             .map_err(|reason| CustomizationError::Invalid("customization".to_owned(), reason))?;
         let mut store = Store::new(Arc::new(schema));
-        let setup = setup::make(&mut store, &config, clock.now_seconds());
+        let mut setup = setup::make(&mut store, &config, clock.now_seconds());
+        setup.rules = rules::build(&store, &config)
+            .map_err(|reason| CustomizationError::Invalid("customization".to_owned(), reason))?;
         let state = State {
             store,
             visibility: Visibility::default(),

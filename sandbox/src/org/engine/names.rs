@@ -32,6 +32,17 @@ impl Org {
         key_field(state.store.schema.object(index), field).map(|field| field.name.clone())
     }
 
+    /// The object and lookup behind a child relationship, as `Contact` and `AccountId` behind `Contacts` of Account.
+    pub fn child_lookup(&self, object: &str, relationship: &str) -> Option<(String, String)> {
+        let state = self.read();
+        let index = Self::visible(&state, object).ok()?;
+        let schema = &state.store.schema;
+        let named =
+            |name: &Option<String>| name.as_ref().is_some_and(|name| name.eq_ignore_ascii_case(relationship));
+        let child = schema.children_of(index).into_iter().find(|child| named(&child.name))?;
+        Some((schema.object(child.lookup.object).name.clone(), schema.field(child.lookup).name.clone()))
+    }
+
     /// The name of an object that Bulk jobs can write, in its own spelling.
     pub fn bulk_object(&self, name: &str) -> Result<String, ApiError> {
         let state = self.read();

@@ -11,6 +11,7 @@ use crate::org::generate::edits::{self, EditMix};
 use crate::org::generate::rng::Rng;
 use crate::org::generate::{self, Population};
 use crate::org::ids::Id;
+use crate::org::write::{Conversion, Converted};
 
 impl Org {
     /// Creates a record as the integration user.
@@ -45,6 +46,25 @@ impl Org {
         self.at_once(object, |session, index| session.hard_delete(index, id))
     }
 
+    /// Merges up to two records into a third, whose `fields` are set; gives the ids of the children that moved.
+    pub fn merge(
+        &self,
+        object: &str,
+        master: &str,
+        losers: &[String],
+        fields: &Map<String, Json>,
+    ) -> Result<Vec<Id>, ApiError> {
+        self.at_once(object, |session, index| {
+            let moved = session.merge(index, master, losers, fields)?;
+            Ok(moved.into_iter().map(|at| session.store.id_of(at)).collect())
+        })
+    }
+
+    /// Converts a lead into an account, a contact and an opportunity.
+    pub fn convert_lead(&self, wanted: &Conversion) -> Result<Converted, ApiError> {
+        self.at_once("Lead", |session, _| session.convert_lead(wanted))
+    }
+
     /// Moves SystemModstamp alone, as an automated process does.
     pub fn touch_by_system(&self, object: &str, id: &str) -> Result<(), ApiError> {
         self.at_once(object, |session, index| session.touch_by_system(index, id))
@@ -61,20 +81,20 @@ impl Org {
         session.finish();
     }
 
-    fn at_once(
+    fn at_once<T>(
         &self,
         object: &str,
-        work: impl FnOnce(&mut Session<'_>, u16) -> Result<(), ApiError>,
-    ) -> Result<(), ApiError> {
+        work: impl FnOnce(&mut Session<'_>, u16) -> Result<T, ApiError>,
+    ) -> Result<T, ApiError> {
         let _turn = lock(&self.turn);
         let mut state = self.write();
         let index = Self::visible(&state, object)?;
         let now = self.clock.now_seconds();
         let State { store, visibility, changes, .. } = &mut *state;
         let mut session = Session::new(store, &self.setup, visibility, now, now);
-        work(&mut session, index)?;
+        let done = work(&mut session, index)?;
         changes.extend(session.finish());
-        Ok(())
+        Ok(done)
     }
 
     /// Changes from a sequence number on (0 for all that are kept), and the number to ask for next.

@@ -2,7 +2,7 @@
 //! May not write answers or change records. Read [`run::run`] first.
 
 pub(crate) mod aggregate;
-mod ast;
+pub(crate) mod ast;
 mod check;
 mod conditions;
 mod date_literal;
@@ -12,7 +12,7 @@ mod lexer;
 mod like;
 pub(crate) mod literal;
 pub(crate) mod order;
-mod parser;
+pub(crate) mod parser;
 mod plan;
 pub(crate) mod resolve;
 pub(crate) mod run;

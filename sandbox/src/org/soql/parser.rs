@@ -1,7 +1,7 @@
 //! Parses SOQL.
 //! May not know the schema: names are checked when the query is resolved. Read [`parse`] first.
 
-use super::ast::{FieldSet, Function, Ordering, Path, Query, Selected};
+use super::ast::{Condition, FieldSet, Function, Ordering, Path, Query, Selected};
 use super::errors::{malformed, malformed_plain, unexpected_token};
 use super::lexer::{Spanned, Token, tokenize};
 use crate::org::error::ApiError;
@@ -21,6 +21,16 @@ pub(crate) fn parse(soql: &str) -> Result<Query, ApiError> {
     let query = parser.query()?;
     match parser.peek() {
         None => Ok(query),
+        Some(_) => Err(parser.unexpected()),
+    }
+}
+
+/// Parses a condition as it stands behind WHERE.
+pub(crate) fn parse_condition(text: &str) -> Result<Condition, ApiError> {
+    let mut parser = Parser { soql: text, tokens: tokenize(text)?, next: 0 };
+    let condition = parser.condition()?;
+    match parser.peek() {
+        None => Ok(condition),
         Some(_) => Err(parser.unexpected()),
     }
 }

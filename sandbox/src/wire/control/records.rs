@@ -3,10 +3,10 @@
 
 use axum::http::Method;
 use serde::Deserialize;
-use serde_json::json;
+use serde_json::{Map, Value, json};
 
 use super::done;
-use crate::org::{ApiError, EditMix, Population, VisibilityRule};
+use crate::org::{ApiError, Conversion, EditMix, Population, VisibilityRule};
 use crate::wire::reply::Reply;
 use crate::wire::request::WireRequest;
 use crate::wire::server::Server;
@@ -24,6 +24,8 @@ pub(super) fn answer(server: &Server, path: &[&str], request: &WireRequest) -> R
         }
         (&Method::DELETE, ["records", object, id]) => org.delete(object, id).map(changed),
         (&Method::POST, ["records", object, id, "undelete"]) => org.undelete(object, id).map(changed),
+        (&Method::POST, ["records", object, id, "merge"]) => merge(server, object, id, request),
+        (&Method::POST, ["convert_lead"]) => convert_lead(server, request),
         (&Method::DELETE, ["recycle_bin"]) => Ok(done(|| org.purge_recycle_bin())),
         (&Method::POST, ["edits"]) => {
             let edits: Edits = request.json()?;
@@ -41,6 +43,34 @@ pub(super) fn answer(server: &Server, path: &[&str], request: &WireRequest) -> R
         }
         _ => Err(ApiError::not_found()),
     }
+}
+
+/// `{"losers": ["…"], "fields": {…}}`: what SOAP and people do, REST cannot.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Merge {
+    losers: Vec<String>,
+    #[serde(default)]
+    fields: Map<String, Value>,
+}
+
+fn merge(server: &Server, object: &str, id: &str, request: &WireRequest) -> Result<Reply, ApiError> {
+    let wanted: Merge = request.json()?;
+    let moved = server.org.merge(object, id, &wanted.losers, &wanted.fields)?;
+    let moved: Vec<String> = moved.iter().map(ToString::to_string).collect();
+    Ok(Reply::json(200, &json!({ "updated_related_ids": moved })))
+}
+
+fn convert_lead(server: &Server, request: &WireRequest) -> Result<Reply, ApiError> {
+    let converted = server.org.convert_lead(&request.json::<Conversion>()?)?;
+    Ok(Reply::json(
+        200,
+        &json!({
+            "lead": converted.lead.to_string(), "account": converted.account.to_string(),
+            "contact": converted.contact.to_string(),
+            "opportunity": converted.opportunity.map(|id| id.to_string()),
+        }),
+    ))
 }
 
 /// What the integration user may not see or change: `{"hide_field": ["Account", "Phone"]}`.

@@ -4,10 +4,12 @@
 mod collections;
 mod composite;
 mod describe;
+mod graph;
 mod query;
 mod references;
 mod replication;
 mod rows;
+mod tree;
 mod writing;
 
 pub(crate) use writing::row_error;
@@ -112,7 +114,9 @@ fn dispatch(exchange: &Exchange, resource: &Resource, request: &WireRequest) -> 
         Resource::IngestJob(id) => ingest::one(exchange, id, &method, request),
         Resource::IngestUpload(id) => ingest::upload(exchange, id, request),
         Resource::IngestResults(id, file) => ingest::results(exchange, id, *file),
-        Resource::Graph | Resource::Tree { .. } | Resource::Unknown => Err(ApiError::not_found()),
+        Resource::Graph => graph::graphs(exchange, request),
+        Resource::Tree { object } => tree::tree(exchange, object, request),
+        Resource::Unknown => Err(ApiError::not_found()),
     }
 }
 

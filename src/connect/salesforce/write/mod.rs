@@ -17,6 +17,7 @@ mod sequel;
 mod sizes;
 mod spec;
 mod target;
+mod trace;
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -29,7 +30,7 @@ use self::read::Reader;
 use self::target::Targets;
 use super::budget::Purpose;
 use super::client::Client;
-use crate::connect::{ConnectError, Destination, Found, MatchQuery, WriteMode};
+use crate::connect::{ConnectError, Destination, Found, MatchQuery, Trace, WriteMode};
 use crate::model::{Key, Outcome, Row, WriteOp};
 
 /// Writes the records of one pipeline to one object of an org.
@@ -54,7 +55,7 @@ impl Destination for SalesforceDestination {
     }
 
     async fn find(&mut self, query: &MatchQuery) -> Result<Vec<Found>, ConnectError> {
-        self.reader.find(&self.context.client, query).await
+        self.reader.find(&self.context.client, query, "").await
     }
 
     async fn presence(&mut self, keys: &[Key]) -> Result<HashSet<Key>, ConnectError> {
@@ -71,5 +72,9 @@ impl Destination for SalesforceDestination {
         }
         self.context.purpose = Context::purpose_of(mode);
         Box::pin(run::write(&self.context, &ops)).await
+    }
+
+    async fn trace(&mut self, traces: &[Trace]) -> Result<Vec<Found>, ConnectError> {
+        trace::trace(&self.context, &self.reader, traces).await
     }
 }

@@ -50,10 +50,10 @@ impl Reader {
         let records = if self.is_flat {
             retrieve(client, (&self.object, &self.shape), &keys, Purpose::Poll).await?
         } else {
-            let base = self.path(client, String::new()).await?.len() + 20;
+            let base = self.path(client, Vec::new()).await?.len() + 20;
             let mut found = Vec::with_capacity(keys.len());
             for list in soql::id_lists(&keys, base) {
-                found.extend(self.query(client, &self.shape, list).await?);
+                found.extend(self.query(client, vec![list]).await?);
             }
             found
         };
@@ -90,17 +90,22 @@ impl Reader {
         Ok(records.into_iter().map(|record| record.id).collect())
     }
 
-    /// The records that have one of the values in a field.
-    pub(super) async fn find(&self, client: &Client, query: &MatchQuery) -> Result<Vec<Found>, ConnectError> {
+    /// The records that have one of the values in a field and meet the condition `only`, if it says anything.
+    pub(super) async fn find(
+        &self,
+        client: &Client,
+        query: &MatchQuery,
+        only: &str,
+    ) -> Result<Vec<Found>, ConnectError> {
         let Some(field) = self.schema.fields().get(query.field) else { return Ok(Vec::new()) };
         let path = crate::connect::salesforce::api::columns::wire_path(&field.name);
         let literals: Vec<String> =
             query.values.iter().filter_map(|value| literal(value, field.kind)).collect();
-        let base = self.path(client, format!("{path} IN ()")).await?.len();
+        let base = self.path(client, vec![format!("{path} IN ()"), only.to_owned()]).await?.len();
         let mut found = Vec::new();
         let places = Places::new(&query.values);
         for list in lists(literals, base) {
-            let records = self.query(client, &self.shape, format!("{path} IN ({list})")).await?;
+            let records = self.query(client, vec![format!("{path} IN ({list})"), only.to_owned()]).await?;
             for record in records {
                 let hits = places.of(record.row.get(query.field), &query.values);
                 found.extend(hits.into_iter().map(|value| Found {
@@ -113,25 +118,15 @@ impl Reader {
         Ok(found)
     }
 
-    async fn path(&self, client: &Client, condition: String) -> Result<String, ConnectError> {
+    async fn path(&self, client: &Client, conditions: Vec<String>) -> Result<String, ConnectError> {
         let columns = self.shape.columns().select();
-        let select = Select {
-            columns: &columns,
-            object: &self.object,
-            conditions: vec![condition],
-            ..Select::default()
-        };
+        let select = Select { columns: &columns, object: &self.object, conditions, ..Select::default() };
         Ok(soql::query_path(client.data_path().await?, false, &select.text()))
     }
 
-    async fn query(
-        &self,
-        client: &Client,
-        shape: &Shape,
-        condition: String,
-    ) -> Result<Vec<Record>, ConnectError> {
-        let path = self.path(client, condition).await?;
-        pages(client, path, shape, Purpose::Poll).await
+    async fn query(&self, client: &Client, conditions: Vec<String>) -> Result<Vec<Record>, ConnectError> {
+        let path = self.path(client, conditions).await?;
+        pages(client, path, &self.shape, Purpose::Poll).await
     }
 }
 
@@ -216,6 +211,9 @@ impl Places {
     }
 
     fn of(&self, stored: &Value, values: &[Value]) -> Vec<usize> {
+        if stored.is_blank() {
+            return Vec::new();
+        }
         match self.0.get(&folded(stored)) {
             Some(places) => places.clone(),
             None => (0..values.len())

@@ -54,32 +54,29 @@ async fn send(context: &Context, ledger: &mut Ledger, wave: Vec<Prepared>) -> Re
     // What is removed or changed first may free a unique value that is set next.
     for verb in [Verb::Delete, Verb::Update, Verb::Upsert, Verb::Create] {
         let records: Vec<Prepared> = wave.iter().filter(|record| record.verb == verb).cloned().collect();
-        let mut small = Vec::new();
-        for group in groups(verb, records) {
+        let (fitting, mut by_rest): (Vec<_>, Vec<_>) = records.into_iter().partition(Prepared::fits_bulk);
+        for group in groups(verb, fitting) {
             if group.len() > context.spec.lanes.bulk && bulk::is_possible(context) && !ledger.is_stopped() {
-                small.extend(bulk::send(context, ledger, verb, group).await);
+                by_rest.extend(bulk::send(context, ledger, verb, group).await);
             } else {
-                small.extend(group);
+                by_rest.extend(group);
             }
         }
-        rest::send(context, ledger, verb, small).await;
+        rest::send(context, ledger, verb, by_rest).await;
     }
     Ok(())
 }
 
-/// What may share a file of Bulk, then what Bulk cannot carry. An empty cell leaves a field of a record that exists alone, so updates may
-/// differ in their fields; for a new record it would hide the default of the org.
+/// What may share a file of Bulk. An empty cell leaves a field of a record that exists alone, so updates may differ in their fields; for a
+/// new record it would hide the default of the org.
 fn groups(verb: Verb, records: Vec<Prepared>) -> Vec<Vec<Prepared>> {
-    let (fitting, rest): (Vec<_>, Vec<_>) = records.into_iter().partition(Prepared::fits_bulk);
     let mut groups: BTreeMap<Vec<String>, Vec<Prepared>> = BTreeMap::new();
-    for record in fitting {
+    for record in records {
         let names = match verb {
             Verb::Update | Verb::Delete => Vec::new(),
             Verb::Create | Verb::Upsert => record.fields.iter().map(|(name, _)| name.to_string()).collect(),
         };
         groups.entry(names).or_default().push(record);
     }
-    let mut groups: Vec<Vec<Prepared>> = groups.into_values().collect();
-    groups.push(rest);
-    groups
+    groups.into_values().collect()
 }
