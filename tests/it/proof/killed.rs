@@ -1,8 +1,9 @@
 //! The program itself, killed with SIGKILL at random moments of its first load and of loads of edits. In the end every row of the app is
 //! there once, with the right values.
 
-use std::process::{Child, Command, Stdio};
-use std::time::Duration;
+use std::path::Path;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::{Duration, Instant};
 
 use assert_cmd::cargo::cargo_bin;
 
@@ -14,6 +15,9 @@ use crate::harness::rig::Rig;
 
 /// No life is longer: by then a machine that is not busy has carried everything.
 const LONGEST: u64 = 1_500;
+
+/// As long is waited for a commit to the database.
+const NEXT_COMMIT: Duration = Duration::from_millis(300);
 
 /// The daemon as a process of its own, on the state and the database of the rig.
 fn spawn(rig: &Rig) -> Child {
@@ -37,6 +41,23 @@ impl Moments {
     }
 }
 
+/// Lets it live for so long, and then up to its next commit to the database: the moment in which a create is stored and not yet linked.
+/// Returns how it ended by itself, which it must not.
+fn kill(mut daemon: Child, file: &Path, life: Duration) -> Option<ExitStatus> {
+    let (_told, tells) = std::sync::mpsc::channel::<()>();
+    _ = tells.recv_timeout(life);
+    let database = rusqlite::Connection::open(file).unwrap();
+    let version = || database.query_row("PRAGMA data_version", [], |row| row.get::<_, i64>(0)).ok();
+    let (before, until) = (version(), Instant::now() + NEXT_COMMIT);
+    while version() == before && Instant::now() < until {
+        std::thread::yield_now();
+    }
+    let ended = daemon.try_wait().unwrap();
+    daemon.kill().unwrap();
+    daemon.wait().unwrap();
+    ended
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn operating_survives_kills_of_the_process() {
     let mut bench = Bench { rig: Bench::rig(300, 17 + seed()).await, expected: Expected::default() };
@@ -44,18 +65,9 @@ async fn operating_survives_kills_of_the_process() {
     let log = bench.rig.dir.path().join("log");
     for phase in 0..2 * u64::from(factor()) {
         for _ in 0..6 {
-            let mut daemon = spawn(&bench.rig);
-            let life = moments.next();
-            // It lives for so long, unless it ends by itself, which it must not.
-            let ended = tokio::task::spawn_blocking(move || {
-                let (told, tells) = std::sync::mpsc::channel::<()>();
-                _ = tells.recv_timeout(life);
-                drop(told);
-                let ended = daemon.try_wait().unwrap();
-                daemon.kill().unwrap();
-                daemon.wait().unwrap();
-                ended
-            });
+            let (daemon, life) = (spawn(&bench.rig), moments.next());
+            let file = bench.rig.dir.path().join("warehouse.db");
+            let ended = tokio::task::spawn_blocking(move || kill(daemon, &file, life));
             let ended = ended.await.unwrap();
             let told = || std::fs::read_to_string(&log).unwrap_or_default();
             assert!(ended.is_none(), "it ended by itself: {ended:?}\n{}", told());
