@@ -163,16 +163,14 @@ impl Bench<'_> {
             // It moved since it was read: it is read again, and merged with what it says then.
             executed.commit.touch.push((self.pipeline.name.clone(), self.origin, item.key.clone()));
         }
-        match refused.into_iter().next() {
-            Some((side, error)) => self.refused(executed, item, side, &error),
-            None => {
-                executed.failed_in_a_row = 0;
-                if !stale {
-                    self.settled(&mut executed.commit, item);
-                }
-                Ok(())
-            }
+        if let Some((side, error)) = refused.into_iter().next() {
+            return self.refused(executed, item, side, &error);
         }
+        executed.failed_in_a_row = 0;
+        if !stale {
+            self.settled(&mut executed.commit, item);
+        }
+        Ok(())
     }
 
     fn remember(&self, executed: &mut Executed, item: &Item, stored: &[(Side, Op, Key, Option<Version>)]) {

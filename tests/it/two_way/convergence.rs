@@ -172,7 +172,7 @@ impl History {
 
 #[tokio::test]
 async fn random_histories_converge() {
-    let many = std::env::var("SFSYNC_CONVERGENCE").ok().and_then(|text| text.parse().ok()).unwrap_or(40);
+    let many = std::env::var("SFSYNC_CONVERGENCE").ok().and_then(|text| text.parse().ok()).unwrap_or(12);
     for seed in 1..=many {
         let mut history = History::new(seed);
         history.tell(60).await;
