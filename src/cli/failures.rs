@@ -5,14 +5,14 @@ use jiff::tz::TimeZone;
 
 use super::exit::{Exit, Failure};
 use super::{Context, table};
-use crate::model::{FailureKind, FailureWay};
+use crate::model::{FailureKind, FailureWay, Side};
 use crate::runtime::control::FailureView;
-use crate::serve::{FailureList, FailureQuery, Forgotten, Retried};
+use crate::serve::{FailureList, FailureQuery, Forgotten, ResolveQuery, Resolved, Retried};
 
 /// Show, retry or drop records that could not be settled
 ///
-/// A failure is kept until its record is settled. Most are tried again by themselves (column NEXT); held ones wait for a person: edit the
-/// record on one side, or the rule in the file, then retry.
+/// A failure is kept until its record is settled. Most are tried again by themselves (column NEXT); held ones wait for a person: say whose
+/// values count (`resolve`), or edit the record on one side, or the rule in the file, then retry.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     #[command(subcommand)]
@@ -42,6 +42,14 @@ enum What {
         #[arg(long)]
         code: Option<String>,
     },
+    /// Decide about a held conflict: the values of this side count
+    Resolve {
+        /// Its id, or the beginning of it
+        id: String,
+        /// Whose values count where both sides changed
+        #[arg(long, value_name = "salesforce|app", value_parser = side)]
+        take: Side,
+    },
     /// Forget a failure; its record is looked at again when it changes
     Drop {
         /// Its id, or the beginning of it
@@ -58,11 +66,28 @@ pub(super) async fn run(args: Args, context: &Context) -> Result<Exit, Failure> 
             Ok(Exit::Done)
         }
         What::Retry { which, code } => retry(&which, code, context).await,
+        What::Resolve { id, take } => {
+            let daemon = context.daemon();
+            let resolved: Resolved =
+                daemon.post(&["api", "failures", &id, "resolve"], &ResolveQuery { take }).await?;
+            context.screen.show(&resolved, || {
+                format!("{}: the values of {} count; it is looked at now.", resolved.resolved, resolved.take)
+            });
+            Ok(Exit::Done)
+        }
         What::Drop { id } => {
             let dropped: Forgotten = context.daemon().delete(&["api", "failures", &id]).await?;
             context.screen.show(&dropped, || format!("Dropped {}.", dropped.forgotten));
             Ok(Exit::Done)
         }
+    }
+}
+
+fn side(text: &str) -> Result<Side, String> {
+    match text {
+        "salesforce" => Ok(Side::Salesforce),
+        "app" => Ok(Side::App),
+        _ => Err("say salesforce or app".to_owned()),
     }
 }
 
@@ -183,6 +208,9 @@ pub(super) fn details(view: &FailureView) -> String {
         "next",
         failure.next_try.map_or_else(|| "when it changes, or by hand".to_owned(), |at| at.to_string()),
     ));
+    if failure.kind == FailureKind::Held && !view.view.values.is_empty() {
+        rows.push(("decide", format!("sfsync failures resolve {} --take salesforce|app", failure.id.0)));
+    }
     rows.push(("retry", format!("sfsync failures retry {}", failure.id.0)));
     let rows: Vec<Vec<String>> = rows.into_iter().map(|(name, value)| vec![name.to_owned(), value]).collect();
     table::render(&[table::text("", 10), table::text("", 0)], &rows, table::plain)

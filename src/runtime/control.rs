@@ -209,6 +209,8 @@ pub trait Control: Send + Sync {
     async fn failures(&self, filter: FailureFilter) -> Result<Vec<FailureView>, ControlError>;
     /// Try these again now; returns how many.
     async fn retry(&self, filter: FailureFilter) -> Result<usize, ControlError>;
+    /// Decide about a held record: the values of a side count where both changed.
+    async fn resolve(&self, id: &FailureId, take: Side) -> Result<(), ControlError>;
     /// Forget a failure.
     async fn drop_failure(&self, id: &FailureId) -> Result<(), ControlError>;
 

@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use crate::model::{Change, ConnectionName, FailureId, Key, LinkState, PipelineName, SalesforceId, Side};
+use crate::model::{
+    Change, ConnectionName, FailureId, FailureKind, Key, LinkState, PipelineName, SalesforceId, Side,
+};
 use crate::plan::Pipeline;
 use crate::sync::Mode;
 
@@ -254,6 +256,21 @@ impl Control for Door {
             }
         }
         Ok(count)
+    }
+
+    async fn resolve(&self, id: &FailureId, take: Side) -> Result<(), ControlError> {
+        let Some(failure) = self.0.store.failure(id).map_err(failed)? else {
+            return Err(ControlError::new(
+                ControlErrorKind::NotFound,
+                format!("there is no failure {}", id.0),
+            ));
+        };
+        if failure.kind != FailureKind::Held || failure.code != "R303" {
+            let message = format!("{} is no conflict of two values: there is nothing to take", id.0);
+            return Err(ControlError::new(ControlErrorKind::Conflict, message));
+        }
+        let (side, key) = failure.source;
+        self.tell(&failure.pipeline, Command::Resolve { records: (side, vec![key]), take }).await
     }
 
     async fn drop_failure(&self, id: &FailureId) -> Result<(), ControlError> {

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::answer::{Forgotten, Refusal};
 use super::router::{Daemon, query};
-use crate::model::PipelineName;
+use crate::model::{PipelineName, Side};
 use crate::runtime::control::{Control, FailureFilter, FailureView};
 
 /// Which failures: `?pipeline=…&code=…&id=…`
@@ -86,6 +86,34 @@ pub(super) async fn forget(
     let failure = only(&control, id).await?.failure;
     control.drop_failure(&failure.id).await?;
     Ok(Json(Forgotten { forgotten: failure.id.0 }))
+}
+
+/// Whose values count: `?take=salesforce`
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ResolveQuery {
+    /// The side.
+    pub take: Side,
+}
+
+/// `POST /api/failures/<id>/resolve`
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Resolved {
+    /// Id of the failure.
+    pub resolved: String,
+    /// Whose values count.
+    pub take: Side,
+}
+
+pub(super) async fn resolve(
+    Daemon(control): Daemon,
+    Path(id): Path<String>,
+    asked: Result<Query<ResolveQuery>, QueryRejection>,
+) -> Result<Json<Resolved>, Refusal> {
+    let take = query(asked)?.take;
+    let failure = only(&control, id).await?.failure;
+    control.resolve(&failure.id, take).await?;
+    Ok(Json(Resolved { resolved: failure.id.0, take }))
 }
 
 /// The one failure whose id begins so.

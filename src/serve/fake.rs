@@ -163,6 +163,10 @@ impl Control for FakeDaemon {
         self.tell(format!("retry code={:?} id={:?}", filter.code, filter.id));
         Ok(1)
     }
+    async fn resolve(&self, id: &FailureId, take: Side) -> Result<(), ControlError> {
+        self.tell(format!("resolve {} take={take}", id.0));
+        Ok(())
+    }
     async fn drop_failure(&self, id: &FailureId) -> Result<(), ControlError> {
         self.tell(format!("drop {}", id.0));
         Ok(())

@@ -22,7 +22,7 @@ mod socket;
 pub use access::Door;
 pub use answer::{Forgotten, Refused};
 pub use configuration::CheckQuery;
-pub use failures::{FailureList, FailureQuery, Retried};
+pub use failures::{FailureList, FailureQuery, ResolveQuery, Resolved, Retried};
 pub use health::Alive;
 pub use links::{LinkList, LinkQuery};
 pub use listen::{Listening, ServeError, Serving};

@@ -87,6 +87,7 @@ fn guarded() -> Router<Shared> {
         .route("/api/failures/retry", post(failures::retry_some))
         .route("/api/failures/{id}", get(failures::show).delete(failures::forget))
         .route("/api/failures/{id}/retry", post(failures::retry))
+        .route("/api/failures/{id}/resolve", post(failures::resolve))
         .route("/api/links/{name}", get(links::list))
         .route("/api/links/{name}/{side}/{key}", get(links::show))
         .route("/api/links/{name}/salesforce/{key}", delete(links::unlink))

@@ -83,7 +83,7 @@ const OPEN: [(&str, &str); 6] = [
     ("GET", "/api/pipelines/projects"),
 ];
 
-const GUARDED: [(&str, &str); 16] = [
+const GUARDED: [(&str, &str); 17] = [
     ("DELETE", "/api/pipelines/projects"),
     ("POST", "/api/pipelines/projects/sync"),
     ("POST", "/api/pipelines/projects/pause"),
@@ -94,6 +94,7 @@ const GUARDED: [(&str, &str); 16] = [
     ("GET", "/api/failures/4f2a"),
     ("DELETE", "/api/failures/4f2a"),
     ("POST", "/api/failures/4f2a/retry"),
+    ("POST", "/api/failures/4f2a/resolve?take=app"),
     ("GET", "/api/links/projects"),
     ("GET", "/api/links/projects/app/881"),
     ("DELETE", "/api/links/projects/salesforce/006B7"),
@@ -143,6 +144,8 @@ async fn everything_over_the_socket() {
         ("POST", "/api/pipelines/projects/sync?ful=true", 400),
         ("POST", "/api/failures/retry?code=R102", 200),
         ("POST", "/api/failures/4f2a/retry", 200),
+        ("POST", "/api/failures/4f2a/resolve?take=app", 200),
+        ("POST", "/api/failures/4f2a/resolve?take=me", 400),
         ("DELETE", "/api/failures/4f9b", 200),
         ("DELETE", "/api/failures/4f", 409),
         ("DELETE", "/api/failures/zz", 404),
@@ -177,6 +180,7 @@ async fn everything_over_the_socket() {
             "resume projects",
             "retry code=Some(\"R102\") id=None",
             "retry code=None id=Some(\"4f2a01\")",
+            "resolve 4f2a01 take=app",
             "drop 4f9b02",
             "unlink projects 006B7",
             "check projects.yaml 19 bytes",
