@@ -220,7 +220,7 @@ impl Runner {
         }
     }
 
-    /// Settles a batch while the next one is being read.
+    /// Settles a batch while the next one is being read; one after the other where the batch may write to the side that is read.
     async fn settle_and_read(
         &mut self,
         pass: &mut Gathered,
@@ -231,6 +231,7 @@ impl Runner {
         pass.setting.loading = mode == WriteMode::Load;
         let setting = pass.setting.clone();
         let limit = self.limit;
+        let writes_back = self.pipeline.ops_on(setting.origin).any();
         let (mut bench, source) = self.split(&setting);
         let settle = settle(&mut bench, pass, events, mode);
         let ahead = async {
@@ -242,6 +243,10 @@ impl Runner {
                 None => None,
             }
         };
+        if writes_back {
+            // What is read before these writes would pass for somebody's answer to them, and undo them.
+            return (settle.await, ahead.await);
+        }
         tokio::join!(settle, ahead)
     }
 

@@ -162,7 +162,9 @@ fn winner(turn: &Turn<'_>) -> Winner {
         (false, false) => Winner::Nobody(Kept::OneWay),
         (false, true) => one_way(turn, Side::Salesforce),
         (true, false) => one_way(turn, Side::App),
-        (true, true) if !turn.then.is_known() && turn.adopting => Winner::Nobody(Kept::NoChange),
+        (true, true) if !turn.then.is_known() && turn.adopting && !was_awaited(turn) => {
+            Winner::Nobody(Kept::NoChange)
+        }
         (true, true) if !turn.then.is_known() => first_link(turn),
         (true, true) => two_way(turn),
     }
@@ -173,6 +175,12 @@ fn one_way(turn: &Turn<'_>, source: Side) -> Winner {
     let then = turn.then.of(source);
     let is_settled = then.is_known() && then == turn.now.of(source);
     if is_settled && !turn.repair { Winner::Nobody(Kept::NoChange) } else { Winner::Side(source) }
+}
+
+/// A lookup that was left empty because its record was not linked yet, and now is: such a row has no baseline either, and is filled in
+/// even while a side is looked at for the first time.
+fn was_awaited(turn: &Turn<'_>) -> bool {
+    turn.row.lookup.is_some() && turn.salesforce.is_blank() != turn.app.is_blank()
 }
 
 /// Two records that were never compared: the side that has a value gives it; two values are a conflict.

@@ -19,6 +19,10 @@ pub struct Views {
 /// The views of a row, if both sides are known and the row has something to say.
 pub(super) fn views(situation: &Situation<'_>, at: usize) -> Option<Views> {
     let mapping = situation.pipeline.rows.get(at)?;
+    if is_pending(situation.to_app, at) || is_pending(situation.to_salesforce, at) {
+        // Settled now, it would count as equal before it was ever filled in.
+        return None;
+    }
     if mapping.to_app.is_on() {
         let salesforce = spoken(situation.to_app, at)?;
         let app = situation.app?.row.get(mapping.app?);
@@ -27,6 +31,11 @@ pub(super) fn views(situation: &Situation<'_>, at: usize) -> Option<Views> {
     let app = spoken(situation.to_salesforce, at)?;
     let salesforce = situation.salesforce?.row.get(mapping.salesforce?);
     (!salesforce.is_absent()).then(|| Views { salesforce: salesforce.clone(), app: app.clone() })
+}
+
+/// Whether the row waits for a record of another pipeline (`missing: empty`).
+fn is_pending(mapped: Option<&Mapped>, at: usize) -> bool {
+    mapped.is_some_and(|mapped| matches!(mapped.slots.get(at), Some(Slot::Pending)))
 }
 
 fn spoken(mapped: Option<&Mapped>, at: usize) -> Option<&Value> {

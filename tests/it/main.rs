@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, unreachable_pub)]
 
 mod bad_input;
+mod both_ways;
 mod carry;
 mod cli;
 mod crash_points;

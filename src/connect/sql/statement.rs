@@ -60,7 +60,7 @@ impl<'a> Statements<'a> {
                 None => excluded,
             }
         };
-        let (set, differs) = self.changes(&targets, &new);
+        let (set, differs) = self.changes(&targets, &new, &self.spec.unique);
         let action = if set.is_empty() {
             "NOTHING".to_owned()
         } else {
@@ -108,7 +108,7 @@ impl<'a> Statements<'a> {
     pub(super) fn update(&self, provided: &[usize]) -> Option<String> {
         let targets = self.targets(provided);
         let new = |_: &Target<'a>, part: &Part<'a>| self.input(part);
-        let (set, differs) = self.changes(&targets, &new);
+        let (set, differs) = self.changes(&targets, &new, &[]);
         if set.is_empty() {
             return None;
         }
@@ -204,13 +204,14 @@ impl<'a> Statements<'a> {
         &self,
         targets: &[Target<'a>],
         new: &dyn Fn(&Target<'a>, &Part<'a>) -> String,
+        identify: &[String],
     ) -> (Vec<String>, Vec<String>) {
         let (mut set, mut differs) = (Vec::new(), Vec::new());
         for target in targets {
             let column = ident(&target.column.column);
             let stored = format!("t.{column}");
             let mut pairs = Vec::new();
-            for part in target.parts.iter().filter(|part| self.may_change(part)) {
+            for part in target.parts.iter().filter(|part| self.may_change(part, identify)) {
                 let old = match &part.spec.json_key {
                     Some(key) => self.dialect.json_get(&stored, key),
                     None => stored.clone(),
@@ -248,10 +249,11 @@ impl<'a> Statements<'a> {
         self.dialect.differs(old, new)
     }
 
-    /// The unique columns of a record are never changed by an upsert, nor is a key by anything.
-    fn may_change(&self, part: &Part<'a>) -> bool {
+    /// The key is never changed, nor are the columns that `identify` the record: with an upsert the unique ones. A record that is
+    /// known by its key takes a new unique value as any other: the id of its partner, once that is known.
+    fn may_change(&self, part: &Part<'a>, identify: &[String]) -> bool {
         let column = &part.spec.column;
-        let identifies = *column == self.spec.key.column || self.spec.unique.contains(column);
+        let identifies = *column == self.spec.key.column || identify.contains(column);
         part.spec.policy != Policy::OnCreate && (part.spec.json_key.is_some() || !identifies)
     }
 

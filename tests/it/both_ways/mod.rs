@@ -1,0 +1,7 @@
+//! Pipelines that flow both ways through the daemon: the simulated org on one side, a database file that another program edits on the
+//! other. `two_way` tests the same rules between systems in memory.
+
+mod accounts;
+mod bench;
+mod faults;
+mod shared;
