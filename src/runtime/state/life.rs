@@ -48,6 +48,9 @@ pub struct Life {
     pub(super) look_at: Timestamp,
     pub(super) compare_at: Option<Timestamp>,
     wanted: Option<Work>,
+    /// The last pass was one over single records: other work that is due comes before the next of them, so that a busy queue never
+    /// keeps a look or a comparison from its turn.
+    served: bool,
 }
 
 /// How often a first load asks whether that of a looked-up pipeline is complete.
@@ -84,6 +87,7 @@ impl Life {
             look_at: first_look(rules, now, loaded),
             compare_at: compare_at.map(missed),
             wanted: None,
+            served: false,
         }
     }
 
@@ -182,7 +186,8 @@ impl Life {
             let asked = records && matches!(self.waits, Some(Waits::Hours(_)));
             return if asked { self.begin(Work::Records) } else { Vec::new() };
         }
-        if records {
+        let others = self.wanted.is_some() || self.due_work(now).is_some();
+        if records && !(self.served && others) {
             return self.begin(Work::Records);
         }
         let Some(work) = self.wanted.take().or_else(|| self.due_work(now)) else { return Vec::new() };
@@ -202,6 +207,7 @@ impl Life {
     fn begin(&mut self, work: Work) -> Vec<Effect> {
         let approved = work != Work::Records && self.approved.take() == Some(work);
         let pass = Pass { work, approved };
+        self.served = work == Work::Records;
         self.doing = Doing::Pass { pass, interrupted: false };
         vec![Effect::Begin(pass)]
     }
