@@ -8,7 +8,7 @@ use super::bench::{ACCOUNTS, Bench};
 const FILES: &[(&str, &str)] = &[("accounts.yaml", ACCOUNTS)];
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_create_whose_answer_is_lost_makes_no_twin() {
+async fn a_create_with_a_match_value_whose_answer_is_lost_makes_no_twin() {
     let mut bench = Bench::new(FILES).await;
     bench.run().await;
     bench.is_silent("before").await;
