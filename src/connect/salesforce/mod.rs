@@ -12,6 +12,7 @@ mod client;
 mod config;
 mod fetch;
 mod ids;
+mod introduce;
 mod ordered;
 mod org;
 mod poll;
