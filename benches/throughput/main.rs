@@ -175,7 +175,6 @@ impl Bench {
 
     /// The last daemon also looks when nothing happened, and after one record in a hundred changed.
     async fn finish(&self, mut daemon: Daemon, column: &mut Column, last: bool) -> Outcome<()> {
-        column.peaks.push(daemon.peak()?);
         if last {
             self.org.forget_calls().await?;
             daemon.look()?;
@@ -184,6 +183,7 @@ impl Bench {
             self.org.edit(u32::try_from(records / 100)?).await?;
             column.after_changes = daemon.look()?;
         }
+        column.peaks.push(daemon.peak()?);
         daemon.stop()
     }
 }
