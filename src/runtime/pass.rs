@@ -122,6 +122,8 @@ pub(super) struct Setting {
     pub(super) linked_only: bool,
     pub(super) loading: bool,
     pub(super) take: Option<Side>,
+    /// How far the queue of touched records had come before the first record was read: what is touched later is looked at again.
+    pub(super) touched_upto: u64,
 }
 
 /// What has been gathered over the batches of a pass over one side.
@@ -161,6 +163,8 @@ impl Runner {
             linked_only: self.pipeline.scope(origin) == Scope::Referenced,
             loading: false,
             take: None,
+            // Where the state cannot tell, everything that is in the queue stays there.
+            touched_upto: self.store.touched_upto().unwrap_or_default(),
         };
         Gathered {
             setting,
@@ -402,14 +406,14 @@ pub enum Preview {
 }
 
 /// Settles one batch: decides, writes, and says what to remember.
-async fn settle(
+pub(super) async fn settle(
     bench: &mut Bench<'_>,
     pass: &mut Gathered,
     events: Vec<ChangeEvent>,
     mode: WriteMode,
 ) -> Result<Commit, PassError> {
     if events.is_empty() {
-        return Ok(Commit::default());
+        return Ok(Commit { touched_upto: pass.setting.touched_upto, ..Commit::default() });
     }
     if bench.pipeline.lane == Lane::Mirror {
         let keys: Vec<Key> =
@@ -436,12 +440,13 @@ async fn settle(
 }
 
 pub(super) fn gather(pass: &mut Gathered, executed: Executed) -> Commit {
+    let touched_upto = pass.setting.touched_upto;
     pass.deletes.extend(executed.deletes);
     let counts = &executed.commit.counts;
     let good = counts.created + counts.updated + counts.unchanged + counts.linked + counts.deleted;
     pass.failed_in_a_row =
         if good > 0 { executed.failed_in_a_row } else { pass.failed_in_a_row + executed.failed_in_a_row };
-    executed.commit
+    Commit { touched_upto, ..executed.commit }
 }
 
 /// The records of a request that left no failure behind.
@@ -476,5 +481,6 @@ pub(super) fn merge(into: &mut Commit, from: Commit) {
     into.touch.extend(from.touch);
     into.intents.extend(from.intents);
     into.arrived.extend(from.arrived);
+    into.touched_upto = into.touched_upto.max(from.touched_upto);
     into.counts += from.counts;
 }
