@@ -216,12 +216,11 @@ async fn by_value<D: Destination + ?Sized>(
     for (place, trace) in traces.iter().enumerate().filter(|(_, trace)| trace.key.is_none()) {
         let Some((field, value)) = telling(&trace.row) else { continue };
         let (values, places) = questions.entry(field).or_default();
-        match values.iter().position(|known| known == value) {
-            Some(known) => places[known].push(place),
-            None => {
-                values.push(value.clone());
-                places.push(vec![place]);
-            }
+        if let Some(known) = values.iter().position(|known| known == value) {
+            places[known].push(place);
+        } else {
+            values.push(value.clone());
+            places.push(vec![place]);
         }
     }
     let mut found = Vec::new();

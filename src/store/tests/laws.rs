@@ -324,7 +324,9 @@ proptest! {
                     let failures = &mut model.pipelines[which].failures;
                     let tried = state.as_ref().unwrap().retry_failures(&of(which), at(5)).unwrap();
                     prop_assert_eq!(tried, failures.len());
-                    failures.values_mut().for_each(|failure| failure.next_try = Some(at(5)));
+                    for failure in failures.values_mut() {
+                        failure.next_try = Some(at(5));
+                    }
                 }
                 Step::Drop(which) => {
                     let failures = &mut model.pipelines[which].failures;
