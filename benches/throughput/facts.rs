@@ -7,6 +7,7 @@ use super::Column;
 use super::daemon::Load;
 use super::databases::answer;
 use super::idle::Idle;
+use super::links::Links;
 
 /// The machine and the programs.
 pub fn machine() -> String {
@@ -74,6 +75,36 @@ pub fn table(column: &Column) -> String {
         "≤ 3 %",
     );
     row("the same, of the part from the first page on", format!("{:.1} %", share(load.moving())), "");
+    table.to_string()
+}
+
+/// The table of a pipeline both ways.
+pub fn links(links: &Links) -> String {
+    let mut table = comfy_table::Table::new();
+    table.load_style(comfy_table::presets::ASCII_MARKDOWN);
+    table.set_header(["both ways", "measured", "wanted"]);
+    let mut row = |what: &str, measured: String, wanted: &str| {
+        table.add_row([what.to_owned(), measured, wanted.to_owned()]);
+    };
+    let ratio = links.reconciliation.as_secs_f64() / links.reread.as_secs_f64();
+    row("links", links.links.to_string(), "");
+    row("reading both sides alone", seconds(links.reread), "");
+    row("a reconciliation that finds nothing", seconds(links.reconciliation), "");
+    row("ratio", format!("{ratio:.2}"), "≤ 1.5");
+    row("state for a link", format!("{} bytes", links.state / links.links.max(1)), "< 400");
+    row("most memory of the process, the load included", format!("{} MB", links.memory), "< 200 MB");
+    for (changed, writes, all) in &links.calls {
+        let wanted = match changed {
+            0 => "0".to_owned(),
+            changed if *changed <= 1_000 => format!("≤ {}", changed.div_ceil(200) + 2),
+            _ => "a constant".to_owned(),
+        };
+        row(
+            &format!("calls that write for {changed} changed rows of the app"),
+            format!("{writes} ({all} with the looks)"),
+            &wanted,
+        );
+    }
     table.to_string()
 }
 

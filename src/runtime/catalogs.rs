@@ -299,14 +299,14 @@ async fn ask_org(
 ) -> Result<(), ConnectError> {
     let mut names: Vec<String> = names.iter().map(|name| (*name).clone()).collect();
     // Before the facts: they come with the first answer, if they are not known.
-    let mut described = client.describe_all(&names).await?;
+    let mut described = Box::pin(client.describe_all(&names)).await?;
     if org.facts.is_none() || again {
         let facts = facts(client, file).await?;
         if org.facts.as_ref().is_some_and(|before| before.id != facts.id) {
             let known = |name: &String| names.iter().any(|known| known.eq_ignore_ascii_case(name));
             let others = org.objects.drain(..).map(|object| object.name.clone());
             let others: Vec<String> = others.filter(|name| !known(name)).collect();
-            described.extend(client.describe_all(&others).await?);
+            described.extend(Box::pin(client.describe_all(&others)).await?);
             names.extend(others);
             org.names.clear();
         }

@@ -8,16 +8,16 @@ use crate::model::{self, Fingerprint, Link, Row, Side, Value};
 use crate::plan::{Flow, Mapping, Pipeline, WritePolicy};
 
 /// Both sides of a row in common terms: those of the app if the row flows there, else those of Salesforce.
-#[derive(Clone, Debug)]
-pub struct Views {
+#[derive(Clone, Copy, Debug)]
+pub struct Views<'a> {
     /// What Salesforce has to say.
-    pub salesforce: Value,
+    pub salesforce: &'a Value,
     /// What the app has to say.
-    pub app: Value,
+    pub app: &'a Value,
 }
 
 /// The views of a row, if both sides are known and the row has something to say.
-pub(super) fn views(situation: &Situation<'_>, at: usize) -> Option<Views> {
+pub(super) fn views<'a>(situation: &Situation<'a>, at: usize) -> Option<Views<'a>> {
     let mapping = situation.pipeline.rows.get(at)?;
     if is_pending(situation.to_app, at) || is_pending(situation.to_salesforce, at) {
         // Settled now, it would count as equal before it was ever filled in.
@@ -26,11 +26,11 @@ pub(super) fn views(situation: &Situation<'_>, at: usize) -> Option<Views> {
     if mapping.to_app.is_on() {
         let salesforce = spoken(situation.to_app, at)?;
         let app = situation.app?.row.get(mapping.app?);
-        return (!app.is_absent()).then(|| Views { salesforce: salesforce.clone(), app: app.clone() });
+        return (!app.is_absent()).then_some(Views { salesforce, app });
     }
     let app = spoken(situation.to_salesforce, at)?;
     let salesforce = situation.salesforce?.row.get(mapping.salesforce?);
-    (!salesforce.is_absent()).then(|| Views { salesforce: salesforce.clone(), app: app.clone() })
+    (!salesforce.is_absent()).then_some(Views { salesforce, app })
 }
 
 /// Whether the row waits for a record of another pipeline (`missing: empty`).
@@ -66,8 +66,11 @@ impl Fingerprints {
     }
 
     /// Of both views of a row.
-    pub fn of_views(self, mapping: &Mapping, views: &Views) -> Baseline {
-        Baseline { salesforce: self.of(mapping, &views.salesforce), app: self.of(mapping, &views.app) }
+    pub fn of_views(self, mapping: &Mapping, views: Views<'_>) -> Baseline {
+        let salesforce = self.of(mapping, views.salesforce);
+        // Most rows say the same on both sides.
+        let app = if views.app == views.salesforce { salesforce } else { self.of(mapping, views.app) };
+        Baseline { salesforce, app }
     }
 }
 
@@ -152,14 +155,14 @@ impl Image {
 
     /// The views of a row that Salesforce was told and nobody has mapped back yet: it says what the app says. Rows with expressions
     /// may say something else, which only the next look tells.
-    fn echo(&self, pipeline: &Pipeline, at: usize) -> Option<Views> {
+    fn echo(&self, pipeline: &Pipeline, at: usize) -> Option<Views<'_>> {
         let mapping = pipeline.rows.get(at).filter(|_| self.told.contains(&at))?;
         let copied = |side: Side| matches!(mapping.flow_to(side), Flow::Copy);
         if !copied(Side::App) || !copied(Side::Salesforce) || mapping.write == WritePolicy::Off {
             return None;
         }
         let app = self.app.get(mapping.app?);
-        (!app.is_absent()).then(|| Views { salesforce: app.clone(), app: app.clone() })
+        (!app.is_absent()).then_some(Views { salesforce: app, app })
     }
 
     fn overlay(&mut self, side: Side, row: &Row, created: bool) {
@@ -187,7 +190,7 @@ pub fn baselines(after: &Situation<'_>, image: &Image) -> (Box<[Fingerprint]>, B
         let echo = if pending { None } else { image.echo(after.pipeline, at) };
         match echo.or_else(|| views(after, at)) {
             Some(views) => {
-                settled(after.pipeline, mapping, after.fingerprints.of_views(mapping, &views), then)
+                settled(after.pipeline, mapping, after.fingerprints.of_views(mapping, views), then)
             }
             None => then,
         }

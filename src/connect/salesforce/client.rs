@@ -202,11 +202,11 @@ impl Client {
 
     /// Version and org, asked for once.
     pub(super) async fn established(&self) -> Result<&Established, ConnectError> {
-        self.establish(async {
+        self.establish(Box::pin(async {
             let data = versions::choose(self).await?;
             let org = self.organization(&data).await?;
             Ok(Established { data, org })
-        })
+        }))
         .await
     }
 

@@ -42,12 +42,12 @@ impl Client {
     pub async fn describe_all(&self, names: &[String]) -> Result<Vec<Option<ObjectInfo>>, ConnectError> {
         let (first, others) = names.split_at(names.len().min(AT_ONCE));
         let mut told = None;
-        let introduced = self.establish(async {
+        let introduced = self.establish(Box::pin(async {
             let data = versions::choose(self).await?;
             let (org, objects) = self.introduce(&data, first).await?;
             told = Some(objects);
             Ok(Established { data, org })
-        });
+        }));
         introduced.await?;
         let data = self.data_path().await?;
         let mut all = match told {
