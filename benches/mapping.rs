@@ -7,6 +7,7 @@
 #![allow(clippy::cast_precision_loss, clippy::unchecked_time_subtraction, clippy::too_many_lines)]
 
 #[path = "shared/deals.rs"]
+#[allow(dead_code)] // another benchmark uses the rest
 mod deals;
 #[path = "shared/plan.rs"]
 mod plan;
