@@ -9,7 +9,7 @@ use super::hours::Opening;
 use super::{Effect, Input, Outcome, Pass, Rules, Wish, Work};
 use crate::model::{Class, PipelineName};
 use crate::runtime::backoff;
-use crate::runtime::pass::Approval;
+use crate::runtime::mass::Approval;
 use crate::runtime::schedule;
 use crate::runtime::status::State as Shown;
 
@@ -47,10 +47,32 @@ pub struct Life {
     pub(super) waits: Option<Waits>,
     pub(super) look_at: Timestamp,
     pub(super) compare_at: Option<Timestamp>,
-    wanted: Option<Work>,
+    /// What somebody asked for. A look and a comparison are two wishes: one does not take the place of the other.
+    wanted: Wanted,
     /// The last pass was one over single records: other work that is due comes before the next of them, so that a busy queue never
     /// keeps a look or a comparison from its turn.
     served: bool,
+}
+
+/// Passes that somebody asked for.
+#[derive(Clone, Copy, Debug, Default)]
+struct Wanted {
+    look: bool,
+    comparison: bool,
+}
+
+impl Wanted {
+    fn any(self) -> bool {
+        self.look || self.comparison
+    }
+
+    /// The look comes first: it is short.
+    fn take(&mut self) -> Option<Work> {
+        if std::mem::take(&mut self.look) {
+            return Some(Work::Changes);
+        }
+        std::mem::take(&mut self.comparison).then_some(Work::Everything)
+    }
 }
 
 /// How often a first load asks whether that of a looked-up pipeline is complete.
@@ -86,7 +108,7 @@ impl Life {
             waits: None,
             look_at: first_look(rules, now, loaded),
             compare_at: compare_at.map(missed),
-            wanted: None,
+            wanted: Wanted::default(),
             served: false,
         }
     }
@@ -129,9 +151,10 @@ impl Life {
         if self.stopping {
             return Vec::new();
         }
-        // A comparison would begin from the start: hints are not worth that, or a busy pipeline would never complete one.
+        // A comparison would begin from the start: neither a look nor a hint is worth that, or a busy pipeline would never complete one.
         let compares = matches!(self.doing, Doing::Pass { pass: Pass { work: Work::Everything, .. }, .. });
-        let mut effects = if compares && wish == Wish::Records { Vec::new() } else { self.interrupt() };
+        let waits = compares && matches!(wish, Wish::Look | Wish::Records);
+        let mut effects = if waits { Vec::new() } else { self.interrupt() };
         match wish {
             Wish::Look => self.want(Work::Changes),
             Wish::Compare => self.want(Work::Everything),
@@ -149,7 +172,10 @@ impl Life {
             Wish::Approve => {
                 if let Some((work, _)) = self.approval.take() {
                     self.approved = Some(work);
-                    self.want(work);
+                    self.until = None;
+                    if work != Work::Records {
+                        self.want(work);
+                    }
                 }
             }
         }
@@ -157,7 +183,10 @@ impl Life {
     }
 
     fn want(&mut self, work: Work) {
-        self.wanted = Some(work);
+        match work {
+            Work::Everything => self.wanted.comparison = true,
+            Work::Changes | Work::Records => self.wanted.look = true,
+        }
         self.until = None;
     }
 
@@ -175,10 +204,13 @@ impl Life {
             }
             Doing::Nothing => {}
         }
+        if !records {
+            self.forget_records();
+        }
         if self.until.is_some_and(|until| until <= now) {
             self.until = None;
         }
-        if self.wanted.is_none() && (self.until.is_some() || self.rests(rules)) {
+        if !self.wanted.any() && (self.until.is_some() || self.rests(rules)) {
             return Vec::new();
         }
         if !self.may_load(rules, now, parent) {
@@ -186,7 +218,7 @@ impl Life {
             let asked = records && matches!(self.waits, Some(Waits::Hours(_)));
             return if asked { self.begin(Work::Records) } else { Vec::new() };
         }
-        let others = self.wanted.is_some() || self.due_work(now).is_some();
+        let others = self.wanted.any() || self.due_work(now).is_some();
         if records && !(self.served && others) {
             return self.begin(Work::Records);
         }
@@ -205,7 +237,10 @@ impl Life {
     }
 
     fn begin(&mut self, work: Work) -> Vec<Effect> {
-        let approved = work != Work::Records && self.approved.take() == Some(work);
+        let approved = self.approved == Some(work);
+        if approved {
+            self.approved = None;
+        }
         let pass = Pass { work, approved };
         self.served = work == Work::Records;
         self.doing = Doing::Pass { pass, interrupted: false };
@@ -222,7 +257,7 @@ impl Life {
         if let Some(opens) = rules.hours.and_then(|hours| hours.closed(now, &rules.zone)) {
             self.look_at = self.look_at.max(opens.at);
             self.waits = Some(Waits::Hours(opens));
-        } else if let Some(parent) = parent.filter(|_| self.wanted.is_none()) {
+        } else if let Some(parent) = parent.filter(|_| !self.wanted.any()) {
             self.look_at = now.saturating_add(ASK_PARENTS).unwrap_or(now);
             self.waits = Some(Waits::Parent(parent));
         }
@@ -267,18 +302,26 @@ impl Life {
         effects
     }
 
-    /// Single records are not asked for one by one: what a person allows is the pass over changes, which brings them too.
+    /// Single records that wait for a person keep the rest waiting for a short while only.
     fn asks(&mut self, work: Work, approval: Approval, now: Timestamp) {
         if work == Work::Records {
             self.until = now.checked_add(AFTER_RECORDS).ok();
         }
-        self.approval = Some((if work == Work::Records { Work::Changes } else { work }, approval));
+        self.approval = Some((work, approval));
+    }
+
+    /// There are no single records any more: what was asked about them is over, and an answer is no answer to the next question.
+    fn forget_records(&mut self) {
+        if self.approval.as_ref().is_some_and(|(work, _)| *work == Work::Records) {
+            self.approval = None;
+        }
+        self.approved = self.approved.filter(|work| *work != Work::Records);
     }
 
     /// Single records say little about the rest: only a pass over changes or everything ends trouble.
     fn done(&mut self, work: Work) {
         if work == Work::Records {
-            return;
+            return self.forget_records();
         }
         (self.errors, self.trouble) = (0, None);
         if self.approval.as_ref().is_some_and(|(waiting, _)| *waiting == work) {
@@ -289,7 +332,7 @@ impl Life {
     /// It is taken up at once, with the approval that it had.
     fn interrupted(&mut self, pass: Pass, now: Timestamp) {
         match pass.work {
-            Work::Records => return,
+            Work::Records => {}
             Work::Changes => self.look_at = self.look_at.min(now),
             Work::Everything => self.compare_at = Some(now),
         }
