@@ -4,7 +4,7 @@
 use super::map::{Mapped, Slot};
 use crate::expr::normal;
 use crate::model::{Key, Row, Side, Value};
-use crate::plan::{Flow, Mapping, Pipeline};
+use crate::plan::{Mapping, Pipeline};
 
 /// A record of the other side that may be the same, found by the shell for one `match` row.
 #[derive(Clone, Debug)]
@@ -51,8 +51,7 @@ pub fn match_values(
 
 /// Whether the field of a side holds what the other side says, unchanged.
 fn is_copied_back(row: &Mapping, side: Side) -> bool {
-    let plain = row.lookup.is_none() && row.values.is_none() && row.default.is_none();
-    plain && !row.flow_to(side.other()).is_on() && matches!(row.flow_to(side), Flow::Copy)
+    !row.flow_to(side.other()).is_on() && row.is_copied_to(side)
 }
 
 fn normal(pipeline: &Pipeline, row: usize, value: &Value) -> Value {
