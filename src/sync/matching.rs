@@ -34,6 +34,7 @@ pub fn match_values(
     pipeline: &Pipeline,
     (side, record): (Side, &Row),
     mapped: &Mapped,
+    region: Option<&str>,
 ) -> Vec<Option<Value>> {
     pipeline
         .matching
@@ -44,7 +45,7 @@ pub fn match_values(
                 (_, row) if is_copied_back(row, side) => record.get(row.field_on(side)?),
                 _ => return None,
             };
-            (!value.is_blank()).then(|| normal(pipeline, *at, value))
+            (!value.is_blank()).then(|| normal(pipeline, (*at, value), region))
         })
         .collect()
 }
@@ -54,9 +55,9 @@ fn is_copied_back(row: &Mapping, side: Side) -> bool {
     !row.flow_to(side.other()).is_on() && row.is_copied_to(side)
 }
 
-fn normal(pipeline: &Pipeline, row: usize, value: &Value) -> Value {
+fn normal(pipeline: &Pipeline, (row, value): (usize, &Value), region: Option<&str>) -> Value {
     match pipeline.rows.get(row).and_then(|row| row.form) {
-        Some(form) => normal::normalise(value, form, None),
+        Some(form) => normal::normalise(value, form, region),
         None => value.clone(),
     }
 }

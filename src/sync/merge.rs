@@ -32,6 +32,7 @@ impl Baseline {
 
 /// Everything the merge of one row may look at.
 #[derive(Clone, Copy, Debug)]
+#[allow(clippy::struct_excessive_bools)] // independent facts
 pub struct Turn<'a> {
     /// The row.
     pub row: &'a Mapping,
