@@ -174,7 +174,9 @@ impl Pair {
             for (name, value) in
                 [("Id", SALESFORCE_ID.into()), ("id", Value::Int(1)), ("salesforce_id", SALESFORCE_ID.into())]
             {
-                place(name).into_iter().for_each(|at| row.set(at, Value::clone(&value)));
+                if let Some(at) = place(name) {
+                    row.set(at, value);
+                }
             }
         }
         Self { pipeline: Arc::clone(pipeline), rows, link: None }
