@@ -7,9 +7,10 @@ use std::sync::atomic::Ordering;
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::batch::{Fate, Item, MirrorBatch, Prepared};
-use super::pass::{Approval, Gathered, PassError, Runner, Setting, gather};
+use super::mass::{self, Approval, Ask, Ending, Sides};
+use super::pass::{Gathered, PassError, Runner, Setting, gather};
 use crate::connect::WriteMode;
-use crate::model::{ChangeEvent, Commit, Counts, Cursor, Key, Read, Side};
+use crate::model::{ChangeEvent, Counts, Cursor, Key, Read, Side};
 use crate::plan::{Lane, Scope};
 use crate::sync::{Decision, Mode};
 
@@ -32,14 +33,13 @@ impl Met {
 impl Runner {
     /// Compares everything and repairs differences (reconciliation, `sync --full`).
     pub async fn everything(&mut self, approved: bool) -> Result<Counts, PassError> {
-        let mut counts = Counts::default();
         let mut met = Met::default();
         let mut pending = Pending::default();
         let mut passes = Vec::new();
         for side in self.pipeline.sources() {
             passes.push(self.gathered(Mode::Repair, side));
         }
-        let _turn = match passes.first() {
+        let turn = match passes.first() {
             Some(pass) => pass.turn().await,
             None => None,
         };
@@ -51,13 +51,35 @@ impl Runner {
             self.read_all(pass, &mut pending, &mut met, approved).await?;
             self.unseen(pass, &mut pending, &mut met, approved).await?;
         }
-        let Some(mut pass) = passes.into_iter().next() else { return Ok(counts) };
-        self.write_pending(&mut pass, pending).await?;
-        let mut commit = Commit::default();
-        self.deletes(&mut pass, &mut commit, approved).await?;
-        self.commit(&mut pass, commit, false, None)?;
-        counts += pass.counts;
-        Ok(counts)
+        if let Some(approval) = self.too_much(&pending, &passes).filter(|_| !approved) {
+            return Err(PassError::Approval(approval));
+        }
+        if let Some(pass) = passes.first_mut() {
+            self.write_pending(pass, pending).await?;
+        }
+        let endings = passes.into_iter().map(|pass| Ending { pass, cursor: None }).collect();
+        drop(turn);
+        // The deletes were counted already.
+        self.conclude("reconciliation", endings, true).await
+    }
+
+    /// Changes and deletes of both sides, if they are more than the file allows: nothing is written before a person has seen the numbers.
+    fn too_much(&self, pending: &Pending, passes: &[Gathered]) -> Option<Approval> {
+        let limit = self.pipeline.max_changes;
+        let mut deletes = pending.deletes;
+        for pass in passes {
+            mass::count(&pass.deletes, &mut deletes);
+            deletes.app += pass.mirror_deletes.len() as u64;
+        }
+        let wanted = pending.changes;
+        let changes = (wanted.all() > limit).then_some(Ask {
+            what: "changes",
+            wanted,
+            limit_name: "max_changes",
+            limit,
+        });
+        let asks: Vec<Ask> = changes.into_iter().chain(self.too_many_deletes(deletes)).collect();
+        (!asks.is_empty()).then_some(Approval { run: "reconciliation", asks })
     }
 
     /// Reads a side from its beginning to its end.
@@ -134,7 +156,7 @@ impl Runner {
             let batch = std::mem::take(pending);
             return self.write_pending(pass, batch).await;
         }
-        if pending.changes > self.pipeline.max_changes {
+        if pending.changes.all() > self.pipeline.max_changes {
             // Counting goes on without keeping what is counted: the number is what the person decides by.
             pending.forget();
         }
@@ -201,15 +223,8 @@ impl Runner {
         Ok(())
     }
 
-    /// Writes what a comparison found, unless it is too much.
+    /// Writes what a comparison found.
     async fn write_pending(&mut self, pass: &mut Gathered, pending: Pending) -> Result<(), PassError> {
-        let limit = self.pipeline.max_changes;
-        if pending.forgotten {
-            let wanted = pending.changes;
-            let approval =
-                Approval { run: "reconciliation", what: "changes", wanted, limit_name: "max_changes", limit };
-            return Err(PassError::Approval(approval));
-        }
         for prepared in pending.linked {
             let setting = Setting { origin: prepared.origin, ..pass.setting.clone() };
             let executed = self.bench(&setting).execute(prepared, WriteMode::Changes).await?;
@@ -232,7 +247,9 @@ impl Runner {
 struct Pending {
     linked: Vec<Prepared>,
     mirror: Vec<MirrorBatch>,
-    changes: u64,
+    /// Creates and updates, by the side that would be written.
+    changes: Sides,
+    deletes: Sides,
     forgotten: bool,
 }
 
@@ -242,13 +259,20 @@ impl Pending {
         prepared
             .items
             .retain(|item| !matches!(item.fate, Some(Fate::Unchanged | Fate::NotLinked | Fate::LeftOut(_))));
-        let writes = |item: &&Item| {
-            matches!(
-                item.fate,
-                Some(Fate::Decided(Decision::Create { .. } | Decision::Update { .. }) | Fate::Archive { .. })
-            )
-        };
-        self.changes += prepared.items.iter().filter(writes).count() as u64;
+        for item in &prepared.items {
+            match &item.fate {
+                Some(Fate::Decided(Decision::Create { on, .. }) | Fate::Archive { on, .. }) => {
+                    self.changes.count(*on);
+                }
+                Some(Fate::Decided(Decision::Update { writes, .. })) => {
+                    for write in writes {
+                        self.changes.count(write.side);
+                    }
+                }
+                _ => {}
+            }
+        }
+        mass::count(&prepared.items, &mut self.deletes);
         prepared.items.retain(is_worth_keeping);
         let is_empty = prepared.items.is_empty() && prepared.later.is_empty();
         if !self.forgotten && !is_empty {
@@ -257,7 +281,8 @@ impl Pending {
     }
 
     fn add_mirror(&mut self, batch: MirrorBatch) {
-        self.changes += batch.writes.len() as u64;
+        self.changes.app += batch.writes.len() as u64;
+        self.deletes.app += batch.deletes.len() as u64;
         let is_empty = batch.writes.is_empty() && batch.deletes.is_empty() && batch.failed.is_empty();
         if !self.forgotten && !is_empty {
             self.mirror.push(batch);

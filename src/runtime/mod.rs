@@ -17,6 +17,7 @@ pub mod follow;
 pub mod keeper;
 pub mod lineage;
 pub mod load;
+pub mod mass;
 pub mod metrics;
 pub mod pass;
 pub mod planner;

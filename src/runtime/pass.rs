@@ -14,6 +14,7 @@ use tokio::sync::OwnedMutexGuard;
 
 use super::batch::{BatchError, Bench, Executed, Item, MirrorBatch, Partners, Prepared, References};
 use super::facts::{OrgFacts, RunFacts};
+use super::mass::{Approval, Ending};
 use crate::connect::{ConnectError, Destination, Limit, Source, WriteMode};
 use crate::model::{
     ChangeEvent, Class, Clock, Commit, Counts, Cursor, Key, PipelineName, Read, Side, WriteOp,
@@ -49,22 +50,6 @@ impl From<BatchError> for PassError {
             BatchError::Store(error) => Self::Store(error),
         }
     }
-}
-
-/// A mass change that waits for a person.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{run} wants {wanted} {what}, {limit_name} is {limit}")]
-pub struct Approval {
-    /// `reconciliation`, `this run`.
-    pub run: &'static str,
-    /// `updates`, `deletes`.
-    pub what: &'static str,
-    /// How many.
-    pub wanted: u64,
-    /// Key of the file.
-    pub limit_name: &'static str,
-    /// Its value.
-    pub limit: u64,
 }
 
 /// Hears how a pass goes on.
@@ -124,6 +109,17 @@ pub(super) struct Setting {
     pub(super) take: Option<Side>,
 }
 
+/// Records of a side that somebody asked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Asked {
+    /// The side they are read from.
+    pub side: Side,
+    /// Which.
+    pub keys: Vec<Key>,
+    /// Whose values count where both sides changed, if a person has said so.
+    pub take: Option<Side>,
+}
+
 /// What has been gathered over the batches of a pass over one side.
 pub(super) struct Gathered {
     pub(super) setting: Setting,
@@ -136,6 +132,14 @@ pub(super) struct Gathered {
 impl Gathered {
     pub(super) fn holds_cursor(&self) -> bool {
         !self.deletes.is_empty() || !self.mirror_deletes.is_empty()
+    }
+
+    /// Records that wait for their delete are not settled by the batch that decided it.
+    fn keep_asked_for(&self, side: Side, commit: &mut Commit) {
+        let mirrored = self.mirror_deletes.iter().map(|(key, _)| key);
+        let linked = self.deletes.iter().filter(|item| item.origin == side).map(|item| &item.key);
+        let waiting: HashSet<&Key> = linked.chain(mirrored).collect();
+        commit.settled.retain(|(at, key)| *at != side || !waiting.contains(key));
     }
 
     /// The turn among pipelines that share app records, until it is dropped.
@@ -177,17 +181,28 @@ impl Runner {
         source_of(side, self.source.as_mut(), self.app_source.as_deref_mut())
     }
 
-    /// Follows changes of both sides from the stored cursors; begins or goes on with the first load where it is not complete.
-    /// `approved`: a person has allowed more deletes than the file.
+    /// Follows changes of both sides from the stored cursors; begins or goes on with the first load where it is not complete. Deletes
+    /// come last, counted over both sides. `approved`: a person has allowed more of them than the file.
     pub async fn changes(&mut self, approved: bool) -> Result<Counts, PassError> {
-        let mut counts = Counts::default();
+        let (mut counts, mut endings, mut failed) = (Counts::default(), Vec::new(), None);
         for side in self.pipeline.sources() {
-            counts += self.follow(side, approved).await?;
+            match self.follow(side, approved).await {
+                Ok(ending) if ending.cursor.is_some() => endings.push(ending),
+                Ok(ending) => counts += ending.pass.counts,
+                Err(PassError::Interrupted) => return Err(PassError::Interrupted),
+                // What the other side wants done does not wait for this one.
+                Err(error) => {
+                    failed = Some(error);
+                    break;
+                }
+            }
         }
-        Ok(counts)
+        counts += self.conclude("this run", endings, approved).await?;
+        failed.map_or(Ok(counts), Err)
     }
 
-    async fn follow(&mut self, side: Side, approved: bool) -> Result<Counts, PassError> {
+    /// Settles everything of a side but the deletes, which hold its cursor.
+    async fn follow(&mut self, side: Side, approved: bool) -> Result<Ending, PassError> {
         let mut pass = self.gathered(Mode::Changes, side);
         let from = self.store.cursor(self.name(), self.pipeline.generation, side)?;
         let mut loading = !matches!(from, Some(Cursor::Changes { .. }));
@@ -200,15 +215,15 @@ impl Runner {
         loop {
             let Read::Batch { events, next, more, total } = read else {
                 Box::pin(self.everything(approved)).await?;
-                return Ok(pass.counts);
+                return Ok(Ending { pass, cursor: None });
             };
             let mode = if loading { WriteMode::Load } else { WriteMode::Changes };
             loading = matches!(next, Cursor::Backfill { .. });
             let turn = pass.turn().await;
             let (settled, ahead) = self.settle_and_read(&mut pass, events, mode, more.then_some(&next)).await;
             let mut commit = settled?;
-            if !pass.holds_cursor() || !more {
-                self.deletes(&mut pass, &mut commit, approved).await?;
+            let held = pass.holds_cursor().then(|| next.clone());
+            if held.is_none() {
                 commit.cursors.push((side, next));
             }
             self.commit(&mut pass, commit, mode == WriteMode::Load, total)?;
@@ -216,7 +231,7 @@ impl Runner {
             match ahead {
                 Some(_) if self.interrupt.load(Ordering::Relaxed) => return Err(PassError::Interrupted),
                 Some(next) => read = next?,
-                None => return Ok(pass.counts),
+                None => return Ok(Ending { pass, cursor: held }),
             }
         }
     }
@@ -261,38 +276,6 @@ impl Runner {
         remember((&self.pipeline, &self.store, self.observer.as_ref()), pass, &commit, (loading, total))
     }
 
-    /// Executes the deletes that were gathered, if they are few enough or a person has allowed them.
-    pub(super) async fn deletes(
-        &mut self,
-        pass: &mut Gathered,
-        commit: &mut Commit,
-        approved: bool,
-    ) -> Result<(), PassError> {
-        let wanted = (pass.deletes.len() + pass.mirror_deletes.len()) as u64;
-        if wanted == 0 {
-            return Ok(());
-        }
-        let limit = self.pipeline.max_deletes.unwrap_or(0);
-        if wanted > limit && !approved {
-            let approval =
-                Approval { run: "this run", what: "deletes", wanted, limit_name: "max_deletes", limit };
-            return Err(PassError::Approval(approval));
-        }
-        let items = std::mem::take(&mut pass.deletes);
-        let mirrored = std::mem::take(&mut pass.mirror_deletes);
-        let (here, there): (Vec<Item>, Vec<Item>) =
-            items.into_iter().partition(|item| item.origin == pass.setting.origin);
-        for items in [here, there] {
-            let Some(origin) = items.first().map(|item| item.origin) else { continue };
-            let setting = Setting { origin, ..pass.setting.clone() };
-            merge(commit, self.bench(&setting).execute_deletes(items).await?.commit);
-        }
-        let setting = pass.setting.clone();
-        let executed = self.bench(&setting).execute_mirror_deletes(mirrored).await?;
-        merge(commit, executed.commit);
-        Ok(())
-    }
-
     pub(super) fn bench<'a>(&'a mut self, setting: &'a Setting) -> Bench<'a> {
         self.split(setting).0
     }
@@ -324,21 +307,31 @@ impl Runner {
     /// Reads these records of a side and settles them: hints, retries, records that another pipeline needs (`asked`: they take part even
     /// in `scope: referenced`).
     pub async fn records(&mut self, side: Side, keys: &[Key], asked: bool) -> Result<Counts, PassError> {
-        self.decided_records(side, keys, asked, None).await
+        let ending = self.looked_at((side, keys), asked, None).await?;
+        self.conclude("this run", vec![ending], false).await
     }
 
     /// The same for records of which a person has said whose values count (`failures resolve`).
     pub async fn resolved(&mut self, side: Side, keys: &[Key], take: Side) -> Result<Counts, PassError> {
-        self.decided_records(side, keys, true, Some(take)).await
+        let ending = self.looked_at((side, keys), true, Some(take)).await?;
+        self.conclude("this run", vec![ending], false).await
     }
 
-    async fn decided_records(
+    /// Records of both sides as one run, all of them asked for; `approved`: a person has allowed more deletes than the file.
+    pub async fn asked_for(&mut self, records: &[Asked], approved: bool) -> Result<Counts, PassError> {
+        let mut endings = Vec::new();
+        for asked in records.iter().filter(|asked| !asked.keys.is_empty()) {
+            endings.push(self.looked_at((asked.side, &asked.keys), true, asked.take).await?);
+        }
+        self.conclude("this run", endings, approved).await
+    }
+
+    async fn looked_at(
         &mut self,
-        side: Side,
-        keys: &[Key],
+        (side, keys): (Side, &[Key]),
         asked: bool,
         take: Option<Side>,
-    ) -> Result<Counts, PassError> {
+    ) -> Result<Ending, PassError> {
         let mut pass = self.gathered(Mode::Changes, side);
         pass.setting.linked_only &= !asked;
         pass.setting.take = take;
@@ -352,10 +345,10 @@ impl Runner {
             let mut commit = settle(&mut bench, &mut pass, events, WriteMode::Changes).await?;
             commit.settled.extend(lost.into_iter().map(|key| (side, key)));
             commit.settled.extend(settled_keys(side, keys, &commit));
-            self.deletes(&mut pass, &mut commit, false).await?;
+            pass.keep_asked_for(side, &mut commit);
             self.commit(&mut pass, commit, false, None)?;
         }
-        Ok(pass.counts)
+        Ok(Ending { pass, cursor: None })
     }
 
     /// Decides about records as they are now and writes nothing: for plans and `why`.

@@ -169,7 +169,8 @@ impl References for Registry {
         };
         let mut runner = running.runner.lock().await;
         match runner.records(Side::Salesforce, &keys, true).await {
-            Ok(_) => Ok(()),
+            // Deletes among them wait for a person, whom that pipeline asks itself; the rest is there.
+            Ok(_) | Err(PassError::Approval(_)) => Ok(()),
             Err(PassError::Connect(error)) => Err(error),
             Err(error) => Err(ConnectError::new(
                 "R110",

@@ -11,7 +11,7 @@ use super::build::{self, Workshop};
 use super::catalogs::{self, Looked};
 use super::folder::{self, Texts};
 use super::load::{self, Loaded, Loading};
-use super::pass::{Observer, PassError};
+use super::pass::{Asked, Observer, PassError};
 use super::registry::{Registry, Running};
 use super::stories::StoryResult;
 use super::supervisor::new_status;
@@ -400,12 +400,17 @@ impl Workbench {
         for _ in 0..10 {
             let mut moved = false;
             for plan in plans {
-                let keys = store.touched(&plan.name, Side::Salesforce, 10_000)?;
-                let Some(running) = registry.get(&plan.name).filter(|_| !keys.is_empty()) else { continue };
+                let Some(report) = reports.get_mut(&plan.name).filter(|report| report.error.is_none()) else {
+                    continue;
+                };
+                let mut asked = Vec::new();
+                for side in [Side::Salesforce, Side::App] {
+                    asked.push(Asked { side, keys: store.touched(&plan.name, side, 10_000)?, take: None });
+                }
+                let waits = asked.iter().any(|asked| !asked.keys.is_empty());
+                let Some(running) = registry.get(&plan.name).filter(|_| waits) else { continue };
                 moved = true;
-                let result = running.runner.lock().await.records(Side::Salesforce, &keys, true).await;
-                let Some(report) = reports.get_mut(&plan.name) else { continue };
-                match result {
+                match running.runner.lock().await.asked_for(&asked, false).await {
                     Ok(counts) => report.counts += counts,
                     Err(error) => report.error = Some(error.into()),
                 }

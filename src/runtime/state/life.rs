@@ -9,7 +9,7 @@ use super::hours::Opening;
 use super::{Effect, Input, Outcome, Pass, Rules, Wish, Work};
 use crate::model::{Class, PipelineName};
 use crate::runtime::backoff;
-use crate::runtime::pass::Approval;
+use crate::runtime::mass::Approval;
 use crate::runtime::schedule;
 use crate::runtime::status::State as Shown;
 
@@ -149,7 +149,10 @@ impl Life {
             Wish::Approve => {
                 if let Some((work, _)) = self.approval.take() {
                     self.approved = Some(work);
-                    self.want(work);
+                    self.until = None;
+                    if work != Work::Records {
+                        self.want(work);
+                    }
                 }
             }
         }
@@ -174,6 +177,9 @@ impl Life {
                 return if self.is_over(rules, pass, now) { self.interrupt() } else { Vec::new() };
             }
             Doing::Nothing => {}
+        }
+        if !records {
+            self.forget_records();
         }
         if self.until.is_some_and(|until| until <= now) {
             self.until = None;
@@ -205,7 +211,10 @@ impl Life {
     }
 
     fn begin(&mut self, work: Work) -> Vec<Effect> {
-        let approved = work != Work::Records && self.approved.take() == Some(work);
+        let approved = self.approved == Some(work);
+        if approved {
+            self.approved = None;
+        }
         let pass = Pass { work, approved };
         self.served = work == Work::Records;
         self.doing = Doing::Pass { pass, interrupted: false };
@@ -267,18 +276,26 @@ impl Life {
         effects
     }
 
-    /// Single records are not asked for one by one: what a person allows is the pass over changes, which brings them too.
+    /// Single records that wait for a person keep the rest waiting for a short while only.
     fn asks(&mut self, work: Work, approval: Approval, now: Timestamp) {
         if work == Work::Records {
             self.until = now.checked_add(AFTER_RECORDS).ok();
         }
-        self.approval = Some((if work == Work::Records { Work::Changes } else { work }, approval));
+        self.approval = Some((work, approval));
+    }
+
+    /// There are no single records any more: what was asked about them is over, and an answer is no answer to the next question.
+    fn forget_records(&mut self) {
+        if self.approval.as_ref().is_some_and(|(work, _)| *work == Work::Records) {
+            self.approval = None;
+        }
+        self.approved = self.approved.filter(|work| *work != Work::Records);
     }
 
     /// Single records say little about the rest: only a pass over changes or everything ends trouble.
     fn done(&mut self, work: Work) {
         if work == Work::Records {
-            return;
+            return self.forget_records();
         }
         (self.errors, self.trouble) = (0, None);
         if self.approval.as_ref().is_some_and(|(waiting, _)| *waiting == work) {
@@ -289,7 +306,7 @@ impl Life {
     /// It is taken up at once, with the approval that it had.
     fn interrupted(&mut self, pass: Pass, now: Timestamp) {
         match pass.work {
-            Work::Records => return,
+            Work::Records => {}
             Work::Changes => self.look_at = self.look_at.min(now),
             Work::Everything => self.compare_at = Some(now),
         }

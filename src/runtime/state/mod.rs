@@ -17,7 +17,7 @@ use jiff::tz::TimeZone;
 
 pub use self::hours::Hours;
 pub use self::life::Life;
-use super::pass::Approval;
+use super::mass::Approval;
 use super::schedule;
 use crate::model::{Class, PipelineName};
 use crate::spec::values::Schedule;

@@ -3,6 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::runtime::mass::{Ask, Sides};
 use crate::runtime::status::State as Shown;
 use crate::spec::values::TimeWindow;
 
@@ -27,7 +28,9 @@ fn at_night() -> Rules {
 }
 
 fn approval() -> Approval {
-    Approval { run: "this run", what: "deletes", wanted: 9, limit_name: "max_deletes", limit: 1 }
+    let wanted = Sides { salesforce: 4, app: 5 };
+    let ask = Ask { what: "deletes", wanted, limit_name: "max_deletes", limit: 1 };
+    Approval { run: "this run", asks: vec![ask] }
 }
 
 /// A life with its clock.
@@ -447,4 +450,33 @@ fn what_was_approved_goes_on_with_its_approval_after_an_interruption() {
     story.ended(Outcome::Done);
     story.wait();
     assert_eq!(story.look(), Some(CHANGES));
+}
+
+#[test]
+fn single_records_that_want_too_much_are_asked_about_and_made_once_they_are_approved() {
+    let mut story = Story::new(rules(), true);
+    let records = |story: &mut Story| begun(&story.on(Input::Look { records: true, parent: None }));
+    assert_eq!(records(&mut story), Some(Pass { work: Work::Records, approved: false }));
+    story.ended(Outcome::Approval(approval()));
+    assert!(story.shown().starts_with("approval this run wants 9 deletes (4 in Salesforce, 5 in the app)"));
+    story.told(Wish::Approve);
+    story.on(Input::Look { records: true, parent: None });
+    story.ended(Outcome::Done);
+    assert_eq!(records(&mut story), Some(Pass { work: Work::Records, approved: true }));
+    story.ended(Outcome::Done);
+    assert_eq!(story.shown(), "running");
+}
+
+#[test]
+fn an_answer_about_records_that_are_gone_is_no_answer_to_the_next_question() {
+    let mut story = Story::new(rules(), true);
+    story.look();
+    story.ended(Outcome::Done);
+    story.on(Input::Look { records: true, parent: None });
+    story.ended(Outcome::Approval(approval()));
+    story.told(Wish::Approve);
+    story.look();
+    assert_eq!(story.shown(), "running");
+    let pass = begun(&story.on(Input::Look { records: true, parent: None }));
+    assert_eq!(pass, Some(Pass { work: Work::Records, approved: false }));
 }

@@ -16,7 +16,7 @@ use tokio_util::sync::CancellationToken;
 
 pub use self::observer::TaskObserver;
 use super::metrics::Metrics;
-use super::pass::{PassError, Runner};
+use super::pass::{Asked, PassError, Runner};
 use super::registry::Registry;
 use super::state::{Effect, Hours, Input, Life, Outcome, Pass, Phase, Rules, Wish, Work};
 use super::status::PipelineStatus;
@@ -255,7 +255,12 @@ impl Task {
         };
         drop(runner);
         let outcome = outcome(result);
-        if matches!(&outcome, Outcome::Failed { class, .. } if class.is_retried()) {
+        let again = match &outcome {
+            Outcome::Failed { class, .. } => class.is_retried(),
+            Outcome::Approval(_) => true,
+            _ => false,
+        };
+        if again {
             self.records.extend(asked);
             self.decided.extend(decided);
         }
@@ -350,28 +355,25 @@ fn is_loaded(parts: &TaskParts) -> bool {
 /// Records to look at, by side, and those about which a person has decided.
 type Wanted<'a> = (&'a [(Side, Key)], &'a [(Side, Key, Side)]);
 
-async fn records(runner: &mut Runner, (keys, decided): Wanted<'_>) -> Result<Counts, PassError> {
-    let mut counts = Counts::default();
+/// The records of a pass by side, those first about which a person has decided.
+fn requests((keys, decided): Wanted<'_>) -> Vec<Asked> {
+    let mut requests = Vec::new();
     for side in [Side::Salesforce, Side::App] {
         for take in [Side::Salesforce, Side::App] {
             let of = decided.iter().filter(|(at, _, by)| *at == side && *by == take);
-            let keys: Vec<Key> = of.map(|(_, key, _)| key.clone()).collect();
-            if !keys.is_empty() {
-                counts += runner.resolved(side, &keys, take).await?;
-            }
+            let keys = of.map(|(_, key, _)| key.clone()).collect();
+            requests.push(Asked { side, keys, take: Some(take) });
         }
-        let keys: Vec<Key> = keys.iter().filter(|(at, _)| *at == side).map(|(_, key)| key.clone()).collect();
-        if !keys.is_empty() {
-            counts += runner.records(side, &keys, true).await?;
-        }
+        let keys = keys.iter().filter(|(at, _)| *at == side).map(|(_, key)| key.clone()).collect();
+        requests.push(Asked { side, keys, take: None });
     }
-    Ok(counts)
+    requests
 }
 
 async fn make(runner: &mut Runner, pass: Pass, wanted: Wanted<'_>) -> Result<Counts, PassError> {
     match pass.work {
         // Whatever is in the queue was asked for by somebody, so it takes part in `scope: referenced` too.
-        Work::Records => records(runner, wanted).await,
+        Work::Records => runner.asked_for(&requests(wanted), pass.approved).await,
         Work::Changes => runner.changes(pass.approved).await,
         Work::Everything => runner.everything(pass.approved).await,
     }
