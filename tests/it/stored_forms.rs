@@ -202,11 +202,11 @@ impl Pair {
         let decision = decide(&before);
         let image = Image::after(&before, &decision, |_| true);
         let written = self.write(&decision);
-        let imagined = [image.salesforce, image.app];
+        let imagined = [image.salesforce.clone(), image.app.clone()];
         let (to_app, to_salesforce) =
             (self.mapped(&imagined, Side::App, &facts), self.mapped(&imagined, Side::Salesforce, &facts));
         let after = self.situation((&imagined, origin), (&to_app, &to_salesforce), &facts);
-        let (salesforce_baseline, app_baseline) = baselines(&after);
+        let (salesforce_baseline, app_baseline) = baselines(&after, &image);
         self.link = Some(Link {
             salesforce: Key::salesforce(SALESFORCE_ID),
             app: Key::app("1"),
