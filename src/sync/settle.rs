@@ -214,10 +214,8 @@ impl Image {
             return None;
         }
         let app = self.app.get(mapping.app?);
-        let salesforce = match mapping.is_copied_to(Side::Salesforce) {
-            true => in_form(mapping, Side::Salesforce, app),
-            false => Cow::Borrowed(app),
-        };
+        let is_copied = mapping.is_copied_to(Side::Salesforce);
+        let salesforce = if is_copied { in_form(mapping, Side::Salesforce, app) } else { Cow::Borrowed(app) };
         (!app.is_absent()).then_some(Views { salesforce, app })
     }
 
