@@ -3,5 +3,6 @@
 
 mod accounts;
 mod bench;
+mod duplicates;
 mod faults;
 mod shared;
