@@ -5,4 +5,5 @@ mod accounts;
 mod bench;
 mod duplicates;
 mod faults;
+mod listen;
 mod shared;
