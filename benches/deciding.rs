@@ -74,7 +74,7 @@ fn measure(pipeline: &Pipeline, changed: bool) -> u128 {
             match decision {
                 Decision::Nothing { kept } if !changed => assert!(kept.is_empty(), "a row differs"),
                 Decision::Update { writes, .. } if changed => {
-                    assert_eq!(writes.len(), 1, "one side is written")
+                    assert_eq!(writes.len(), 1, "one side is written");
                 }
                 other => panic!("not what was to be measured: {other:?}"),
             }
