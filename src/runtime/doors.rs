@@ -11,7 +11,7 @@ use crate::sync::Mode;
 use super::batch::{FailureDetail, Fate, Item};
 use super::control::{
     ApiUse, Control, ControlError, ControlErrorKind, FailureFilter, FailureView, LinkView, PlanQuery,
-    ReloadReport, SignInBegun, SignInState, Why, WhyEntry,
+    ReloadReport, SignInBegun, SignInState, UndoQuery, Why, WhyEntry,
 };
 use super::pass::Preview;
 use super::planning::PlanAnswer;
@@ -19,6 +19,7 @@ use super::sign_in::Disconnected;
 use super::status::PipelineStatus;
 use super::supervisor::Supervisor;
 use super::task::Command;
+use super::undo::UndoReport;
 use super::words;
 
 /// The door of a daemon.
@@ -364,6 +365,10 @@ impl Control for Door {
 
     async fn plan(&self, query: PlanQuery) -> Result<PlanAnswer, ControlError> {
         self.0.plan_all(query).await
+    }
+
+    async fn undo(&self, name: &PipelineName, query: UndoQuery) -> Result<UndoReport, ControlError> {
+        self.0.undo(name, query).await
     }
 
     async fn sign_in(&self, connection: &ConnectionName) -> Result<SignInBegun, ControlError> {

@@ -34,6 +34,7 @@ mod stream;
 pub mod supervisor;
 pub mod tables;
 pub mod task;
+pub mod undo;
 pub mod visitors;
 pub mod watch;
 pub mod words;

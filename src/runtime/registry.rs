@@ -168,6 +168,7 @@ impl References for Registry {
             return Err(ConnectError::new("R110", Class::TRANSIENT, message));
         };
         let mut runner = running.runner.lock().await;
+        runner.run = runner.clock.now();
         match runner.records(Side::Salesforce, &keys, true).await {
             // Deletes among them wait for a person, whom that pipeline asks itself; the rest is there.
             Ok(_) | Err(PassError::Approval(_)) => Ok(()),

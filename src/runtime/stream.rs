@@ -132,6 +132,7 @@ async fn write<'a>(
         linked_only: setting.linked_only,
         loading: setting.loading,
         take: setting.take,
+        run: setting.facts.now,
         row_sets,
     };
     let mut batch = bench.mirror(events);

@@ -71,6 +71,13 @@ impl Fingerprints {
     }
 }
 
+/// What a side says in a row now, as its baseline would have it.
+pub fn seen(situation: &Situation<'_>, at: usize, side: Side) -> Fingerprint {
+    let row = situation.pipeline.rows.get(at).zip(views(situation, at));
+    let now = row.map(|(mapping, views)| situation.fingerprints.of_views(mapping, &views));
+    now.map_or(Fingerprint::UNKNOWN, |now| if side == Side::App { now.app } else { now.salesforce })
+}
+
 /// The stored baseline of a row.
 pub(super) fn stored(link: &Link, at: usize) -> Baseline {
     Baseline {
@@ -172,10 +179,7 @@ pub fn baselines(after: &Situation<'_>) -> (Box<[Fingerprint]>, Box<[Fingerprint
 }
 
 fn settled(pipeline: &Pipeline, mapping: &Mapping, now: Baseline, then: Baseline) -> Baseline {
-    let two_way = pipeline.to_app.update
-        && pipeline.to_salesforce.update
-        && mapping.to_app.is_on()
-        && mapping.to_salesforce.is_on();
+    let two_way = super::undo::flows_both_ways(pipeline, mapping);
     if now.salesforce == now.app || two_way && mapping.write != WritePolicy::UnlessEdited {
         return now;
     }

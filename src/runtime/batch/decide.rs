@@ -188,7 +188,7 @@ fn modified(pipeline: &Pipeline, side: Side, row: &Row) -> Option<jiff::Timestam
 }
 
 /// The stamp of a record as it was read, for versions.
-pub(super) fn stamp(pipeline: &Pipeline, side: Side, row: &Row) -> Option<Version> {
+pub(in crate::runtime) fn stamp(pipeline: &Pipeline, side: Side, row: &Row) -> Option<Version> {
     let field = match side {
         Side::Salesforce => pipeline.salesforce.stamp.or(pipeline.salesforce.modified),
         Side::App => pipeline.app.modified,

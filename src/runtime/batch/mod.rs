@@ -13,13 +13,17 @@ mod meet;
 mod mirror;
 mod partners;
 mod recall;
+mod replaced;
 mod resolve;
 
+pub(super) use decide::stamp;
 pub use decide::{Fate, Item, Prepared};
+pub(super) use execute::name_of;
 pub use execute::{Executed, title};
 pub use failures::{FailureDetail, failure_id};
 pub use mirror::MirrorBatch;
 pub use partners::Partners;
+pub(super) use recall::align;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -89,6 +93,8 @@ pub struct Bench<'a> {
     pub loading: bool,
     /// A person has said whose values count where both sides changed.
     pub take: Option<Side>,
+    /// When the run began that this batch belongs to, for `undo`.
+    pub run: jiff::Timestamp,
     /// Rows of earlier versions of the plan, by the id of the set: links carry the id.
     pub row_sets: &'a HashMap<u32, Vec<u64>>,
 }
@@ -100,7 +106,7 @@ impl Bench<'_> {
     }
 
     /// The writer and reader of single records of a side.
-    fn destination(&mut self, side: Side) -> Result<&mut dyn Destination, ConnectError> {
+    pub(super) fn destination(&mut self, side: Side) -> Result<&mut dyn Destination, ConnectError> {
         match (side, &mut self.salesforce) {
             (Side::App, _) => Ok(&mut *self.app),
             (Side::Salesforce, Some(salesforce)) => Ok(&mut **salesforce),

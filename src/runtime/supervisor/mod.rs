@@ -243,6 +243,7 @@ pub(super) fn new_status(name: &PipelineName) -> PipelineStatus {
         totals: Counts::default(),
         passes: 0,
         comparisons: 0,
+        comparison: None,
         next_look: None,
     }
 }

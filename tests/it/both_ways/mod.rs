@@ -4,4 +4,5 @@
 mod accounts;
 mod bench;
 mod faults;
+mod people;
 mod shared;

@@ -3,4 +3,5 @@
 mod convergence;
 mod mass;
 mod scenarios;
+mod undo;
 mod world;

@@ -37,6 +37,7 @@ pub struct World {
     state: TempDir,
     store: Option<Arc<Store>>,
     limit: usize,
+    runs: i64,
 }
 
 impl World {
@@ -49,7 +50,15 @@ impl World {
             MemoryTable::new(schema, MemoryKey::Issued(at))
         };
         let (salesforce, app) = (table(Side::Salesforce, "Id"), table(Side::App, "id"));
-        Self { salesforce, app, pipeline, state: TempDir::new().unwrap(), store: None, limit: 10_000 }
+        Self {
+            salesforce,
+            app,
+            pipeline,
+            state: TempDir::new().unwrap(),
+            store: None,
+            limit: 10_000,
+            runs: 0,
+        }
     }
 
     /// Batches of at most so many records.
@@ -105,6 +114,7 @@ impl World {
     /// A runner as a start makes it.
     pub fn runner(&mut self) -> Runner {
         let store = self.store();
+        self.runs += 1;
         let name = &self.pipeline.name;
         store.save_row_set(name, self.pipeline.row_set.id, &self.pipeline.row_set.rows).unwrap();
         let row_sets = store.row_sets(name).unwrap();
@@ -122,6 +132,7 @@ impl World {
             seed: store.seed(),
             observer: Arc::new(Deaf),
             limit: Limit { records: self.limit, bytes: 16 << 20 },
+            run: Timestamp::from_second(self.runs).unwrap(),
             interrupt: Arc::new(AtomicBool::new(false)),
             store,
         }
