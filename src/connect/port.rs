@@ -7,7 +7,7 @@ use jiff::Timestamp;
 
 use crate::connect::ConnectError;
 use crate::expr::NormalForm;
-use crate::model::{ChangeEvent, Class, Cursor, Key, Outcome, Read, Row, Value, WriteOp};
+use crate::model::{ChangeEvent, Class, Cursor, Key, Outcome, Read, Row, Value, WriteOp, fingerprint};
 
 /// How much one read may bring. Both bounds hold; a batch has at least one record if there is one.
 #[derive(Clone, Copy, Debug)]
@@ -155,22 +155,30 @@ pub trait Destination: Send + Sync {
         self.write(ops, mode).await
     }
 
-    /// The records that creates may have made whose outcome nobody heard: those with the key, or those that say what it was going
-    /// to say, in one field at least. [`Found::value`] is the place of the trace. Answers only when no create of this
-    /// destination is in the air any more.
+    /// The records that creates may have made whose outcome nobody heard: those with the key, or those that say everything that it
+    /// was going to say. [`Found::value`] is the place of the trace; a record may be found for several. Answers only when no
+    /// create of this destination is in the air any more.
     async fn trace(&mut self, traces: &[Trace]) -> Result<Vec<Found>, ConnectError> {
-        traced(self, traces).await
+        traced(self, traces, says).await
     }
 }
 
-/// The usual way of [`Destination::trace`]: by key where it is known, else by value.
+/// The usual way of [`Destination::trace`]: by key where it is known, else by value. `says`: whether a record says what a row says.
 pub(super) async fn traced<D: Destination + ?Sized>(
     destination: &mut D,
     traces: &[Trace],
+    says: impl Fn(&Row, &Row) -> bool,
 ) -> Result<Vec<Found>, ConnectError> {
     let mut found = by_key(destination, traces).await?;
-    found.extend(by_value(destination, traces).await?);
+    let alike = by_value(destination, traces).await?;
+    found.extend(alike.into_iter().filter(|found| says(&found.row, &traces[found.value].row)));
     Ok(found)
+}
+
+/// Whether a record says all that a row says; empty values are not written, and say nothing.
+pub(super) fn says(record: &Row, row: &Row) -> bool {
+    let same = |one: &Value, other: &Value| fingerprint(one, 0) == fingerprint(other, 0);
+    row.0.iter().enumerate().all(|(at, value)| value.is_blank() || same(record.get(at), value))
 }
 
 /// Longer text can often not be searched.
@@ -203,19 +211,24 @@ async fn by_value<D: Destination + ?Sized>(
     destination: &mut D,
     traces: &[Trace],
 ) -> Result<Vec<Found>, ConnectError> {
-    let mut questions: BTreeMap<usize, (Vec<usize>, Vec<Value>)> = BTreeMap::new();
+    // By field, then by value: several traces may ask for the same.
+    let mut questions: BTreeMap<usize, (Vec<Value>, Vec<Vec<usize>>)> = BTreeMap::new();
     for (place, trace) in traces.iter().enumerate().filter(|(_, trace)| trace.key.is_none()) {
-        if let Some((field, value)) = telling(&trace.row) {
-            let (places, values) = questions.entry(field).or_default();
-            places.push(place);
+        let Some((field, value)) = telling(&trace.row) else { continue };
+        let (values, places) = questions.entry(field).or_default();
+        if let Some(known) = values.iter().position(|known| known == value) {
+            places[known].push(place);
+        } else {
             values.push(value.clone());
+            places.push(vec![place]);
         }
     }
     let mut found = Vec::new();
-    for (field, (places, values)) in questions {
-        let hits = destination.find(&MatchQuery { field, values, form: None }).await?;
-        let placed = |hit: Found| Some(Found { value: *places.get(hit.value)?, ..hit });
-        found.extend(hits.into_iter().filter_map(placed));
+    for (field, (values, places)) in questions {
+        for hit in destination.find(&MatchQuery { field, values, form: None }).await? {
+            let places = places.get(hit.value).into_iter().flatten();
+            found.extend(places.map(|place| Found { value: *place, ..hit.clone() }));
+        }
     }
     Ok(found)
 }

@@ -101,6 +101,9 @@ pub struct Commit {
     /// Records of any pipeline that must be read and decided again: they join that pipeline's durable `touched` queue. A record leaves the
     /// queue when it is in `settled` of a later commit of its own pipeline.
     pub touch: Vec<(PipelineName, Side, Key)>,
+    /// How far the queue had come before the settled records were read (`touched_upto` of the store):
+    /// those that were touched later stay in it.
+    pub touched_upto: u64,
     /// Creates that are on their way from now on; they are stored together, as a parcel.
     pub intents: Vec<Intent>,
     /// Parcels of intents that are over.

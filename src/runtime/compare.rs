@@ -8,7 +8,7 @@ use xxhash_rust::xxh3::xxh3_64;
 
 use super::batch::{Fate, Item, MirrorBatch, Prepared};
 use super::mass::{self, Approval, Ask, Ending, Sides};
-use super::pass::{Gathered, PassError, Runner, Setting, gather};
+use super::pass::{Gathered, PassError, Runner, Setting, gather, settle};
 use super::status::Comparison;
 use crate::connect::WriteMode;
 use crate::model::{ChangeEvent, Counts, Cursor, Key, Read, Side};
@@ -239,10 +239,18 @@ impl Runner {
 
     /// Writes what a comparison found.
     async fn write_pending(&mut self, pass: &mut Gathered, pending: Pending) -> Result<(), PassError> {
-        for prepared in pending.linked {
+        let mut pairs = false;
+        for mut prepared in pending.linked {
+            if pairs {
+                prepared.items.iter_mut().filter(|item| makes_pair(item)).for_each(decide_again);
+            }
+            pairs |= prepared.items.iter().any(makes_pair);
             let setting = Setting { origin: prepared.origin, ..pass.setting.clone() };
             let executed = self.bench(&setting).execute(prepared, WriteMode::Changes).await?;
+            let again = executed.again.clone();
             let commit = gather(pass, executed);
+            self.commit(pass, commit, false, None)?;
+            let commit = settle(&mut self.bench(&setting), pass, again, WriteMode::Changes).await?;
             self.commit(pass, commit, false, None)?;
         }
         for mut batch in pending.mirror {
@@ -329,6 +337,21 @@ fn differs(item: &Item) -> bool {
 /// A pair that is equal and already linked needs no memory until the writes.
 fn is_worth_keeping(item: &Item) -> bool {
     !matches!(&item.fate, Some(Fate::Decided(Decision::Nothing { kept })) if kept.is_empty() && item.link.is_some())
+}
+
+/// A new pair. What it was decided by may have been linked or made by an earlier batch meanwhile: all batches of a comparison are
+/// decided before the first is written.
+fn makes_pair(item: &Item) -> bool {
+    let makes = |decision: &Decision| match decision {
+        Decision::Create { .. } | Decision::Link { .. } => true,
+        Decision::Update { linking, .. } => *linking,
+        _ => false,
+    };
+    matches!(&item.fate, Some(Fate::Decided(decision)) if makes(decision))
+}
+
+fn decide_again(item: &mut Item) {
+    item.fate = Some(Fate::Postponed);
 }
 
 fn hash(key: &Key) -> u64 {

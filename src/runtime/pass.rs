@@ -114,6 +114,8 @@ pub(super) struct Setting {
     pub(super) linked_only: bool,
     pub(super) loading: bool,
     pub(super) take: Option<Side>,
+    /// How far the queue of touched records had come before the first record was read: what is touched later is looked at again.
+    pub(super) touched_upto: u64,
 }
 
 /// Records of a side that somebody asked for.
@@ -172,6 +174,8 @@ impl Runner {
             linked_only: self.pipeline.scope(origin) == Scope::Referenced,
             loading: false,
             take: None,
+            // Where the state cannot tell, everything that is in the queue stays there.
+            touched_upto: self.store.touched_upto().unwrap_or_default(),
         };
         Gathered {
             setting,
@@ -279,6 +283,7 @@ impl Runner {
         loading: bool,
         total: Option<u64>,
     ) -> Result<(), PassError> {
+        let commit = Commit { touched_upto: pass.setting.touched_upto, ..commit };
         remember((&self.pipeline, &self.store, self.observer.as_ref()), pass, &commit, (loading, total))
     }
 
@@ -403,7 +408,7 @@ pub enum Preview {
 }
 
 /// Settles one batch: decides, writes, and says what to remember.
-async fn settle(
+pub(super) async fn settle(
     bench: &mut Bench<'_>,
     pass: &mut Gathered,
     events: Vec<ChangeEvent>,
@@ -437,12 +442,13 @@ async fn settle(
 }
 
 pub(super) fn gather(pass: &mut Gathered, executed: Executed) -> Commit {
+    let touched_upto = pass.setting.touched_upto;
     pass.deletes.extend(executed.deletes);
     let counts = &executed.commit.counts;
     let good = counts.created + counts.updated + counts.unchanged + counts.linked + counts.deleted;
     pass.failed_in_a_row =
         if good > 0 { executed.failed_in_a_row } else { pass.failed_in_a_row + executed.failed_in_a_row };
-    executed.commit
+    Commit { touched_upto, ..executed.commit }
 }
 
 /// The records of a request that left no failure behind.
@@ -483,5 +489,6 @@ pub(super) fn merge(into: &mut Commit, from: Commit) {
         (Some(_), None) => {}
     }
     into.undone.extend(from.undone);
+    into.touched_upto = into.touched_upto.max(from.touched_upto);
     into.counts += from.counts;
 }

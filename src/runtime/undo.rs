@@ -151,9 +151,10 @@ impl Runner {
         }
         let pass = self.gathered(Mode::Changes, side.other());
         let _turn = pass.turn().await;
-        let outcomes = match ops.is_empty() {
-            true => Vec::new(),
-            false => self.bench(&pass.setting).destination(side)?.write(ops, WriteMode::Changes).await?,
+        let outcomes = if ops.is_empty() {
+            Vec::new()
+        } else {
+            self.bench(&pass.setting).destination(side)?.write(ops, WriteMode::Changes).await?
         };
         for (write, outcome) in written.into_iter().zip(outcomes) {
             match outcome {

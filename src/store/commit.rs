@@ -75,7 +75,7 @@ impl Store {
     ) -> Result<CommitSummary, StoreError> {
         let mut counters = registry::space(&tables.spaces, address.space)?;
         let mut woken = BTreeSet::new();
-        tables.untouch(address, self.handed.upto(address.pipeline), commit)?;
+        tables.untouch(address, commit)?;
         self.fail(tables, address, &mut counters, commit)?;
         tables.want(registry, address, commit, &mut woken)?;
         tables.links.remove(address.space, &mut counters, &commit.unlinked)?;
@@ -175,13 +175,13 @@ impl<'t> Tables<'t> {
     }
 
     /// Records that were looked at leave the queue, whatever became of them.
-    fn untouch(&mut self, address: &Address, upto: u64, commit: &Commit) -> Result<(), StoreError> {
+    fn untouch(&mut self, address: &Address, commit: &Commit) -> Result<(), StoreError> {
         if !self.wants.is_touched(address.pipeline)? {
             return Ok(());
         }
         let failed = commit.failures.iter().map(|failure| &failure.source);
         for (side, key) in commit.settled.iter().chain(failed) {
-            self.wants.untouch(address.pipeline, upto, (*side, key))?;
+            self.wants.untouch(address.pipeline, commit.touched_upto, (*side, key))?;
         }
         Ok(())
     }

@@ -8,7 +8,6 @@ use redb::{Builder, Database, ReadTransaction, ReadableDatabase, ReadableTable, 
 
 use super::registry::Registry;
 use super::vault::{StoreKey, Vault, random};
-use super::wants::Handed;
 use super::{StoreError, folder, migrate, tables};
 
 /// Pages that redb keeps in memory, see docs/decisions/0020-the-state.md.
@@ -28,7 +27,6 @@ pub struct Store {
     writer: Mutex<()>,
     pub(super) vault: Vault,
     seed: u64,
-    pub(super) handed: Handed,
     _lock: Option<File>,
 }
 
@@ -82,7 +80,6 @@ impl Store {
             writer: Mutex::new(()),
             vault,
             seed,
-            handed: Handed::default(),
             _lock: lock,
         })
     }

@@ -2,10 +2,7 @@
 //! arrive once there is something new.
 //!
 //! Both are level-triggered: an entry carries no data and may be there without need, but is never missing. An entry leaves the queue only
-//! when the record was settled after the queue was read.
-
-use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
+//! when the record was read after it was touched, and settled.
 
 use redb::{ReadTransaction, ReadableTable, Table, WriteTransaction};
 
@@ -16,20 +13,6 @@ use super::{Store, StoreError, tables};
 use crate::model::{Key, PipelineName, Side, Want};
 
 const COUNTER: &str = "touched";
-
-/// How far each pipeline has read its queue. In memory: after a restart everything in the queue is simply looked at again.
-#[derive(Debug, Default)]
-pub(super) struct Handed(Mutex<HashMap<u32, u64>>);
-
-impl Handed {
-    pub(super) fn upto(&self, pipeline: u32) -> u64 {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).get(&pipeline).copied().unwrap_or_default()
-    }
-
-    fn set(&self, pipeline: u32, upto: u64) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(pipeline, upto);
-    }
-}
 
 /// The tables of wants inside a write transaction.
 pub(super) struct WantTables<'t> {
@@ -89,7 +72,7 @@ impl<'t> WantTables<'t> {
         Ok(!keys_with(&self.touched, &prefix(pipeline), 1)?.is_empty())
     }
 
-    /// A record is settled: it leaves the queue, unless it was touched again after the queue was read.
+    /// A record is settled: it leaves the queue, unless it was touched again after it was read.
     pub(super) fn untouch(
         &mut self,
         pipeline: u32,
@@ -130,11 +113,15 @@ impl Store {
         let mut begin = prefix(number);
         begin.push(tables::side_byte(side));
         self.read(|txn| {
-            let upto = counter(&txn.open_table(META)?)?;
             let found = keys_with(&txn.open_table(TOUCHED)?, &begin, limit)?;
-            self.handed.set(number, upto);
             found.iter().map(|key| Reader::new(&key[begin.len()..], "touched record").key()).collect()
         })
+    }
+
+    /// How far the queues have come. Asked before records are read and given to their commit, so that what is touched while they are
+    /// being settled is looked at again.
+    pub fn touched_upto(&self) -> Result<u64, StoreError> {
+        self.read(|txn| counter(&txn.open_table(META)?))
     }
 
     /// Puts records into the queue of a pipeline: hints from outside that must survive a restart.

@@ -5,7 +5,7 @@ use super::map::{Mapped, Slot};
 use super::merge::Baseline;
 use crate::expr::normal;
 use crate::model::{self, Fingerprint, Link, Row, Side, Value};
-use crate::plan::{Mapping, Pipeline, WritePolicy};
+use crate::plan::{Flow, Mapping, Pipeline, WritePolicy};
 
 /// Both sides of a row in common terms: those of the app if the row flows there, else those of Salesforce.
 #[derive(Clone, Debug)]
@@ -122,6 +122,8 @@ pub struct Image {
     pub salesforce: Row,
     /// The app record after the write.
     pub app: Row,
+    /// Rows by which Salesforce was told what the app says.
+    told: Vec<usize>,
 }
 
 impl Image {
@@ -133,17 +135,38 @@ impl Image {
                 .salesforce
                 .map_or_else(|| blank(Side::Salesforce), |known| known.row.clone()),
             app: situation.app.map_or_else(|| blank(Side::App), |known| known.row.clone()),
+            told: Vec::new(),
         };
         match decision {
-            Decision::Create { on, row } if written(*on) => image.overlay(*on, row, true),
+            Decision::Create { on, row } if written(*on) => {
+                image.overlay(*on, row, true);
+                if *on == Side::Salesforce {
+                    image.told = (0..situation.pipeline.rows.len()).collect();
+                }
+            }
             Decision::Update { writes, .. } => {
                 for write in writes.iter().filter(|write| written(write.side)) {
                     image.overlay(write.side, &write.row, false);
+                    if write.side == Side::Salesforce {
+                        image.told.clone_from(&write.rows);
+                    }
                 }
             }
             _ => {}
         }
         image
+    }
+
+    /// The views of a row that Salesforce was told and nobody has mapped back yet: it says what the app says. Rows with expressions
+    /// may say something else, which only the next look tells.
+    fn echo(&self, pipeline: &Pipeline, at: usize) -> Option<Views> {
+        let mapping = pipeline.rows.get(at).filter(|_| self.told.contains(&at))?;
+        let copied = |side: Side| matches!(mapping.flow_to(side), Flow::Copy);
+        if !copied(Side::App) || !copied(Side::Salesforce) || mapping.write == WritePolicy::Off {
+            return None;
+        }
+        let app = self.app.get(mapping.app?);
+        (!app.is_absent()).then(|| Views { salesforce: app.clone(), app: app.clone() })
     }
 
     fn overlay(&mut self, side: Side, row: &Row, created: bool) {
@@ -163,11 +186,13 @@ impl Image {
 
 /// The baselines of a pair after it was settled. `after` is the situation of the image: both rows and both mappings as they are now.
 /// A row that was kept although it differs keeps the baseline of its target, so that `unless_edited` goes on seeing the edit.
-pub fn baselines(after: &Situation<'_>) -> (Box<[Fingerprint]>, Box<[Fingerprint]>) {
+pub fn baselines(after: &Situation<'_>, image: &Image) -> (Box<[Fingerprint]>, Box<[Fingerprint]>) {
     let rows = after.pipeline.rows.iter().enumerate();
     let pairs = rows.map(|(at, mapping)| {
         let then = after.link.map_or(Baseline::default(), |link| stored(link, at));
-        match views(after, at) {
+        let pending = is_pending(after.to_salesforce, at);
+        let echo = if pending { None } else { image.echo(after.pipeline, at) };
+        match echo.or_else(|| views(after, at)) {
             Some(views) => {
                 settled(after.pipeline, mapping, after.fingerprints.of_views(mapping, &views), then)
             }

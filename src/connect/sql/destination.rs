@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::connection::{Database, SqlConnection};
 use super::postgres::Straight;
 use super::{TableSpec, check};
-use crate::connect::port::traced;
+use crate::connect::port::{says, traced};
 use crate::connect::{ConnectError, Destination, Found, MatchQuery, Notes, Trace, WriteMode};
 use crate::model::{Class, Key, Outcome, Row, TableInfo, WriteOp};
 
@@ -94,7 +94,7 @@ impl Destination for SqlDestination {
         if let Database::Postgres(postgres) = &self.connection.database {
             postgres.settled(&self.spec).await?;
         }
-        traced(self, traces).await
+        traced(self, traces, says).await
     }
 }
 

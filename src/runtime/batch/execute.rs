@@ -291,7 +291,7 @@ impl Bench<'_> {
             app: known(&app, &image.app),
             ..before
         };
-        let (salesforce_baseline, app_baseline) = sync::baselines(&after);
+        let (salesforce_baseline, app_baseline) = sync::baselines(&after, &image);
         let made = stored.iter().find(|(_, kind, ..)| *kind == Op::Create).map(|(side, ..)| *side);
         let link = Link {
             salesforce_version: self.version(item, Side::Salesforce),

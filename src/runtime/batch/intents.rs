@@ -219,6 +219,9 @@ fn trace(intent: &Intent) -> Trace {
 /// have edited it since, but where the create never came to be, the key may have gone to a record of somebody else (SQLite counts on
 /// from the last). One that was only searched has to agree in everything.
 fn is_it(pipeline: &Pipeline, make: Fingerprints, intent: &Intent, row: &Row) -> bool {
+    if intent.target().is_none() {
+        return true;
+    }
     let then = match intent.on {
         Side::Salesforce => &intent.link.salesforce_baseline,
         Side::App => &intent.link.app_baseline,
@@ -233,8 +236,5 @@ fn is_it(pipeline: &Pipeline, make: Fingerprints, intent: &Intent, row: &Row) ->
         told += 1;
         agreed += usize::from(make.of(mapping, row.get(field)) == *then);
     }
-    match intent.target() {
-        Some(_) => told == 0 || agreed * 2 > told,
-        None => told > 0 && agreed == told,
-    }
+    told == 0 || agreed * 2 > told
 }

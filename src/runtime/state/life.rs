@@ -47,10 +47,32 @@ pub struct Life {
     pub(super) waits: Option<Waits>,
     pub(super) look_at: Timestamp,
     pub(super) compare_at: Option<Timestamp>,
-    wanted: Option<Work>,
+    /// What somebody asked for. A look and a comparison are two wishes: one does not take the place of the other.
+    wanted: Wanted,
     /// The last pass was one over single records: other work that is due comes before the next of them, so that a busy queue never
     /// keeps a look or a comparison from its turn.
     served: bool,
+}
+
+/// Passes that somebody asked for.
+#[derive(Clone, Copy, Debug, Default)]
+struct Wanted {
+    look: bool,
+    comparison: bool,
+}
+
+impl Wanted {
+    fn any(self) -> bool {
+        self.look || self.comparison
+    }
+
+    /// The look comes first: it is short.
+    fn take(&mut self) -> Option<Work> {
+        if std::mem::take(&mut self.look) {
+            return Some(Work::Changes);
+        }
+        std::mem::take(&mut self.comparison).then_some(Work::Everything)
+    }
 }
 
 /// How often a first load asks whether that of a looked-up pipeline is complete.
@@ -86,7 +108,7 @@ impl Life {
             waits: None,
             look_at: first_look(rules, now, loaded),
             compare_at: compare_at.map(missed),
-            wanted: None,
+            wanted: Wanted::default(),
             served: false,
         }
     }
@@ -129,9 +151,10 @@ impl Life {
         if self.stopping {
             return Vec::new();
         }
-        // A comparison would begin from the start: hints are not worth that, or a busy pipeline would never complete one.
+        // A comparison would begin from the start: neither a look nor a hint is worth that, or a busy pipeline would never complete one.
         let compares = matches!(self.doing, Doing::Pass { pass: Pass { work: Work::Everything, .. }, .. });
-        let mut effects = if compares && wish == Wish::Records { Vec::new() } else { self.interrupt() };
+        let waits = compares && matches!(wish, Wish::Look | Wish::Records);
+        let mut effects = if waits { Vec::new() } else { self.interrupt() };
         match wish {
             Wish::Look => self.want(Work::Changes),
             Wish::Compare => self.want(Work::Everything),
@@ -160,7 +183,10 @@ impl Life {
     }
 
     fn want(&mut self, work: Work) {
-        self.wanted = Some(work);
+        match work {
+            Work::Everything => self.wanted.comparison = true,
+            Work::Changes | Work::Records => self.wanted.look = true,
+        }
         self.until = None;
     }
 
@@ -184,7 +210,7 @@ impl Life {
         if self.until.is_some_and(|until| until <= now) {
             self.until = None;
         }
-        if self.wanted.is_none() && (self.until.is_some() || self.rests(rules)) {
+        if !self.wanted.any() && (self.until.is_some() || self.rests(rules)) {
             return Vec::new();
         }
         if !self.may_load(rules, now, parent) {
@@ -192,7 +218,7 @@ impl Life {
             let asked = records && matches!(self.waits, Some(Waits::Hours(_)));
             return if asked { self.begin(Work::Records) } else { Vec::new() };
         }
-        let others = self.wanted.is_some() || self.due_work(now).is_some();
+        let others = self.wanted.any() || self.due_work(now).is_some();
         if records && !(self.served && others) {
             return self.begin(Work::Records);
         }
@@ -231,7 +257,7 @@ impl Life {
         if let Some(opens) = rules.hours.and_then(|hours| hours.closed(now, &rules.zone)) {
             self.look_at = self.look_at.max(opens.at);
             self.waits = Some(Waits::Hours(opens));
-        } else if let Some(parent) = parent.filter(|_| self.wanted.is_none()) {
+        } else if let Some(parent) = parent.filter(|_| !self.wanted.any()) {
             self.look_at = now.saturating_add(ASK_PARENTS).unwrap_or(now);
             self.waits = Some(Waits::Parent(parent));
         }

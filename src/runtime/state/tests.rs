@@ -424,6 +424,36 @@ fn a_comparison_is_not_ended_by_hints() {
 }
 
 #[test]
+fn a_look_that_somebody_asks_for_neither_ends_nor_replaces_a_comparison() {
+    let mut story = Story::new(rules(), true);
+    assert_eq!(story.look(), Some(CHANGES));
+    story.ended(Outcome::Done);
+    story.told(Wish::Compare);
+    story.told(Wish::Look);
+    assert_eq!(story.look(), Some(CHANGES), "the short one first");
+    story.ended(Outcome::Done);
+    assert_eq!(story.look(), Some(EVERYTHING), "and what was asked for before is not forgotten");
+    assert_eq!(story.told(Wish::Look), [], "nor begun anew");
+    story.ended(Outcome::Done);
+    assert_eq!(story.look(), Some(CHANGES));
+    story.ended(Outcome::Done);
+    assert_eq!(story.look(), None);
+}
+
+#[test]
+fn a_busy_queue_of_single_records_keeps_no_look_and_no_comparison_from_its_turn() {
+    let mut story = Story::new(rules(), true);
+    story.told(Wish::Compare);
+    let mut begun_works = Vec::new();
+    for _ in 0..4 {
+        let effects = story.on(Input::Look { records: true, parent: None });
+        begun_works.extend(begun(&effects).map(|pass| pass.work));
+        story.ended(Outcome::Done);
+    }
+    assert_eq!(begun_works, [Work::Records, Work::Everything, Work::Records, Work::Changes]);
+}
+
+#[test]
 fn records_that_went_well_say_nothing_about_the_rest() {
     let mut story = Story::new(rules(), false);
     story.look();

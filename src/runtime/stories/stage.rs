@@ -8,7 +8,9 @@ use crate::model::{Key, Kind, Link, LinkState, Op, PipelineName, Row, Side, Valu
 use crate::plan::Pipeline;
 use crate::runtime::facts::{OrgFacts, RunContext, RunFacts};
 use crate::spec::{ChangeSide, Literal, RecordStory, Spanned, TestSpec};
-use crate::sync::{self, Fingerprints, Known, LookupTable, MapInputs, Mapped, Match, Mode, Situation, Stop};
+use crate::sync::{
+    self, Decision, Fingerprints, Image, Known, LookupTable, MapInputs, Mapped, Match, Mode, Situation, Stop,
+};
 
 /// A record of a story.
 #[derive(Clone, Debug)]
@@ -178,7 +180,10 @@ impl<'a> Stage<'a> {
             to_salesforce: to_salesforce.as_ref(),
             ..self.situation(Side::Salesforce, &none)
         };
-        let (salesforce_baseline, app_baseline) = sync::baselines(&situation);
+        let (salesforce_baseline, app_baseline) = sync::baselines(
+            &situation,
+            &Image::after(&situation, &Decision::Nothing { kept: Vec::new() }, |_| false),
+        );
         Link {
             salesforce: salesforce.key.clone(),
             app: app.key.clone(),

@@ -141,7 +141,8 @@ fn a_link_wakes_the_records_that_wait_for_it() {
 
     let settled = vec![(Side::Salesforce, salesforce(1))];
     let held = vec![failure(&deals, 2, FailureKind::Held)];
-    store.commit(&deals, 1, &Commit { settled, failures: held, ..Commit::default() }).unwrap();
+    let touched_upto = store.touched_upto().unwrap();
+    store.commit(&deals, 1, &Commit { settled, failures: held, touched_upto, ..Commit::default() }).unwrap();
     assert_eq!(
         store.touched(&deals, Side::Salesforce, 9).unwrap(),
         [],
@@ -175,10 +176,13 @@ fn a_record_that_is_touched_while_it_is_settled_stays_in_the_queue() {
     let store = store(&tempfile::tempdir().unwrap());
     let deals = name("deals");
     store.touch(&deals, Side::Salesforce, &[salesforce(1), salesforce(2)]).unwrap();
-    assert_eq!(store.touched(&deals, Side::Salesforce, 9).unwrap().len(), 2);
+    let touched_upto = store.touched_upto().unwrap();
     store.touch(&deals, Side::Salesforce, &[salesforce(2)]).unwrap();
+    // Somebody else looks at the queue meanwhile, and at that of the other side.
+    assert_eq!(store.touched(&deals, Side::Salesforce, 9).unwrap().len(), 2);
+    assert_eq!(store.touched(&deals, Side::App, 9).unwrap().len(), 0);
     let settled = vec![(Side::Salesforce, salesforce(1)), (Side::Salesforce, salesforce(2))];
-    store.commit(&deals, 1, &Commit { settled, ..Commit::default() }).unwrap();
+    store.commit(&deals, 1, &Commit { settled, touched_upto, ..Commit::default() }).unwrap();
     assert_eq!(store.touched(&deals, Side::Salesforce, 9).unwrap(), [salesforce(2)]);
 }
 

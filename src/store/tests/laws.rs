@@ -98,7 +98,8 @@ struct Plain {
     failures: BTreeMap<Key, Failure>,
     cursor: Option<Cursor>,
     touched: BTreeMap<Key, u64>,
-    handed: u64,
+    /// How far the queue had come when records were read last.
+    upto: u64,
     read: u64,
 }
 
@@ -116,7 +117,7 @@ impl Model {
         let plain = &mut self.pipelines[at];
         let failed = commit.failures.iter().map(|failure| &failure.source.1);
         for key in commit.settled.iter().map(|(_, key)| key).chain(failed) {
-            if plain.touched.get(key).is_some_and(|order| *order <= plain.handed) {
+            if plain.touched.get(key).is_some_and(|order| *order <= commit.touched_upto) {
                 plain.touched.remove(key);
             }
         }
@@ -169,8 +170,17 @@ enum Step {
     Commit(usize, Commit),
     /// Somebody reads the queue.
     Queue(usize),
+    /// A person lets all failures be tried again at once.
+    Retry(usize),
+    /// A person forgets all failures.
+    Drop(usize),
     /// The process ends and begins again.
     Restart,
+}
+
+fn any_failure(n: u64, (held, next_try): (bool, Option<i64>)) -> Failure {
+    let kind = if held { FailureKind::Held } else { FailureKind::Failed };
+    Failure { next_try: next_try.map(at), ..failure(&name(""), n, kind) }
 }
 
 fn any_commit() -> impl Strategy<Value = Commit> {
@@ -178,7 +188,7 @@ fn any_commit() -> impl Strategy<Value = Commit> {
     let state = prop_oneof![4 => Just(LinkState::Active), 1 => Just(LinkState::Gone)];
     let links = prop::collection::vec((key(), key(), 0_u64..4, state), 0..5);
     let unlinked = prop::collection::vec((key(), key()), 0..3);
-    let failures = prop::collection::btree_set(key(), 0..3);
+    let failures = prop::collection::btree_map(key(), (any::<bool>(), prop::option::of(0_i64..9)), 0..3);
     let settled = prop::collection::vec(key(), 0..4);
     let wants = prop::collection::vec((0_usize..2, key(), key()), 0..3);
     let touch = prop::collection::vec((0_usize..2, key()), 0..2);
@@ -193,7 +203,7 @@ fn any_commit() -> impl Strategy<Value = Commit> {
                 .map(|(n, app, rows, state)| Link { state, ..link(n, app, rows) })
                 .collect(),
             unlinked: unlinked.into_iter().map(|(n, key)| (salesforce(n), app(key))).collect(),
-            failures: failures.into_iter().map(|n| failure(&name(""), n, FailureKind::Held)).collect(),
+            failures: failures.into_iter().map(|(n, tried)| any_failure(n, tried)).collect(),
             settled: settled.into_iter().map(|n| (Side::Salesforce, salesforce(n))).collect(),
             wants: wants
                 .into_iter()
@@ -218,6 +228,8 @@ fn any_step() -> impl Strategy<Value = Step> {
     prop_oneof![
         8 => (0_usize..2, any_commit()).prop_map(|(at, commit)| Step::Commit(at, commit)),
         2 => (0_usize..2).prop_map(Step::Queue),
+        1 => (0_usize..2).prop_map(Step::Retry),
+        1 => (0_usize..2).prop_map(Step::Drop),
         1 => Just(Step::Restart),
     ]
 }
@@ -246,16 +258,16 @@ fn compare(store: &Store, model: &Model) {
         }
         let of_app = |app: &Key| links.iter().filter(|link| link.app == *app).cloned().collect::<Vec<_>>();
         assert_eq!(by_app, apps.iter().map(of_app).collect::<Vec<_>>());
-        let filter = FailureFilter { pipeline: Some(pipeline.clone()), ..FailureFilter::default() };
-        let mut failures = store.failures(&filter).unwrap();
+        let mut failures = store.failures(&of(at)).unwrap();
         failures.sort_by(|one, other| one.source.1.cmp(&other.source.1));
         assert_eq!(failures, plain.failures.values().cloned().collect::<Vec<_>>());
         for failure in &failures {
             assert_eq!(store.failure(&failure.id).unwrap().as_ref(), Some(failure));
         }
+        compare_due(store, &pipeline, &failures);
         assert_eq!(store.cursor(&pipeline, 1, Side::Salesforce).unwrap(), plain.cursor);
         let summary = store.summary(&pipeline, 1).unwrap();
-        let counts = (summary.linked, summary.held, summary.queued, summary.totals.read);
+        let counts = (summary.linked, summary.held + summary.failed, summary.queued, summary.totals.read);
         let expected = (links.len(), plain.failures.len(), plain.touched.len(), plain.read);
         assert_eq!(counts, (expected.0 as u64, expected.1 as u64, expected.2 as u64, expected.3));
     }
@@ -269,6 +281,24 @@ fn compare(store: &Store, model: &Model) {
     }
 }
 
+fn of(at: usize) -> FailureFilter {
+    FailureFilter { pipeline: Some(name(NAMES[at])), ..FailureFilter::default() }
+}
+
+/// What is due, and when, is what the failures say: one that is over is never tried again.
+fn compare_due(store: &Store, pipeline: &PipelineName, failures: &[Failure]) {
+    for moment in [at(0), at(4), at(99)] {
+        let mut due = store.due_retries(pipeline, Side::Salesforce, moment, 99).unwrap();
+        due.sort();
+        let is_due = |failure: &&Failure| failure.next_try.is_some_and(|next| next <= moment);
+        let expected: Vec<Key> =
+            failures.iter().filter(is_due).map(|failure| failure.source.1.clone()).collect();
+        assert_eq!(due, expected);
+    }
+    let next = failures.iter().filter_map(|failure| failure.next_try).min();
+    assert_eq!(store.next_retry(pipeline).unwrap(), next);
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(40))]
 
@@ -280,19 +310,33 @@ proptest! {
         for step in steps {
             match step {
                 Step::Commit(at, commit) => {
-                    let commit = owned(at, commit);
+                    let commit = Commit { touched_upto: model.pipelines[at].upto, ..owned(at, commit) };
                     state.as_ref().unwrap().commit(&name(NAMES[at]), 1, &commit).unwrap();
                     model.apply(at, &commit);
                 }
                 Step::Queue(at) => {
                     let queue = state.as_ref().unwrap().touched(&name(NAMES[at]), Side::Salesforce, 99).unwrap();
                     prop_assert_eq!(queue, model.pipelines[at].touched.keys().cloned().collect::<Vec<_>>());
-                    model.pipelines[at].handed = model.order;
+                    model.pipelines[at].upto = state.as_ref().unwrap().touched_upto().unwrap();
+                    prop_assert_eq!(model.pipelines[at].upto, model.order);
+                }
+                Step::Retry(which) => {
+                    let failures = &mut model.pipelines[which].failures;
+                    let tried = state.as_ref().unwrap().retry_failures(&of(which), at(5)).unwrap();
+                    prop_assert_eq!(tried, failures.len());
+                    for failure in failures.values_mut() {
+                        failure.next_try = Some(at(5));
+                    }
+                }
+                Step::Drop(which) => {
+                    let failures = &mut model.pipelines[which].failures;
+                    prop_assert_eq!(state.as_ref().unwrap().drop_failures(&of(which)).unwrap(), failures.len());
+                    failures.clear();
                 }
                 Step::Restart => {
                     drop(state.take());
                     state = Some(store(&dir));
-                    model.pipelines.iter_mut().for_each(|plain| plain.handed = 0);
+                    model.pipelines.iter_mut().for_each(|plain| plain.upto = 0);
                 }
             }
             compare(state.as_ref().unwrap(), &model);

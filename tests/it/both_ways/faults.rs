@@ -27,6 +27,22 @@ async fn a_create_with_a_match_value_whose_answer_is_lost_makes_no_twin() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_create_without_a_match_value_whose_answer_is_lost_makes_no_twin() {
+    let mut bench = Bench::new(FILES).await;
+    bench.run().await;
+    bench.is_silent("before").await;
+    bench.fault(FaultKind::LostAnswer);
+    bench.sql("INSERT INTO customers (id, name) VALUES (50, 'Plain')");
+    bench
+        .until("it has an id", |bench| {
+            bench.app("SELECT id FROM customers WHERE id = 50 AND salesforce_id IS NOT NULL").len() == 1
+        })
+        .await;
+    bench.is_silent("after").await;
+    assert_eq!(bench.org(&["Name"], "FROM Account WHERE Name = 'Plain'").len(), 1, "{}", bench.shown());
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn locked_rows_and_an_ended_session_do_no_harm() {
     let mut bench = Bench::new(FILES).await;
     bench.sql("WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 450) \

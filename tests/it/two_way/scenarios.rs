@@ -78,6 +78,31 @@ async fn each_side_follows_what_the_other_changed_and_an_echo_writes_nothing() {
 }
 
 #[tokio::test]
+async fn an_edit_of_a_record_that_was_just_made_in_salesforce_is_an_edit() {
+    let mut world = World::new(BOTH);
+    world.set(A, "a1", &[("email", "b@x.com"), ("phone", "1")]);
+    world.runner().changes(false).await.unwrap();
+    let made = world.links()[0].salesforce.to_string();
+    world.set(S, &made, &[("Phone", "9")]);
+    world.settle().await;
+    assert_eq!((world.get(S, &made, "Phone"), world.get(A, "a1", "phone")), ("9".into(), "9".into()));
+}
+
+#[tokio::test]
+async fn taking_back_in_salesforce_what_the_app_just_changed_there_is_an_edit() {
+    let mut world = World::new(BOTH);
+    world.set(S, "s1", &[("Email__c", "a@x.com"), ("Phone", "1")]);
+    world.settle().await;
+    let key = world.links()[0].app.to_string();
+    world.set(A, &key, &[("phone", "2")]);
+    world.runner().changes(false).await.unwrap();
+    assert_eq!(world.get(S, "s1", "Phone"), "2");
+    world.set(S, "s1", &[("Phone", "1")]);
+    world.settle().await;
+    assert_eq!((world.get(S, "s1", "Phone"), world.get(A, &key, "phone")), ("1".into(), "1".into()));
+}
+
+#[tokio::test]
 async fn the_rule_of_the_row_decides_when_both_changed_it() {
     let mut world = World::new(BOTH);
     world.set(S, "s1", &[("Email__c", "a@x.com"), ("Name", "Ann"), ("Phone", "1")]);
@@ -196,4 +221,29 @@ async fn the_app_record_of_a_linked_salesforce_record_is_not_taken_by_another() 
     assert_eq!(world.salesforce.rows().len(), 1, "{}", world.shown());
     assert!(world.failures().iter().any(|failure| failure.starts_with("R302")), "{:?}", world.failures());
     assert_eq!(world.get(S, "s1", "Name"), "Ann");
+}
+
+#[tokio::test]
+async fn a_comparison_makes_one_record_of_two_that_match_in_different_batches() {
+    let mut world = World::new(BOTH).with_batches_of(1);
+    world.settle().await;
+    world.set(A, "a1", &[("email", "a@x.com"), ("name", "Ann")]);
+    world.set(A, "a2", &[("email", "a@x.com"), ("name", "Ann again")]);
+    world.runner().everything(false).await.unwrap();
+    assert_eq!(world.salesforce.rows().len(), 1, "{}", world.shown());
+    assert_eq!(world.links().len(), 1);
+    assert!(world.failures().iter().any(|failure| failure.starts_with("R302")), "{:?}", world.failures());
+}
+
+#[tokio::test]
+async fn a_comparison_links_a_record_to_one_of_two_that_match_in_different_batches() {
+    let mut world = World::new(BOTH).with_batches_of(1);
+    world.settle().await;
+    world.set(S, "s1", &[("Email__c", "a@x.com"), ("Name", "Ann")]);
+    world.set(A, "a1", &[("email", "a@x.com"), ("name", "Ann")]);
+    world.set(A, "a2", &[("email", "a@x.com"), ("name", "Ann")]);
+    world.runner().everything(false).await.unwrap();
+    world.settle().await;
+    assert_eq!(world.salesforce.rows().len(), 1, "{}", world.shown());
+    assert!(!world.failures().is_empty(), "{}", world.shown());
 }

@@ -10,7 +10,7 @@ use crate::connect::salesforce::api::oauth::TokenAnswer;
 use crate::connect::salesforce::api::soql;
 use crate::connect::salesforce::client::Client;
 use crate::connect::{ConnectError, Destination, Found, MatchQuery, Trace, WriteMode};
-use crate::model::{Class, Key, Outcome, Row, Value, WriteOp};
+use crate::model::{Class, Key, Outcome, Row, Value, WriteOp, fingerprint};
 
 /// How far the look reaches back behind the time of the request: clocks differ, and stamps have whole seconds.
 const MARGIN: SignedDuration = SignedDuration::from_mins(10);
@@ -23,7 +23,34 @@ pub(super) async fn trace(
 ) -> Result<Vec<Found>, ConnectError> {
     let only = own_since(context, traces).await?;
     let searchable: Vec<Trace> = traces.iter().map(|trace| searchable(context, trace)).collect();
-    traced(&mut Tracer { client: &context.client, reader, only }, &searchable).await
+    let mut found =
+        traced(&mut Tracer { client: &context.client, reader, only }, &searchable, |_, _| true).await?;
+    found.retain(|found| {
+        searchable[found.value].key.is_some() || says(context, &found.row, &traces[found.value].row)
+    });
+    Ok(found)
+}
+
+/// Whether a record says all that a row was going to say, in the forms in which it is stored.
+fn says(context: &Context, record: &Row, row: &Row) -> bool {
+    context.targets.columns.iter().enumerate().all(|(at, target)| {
+        let Target::Field { form, .. } = target else { return true };
+        let told = loose(form.apply(row.get(at)));
+        told.is_blank() || fingerprint(&told, 0) == fingerprint(&loose(form.apply(record.get(at))), 0)
+    })
+}
+
+/// Text without case, as SOQL compares it: some fields are stored in small letters. Choices without their order.
+fn loose(value: Value) -> Value {
+    match value {
+        Value::Text(text) => Value::text(text.to_lowercase()),
+        Value::List(items) => {
+            let mut items: Vec<String> = items.iter().map(|item| item.to_string().to_lowercase()).collect();
+            items.sort();
+            Value::List(items.into_iter().map(Value::from).collect::<Vec<_>>().into())
+        }
+        other => other,
+    }
 }
 
 /// Asks only for records that were made by our user since the first of these creates was sent.
