@@ -118,8 +118,8 @@ impl Task {
         let compared: Option<Timestamp> = store.pipeline_fact(name, COMPARED).ok().flatten();
         let life = Life::new(&rules, now, (loaded, paused, compared));
         if let Some(comparison) = store.pipeline_fact::<Comparison>(name, DIFFERENCES).ok().flatten() {
-            parts.status.send_modify(|status| status.comparison = Some(comparison));
             parts.metrics.compared(name, &comparison);
+            parts.status.send_modify(|status| status.comparison = Some(comparison));
         }
         let task = Self {
             parts,

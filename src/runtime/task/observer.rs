@@ -42,8 +42,8 @@ impl crate::runtime::pass::Observer for TaskObserver {
     }
 
     fn compared(&self, _: &crate::model::PipelineName, comparison: &Comparison) {
-        self.status.send_modify(|status| status.comparison = Some(*comparison));
         self.metrics.compared(&self.name, comparison);
+        self.status.send_modify(|status| status.comparison = Some(*comparison));
         self.changed.notify_waiters();
     }
 }

@@ -29,7 +29,7 @@ fn numbers(report: &UndoReport) -> (u64, u64, u64) {
 }
 
 fn made(world: &World) -> (u64, u64) {
-    (world.salesforce.changes_made() as u64, world.app.changes_made() as u64)
+    (world.salesforce.changes_made(), world.app.changes_made())
 }
 
 #[tokio::test]
