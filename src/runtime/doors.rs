@@ -8,7 +8,7 @@ use crate::model::{
 use crate::plan::Pipeline;
 use crate::sync::Mode;
 
-use super::batch::{FailureDetail, Fate, Item};
+use super::batch::{BACK_AND_FORTH, FailureDetail, Fate, Item};
 use super::control::{
     ApiUse, Control, ControlError, ControlErrorKind, FailureFilter, FailureView, LinkView, PlanQuery,
     ReloadReport, SignInBegun, SignInState, UndoQuery, Why, WhyEntry,
@@ -266,7 +266,7 @@ impl Control for Door {
                 format!("there is no failure {}", id.0),
             ));
         };
-        if failure.kind != FailureKind::Held || failure.code != "R303" {
+        if failure.kind != FailureKind::Held || !matches!(failure.code.as_str(), "R303" | BACK_AND_FORTH) {
             let message = format!("{} is no conflict of two values: there is nothing to take", id.0);
             return Err(ControlError::new(ControlErrorKind::Conflict, message));
         }

@@ -13,7 +13,7 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use tokio::sync::OwnedMutexGuard;
 
-use super::batch::{BatchError, Bench, Executed, Item, MirrorBatch, Partners, Prepared, References};
+use super::batch::{BatchError, Bench, Executed, Item, MirrorBatch, Partners, Prepared, References, Swings};
 use super::facts::{OrgFacts, RunFacts};
 use super::mass::{Approval, Ending};
 use super::status::Comparison;
@@ -93,6 +93,8 @@ pub struct Runner {
     pub observer: Arc<dyn Observer>,
     /// Bounds of a batch.
     pub limit: Limit,
+    /// How the writes to pairs went lately.
+    pub swings: Swings,
     /// When the run began, for `undo`: a run may be several passes, if they were interrupted.
     pub run: Timestamp,
     /// Set by others: end the pass at the next edge of a batch.
@@ -311,6 +313,7 @@ impl Runner {
             linked_only: setting.linked_only,
             loading: setting.loading,
             take: setting.take,
+            swings: &self.swings,
             run: self.run,
             row_sets: &self.row_sets,
         };

@@ -23,7 +23,7 @@ use crate::model::{
 };
 use crate::plan::{Lane, LinkRule};
 use crate::store::LastRun;
-use crate::sync::{self, Fingerprints, Mode, TakeBack};
+use crate::sync::{self, Mode, TakeBack};
 
 /// Records that are read and written at once.
 const TOGETHER: usize = 2_000;
@@ -117,7 +117,7 @@ impl Runner {
         let pass = self.gathered(Mode::Changes, side.other());
         let rows: HashMap<Key, Row> =
             self.bench(&pass.setting).destination(side)?.fetch(&keys).await?.into_iter().collect();
-        let make = Fingerprints::new(self.seed);
+        let make = pass.setting.facts.fingerprints;
         Ok(writes
             .iter()
             .map(|write| match rows.get(write.key()) {

@@ -2,9 +2,10 @@
 //! who wins, what is written, what is remembered. No I/O, no clock, no state: everything a decision may look at is in
 //! [`Situation`], everything it can say is in [`Decision`].
 //!
-//! A record goes through the files in this order: `filter`, `map` (with `lookups`), `matching`, `decide` (with `merge`), `settle`; `undo` goes
-//! back.
+//! A record goes through the files in this order: `filter`, `map` (with `lookups`), `matching`, `decide` (with `merge`), `settle`; `breaker`
+//! stops what never ends, `undo` goes back.
 
+mod breaker;
 mod carry;
 mod decide;
 mod filter;
@@ -15,6 +16,7 @@ mod merge;
 mod settle;
 mod undo;
 
+pub use breaker::{CALM, Swing, TURNS};
 pub use carry::{Carrier, Uncarried};
 pub use decide::{Decision, Known, Mode, SideWrite, Situation, decide};
 pub use filter::{LeftOut, passes};

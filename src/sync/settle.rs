@@ -77,7 +77,7 @@ fn stores(situation: &Situation<'_>, at: usize, side: Side) -> Option<bool> {
 }
 
 /// A value as a side will store it; borrowed where that changes nothing.
-fn in_form<'a>(mapping: &Mapping, side: Side, value: &'a Value) -> Cow<'a, Value> {
+pub(super) fn in_form<'a>(mapping: &Mapping, side: Side, value: &'a Value) -> Cow<'a, Value> {
     match mapping.stored_on(side).map(|form| form.apply(value)) {
         Some(stored) if !model::same_value(&stored, value) => Cow::Owned(stored),
         _ => Cow::Borrowed(value),
@@ -217,9 +217,10 @@ impl Image {
             return None;
         }
         let app = self.app.get(mapping.app?);
-        let salesforce = match mapping.is_copied_to(Side::Salesforce) {
-            true => in_form(mapping, Side::Salesforce, app).into_owned(),
-            false => app.clone(),
+        let salesforce = if mapping.is_copied_to(Side::Salesforce) {
+            in_form(mapping, Side::Salesforce, app).into_owned()
+        } else {
+            app.clone()
         };
         (!app.is_absent()).then(|| Views { salesforce, app: app.clone() })
     }

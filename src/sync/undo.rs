@@ -3,7 +3,7 @@
 //! A record is put back as a whole or not at all: once somebody has changed one of the fields since, the others belong to what they saw.
 //! Read [`take_back`] first.
 
-use super::settle::Fingerprints;
+use super::settle::{Fingerprints, in_form};
 use crate::model::{Fingerprint, Key, Link, Replaced, ReplacedField, Row, Side};
 use crate::plan::{Mapping, Pipeline};
 
@@ -63,7 +63,7 @@ pub fn take_back(pipeline: &Pipeline, make: Fingerprints, write: &Replaced, now:
         if held == make.of(mapping, &field.before) {
             continue;
         }
-        if held == make.of(mapping, &field.after) {
+        if held == make.of(mapping, &in_form(mapping, write.side, &field.after)) {
             row.set(
                 at,
                 if field.before.is_absent() { crate::model::Value::Null } else { field.before.clone() },

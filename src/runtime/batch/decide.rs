@@ -135,6 +135,7 @@ impl Bench<'_> {
         for item in prepared.items.iter_mut().filter(|item| item.fate.is_none()) {
             item.fate = Some(self.decided(item));
         }
+        self.hold_swinging(&mut prepared.items)?;
         Ok(prepared)
     }
 

@@ -147,6 +147,7 @@ impl Bench<'_> {
                     count(&mut executed.commit.counts, kind);
                     changed = true;
                     self.note_write(&mut executed.commit, item, (side, kind));
+                    self.note_swing(item, side);
                     stored.push((side, kind, key, version));
                 }
                 Outcome::Unchanged { key } => stored.push((side, kind, key, None)),

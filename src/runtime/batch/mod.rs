@@ -5,6 +5,7 @@
 //! side) → `answer back` (the other record's own words) → `decide` → `execute` → `settle`.
 
 mod back;
+mod breaker;
 mod decide;
 mod execute;
 mod failures;
@@ -16,6 +17,7 @@ mod recall;
 mod replaced;
 mod resolve;
 
+pub use breaker::{CODE as BACK_AND_FORTH, Swings};
 pub(super) use decide::stamp;
 pub use decide::{Fate, Item, Prepared};
 pub(super) use execute::name_of;
@@ -93,6 +95,8 @@ pub struct Bench<'a> {
     pub loading: bool,
     /// A person has said whose values count where both sides changed.
     pub take: Option<Side>,
+    /// How the writes to pairs went lately.
+    pub swings: &'a Swings,
     /// When the run began that this batch belongs to, for `undo`.
     pub run: jiff::Timestamp,
     /// Rows of earlier versions of the plan, by the id of the set: links carry the id.

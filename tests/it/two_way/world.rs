@@ -16,7 +16,7 @@ use sfsync::model::{
 };
 use sfsync::plan::Pipeline;
 use sfsync::plan::catalog::{Catalog, DatabaseCatalog, OrgCatalog};
-use sfsync::runtime::batch::{Demand, Partners, References};
+use sfsync::runtime::batch::{Demand, Partners, References, Swings};
 use sfsync::runtime::clock::ManualClock;
 use sfsync::runtime::facts::OrgFacts;
 use sfsync::runtime::folder::{File, Texts};
@@ -38,6 +38,7 @@ pub struct World {
     store: Option<Arc<Store>>,
     limit: usize,
     runs: i64,
+    swings: Swings,
 }
 
 impl World {
@@ -58,6 +59,7 @@ impl World {
             store: None,
             limit: 10_000,
             runs: 0,
+            swings: Swings::default(),
         }
     }
 
@@ -80,6 +82,7 @@ impl World {
     /// The process dies: everything that is not on the disk is gone.
     pub fn die(&mut self) {
         self.store = None;
+        self.swings = Swings::default();
     }
 
     pub fn table(&self, side: Side) -> &MemoryTable {
@@ -132,6 +135,7 @@ impl World {
             seed: store.seed(),
             observer: Arc::new(Deaf),
             limit: Limit { records: self.limit, bytes: 16 << 20 },
+            swings: self.swings.clone(),
             run: Timestamp::from_second(self.runs).unwrap(),
             interrupt: Arc::new(AtomicBool::new(false)),
             store,
