@@ -58,6 +58,6 @@ fn conditions(status: &PipelineStatus, loaded: bool) -> Vec<Condition> {
         condition("Loaded", status.config.current, "", "", status.config.loaded_at),
         condition("Backfill", loaded, "", "", None),
         condition("CaughtUp", status.caught_up.is_some() && works, "", &status.message, status.caught_up),
-        condition("Push", false, &status.push, "", None),
+        condition("Push", status.push == "listen", &status.push, "", None),
     ]
 }

@@ -3,6 +3,8 @@
 
 mod accounts;
 mod bench;
+mod duplicates;
 mod faults;
+mod listen;
 mod people;
 mod shared;
