@@ -36,6 +36,8 @@ pub struct Change {
     pub kind: ChangeKind,
     /// Names of the fields that have another value now.
     pub fields: Vec<String>,
+    /// Long texts that were replaced: name of the field, and what it held before.
+    pub replaced: Vec<(String, String)>,
     /// SystemModstamp of the change; with a late commit older than that of earlier changes.
     pub stamp: Timestamp,
     /// The user who made it.

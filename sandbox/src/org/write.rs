@@ -192,6 +192,8 @@ pub struct WriteOptions {
     pub assignment: Assignment,
     /// The write is refused with 412 if the record was modified later.
     pub unmodified_since: Option<Timestamp>,
+    /// What change events say of where the writes came from.
+    pub origin: String,
     pub(crate) dialect: Dialect,
     pub(crate) rejecting: Option<Rejecting>,
     /// The atomic request that the writes belong to.

@@ -25,6 +25,8 @@ pub struct SandboxConfig {
     pub auto_approve: Option<String>,
     /// How Bulk jobs behave.
     pub bulk: BulkSettings,
+    /// How event streams behave.
+    pub events: EventSettings,
 }
 
 impl Default for SandboxConfig {
@@ -38,7 +40,25 @@ impl Default for SandboxConfig {
             session_idle: SignedDuration::from_hours(2),
             auto_approve: None,
             bulk: BulkSettings::default(),
+            events: EventSettings::default(),
         }
+    }
+}
+
+/// How event streams behave, in real time.
+#[derive(Clone, Copy, Debug)]
+pub struct EventSettings {
+    /// An empty response is sent after so many milliseconds without a word.
+    pub keepalive_millis: u64,
+    /// A stream without credit ends after so many milliseconds.
+    pub patience_millis: u64,
+    /// Whether the user may change channels ("Customize Application").
+    pub customize: bool,
+}
+
+impl Default for EventSettings {
+    fn default() -> Self {
+        Self { keepalive_millis: 270_000, patience_millis: 60_000, customize: true }
     }
 }
 

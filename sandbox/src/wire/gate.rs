@@ -21,7 +21,7 @@ use super::resources::{self, Exchange};
 use super::route::{Resource, ResourceKind, Target, parse};
 use super::send::{Delivery, respond};
 use super::server::Server;
-use super::{control, versions};
+use super::{control, events, versions};
 use crate::faults::{Armed, CallFacts, FaultKind};
 use crate::org::ApiError;
 
@@ -38,6 +38,9 @@ pub(crate) async fn answer(
     request: axum::extract::Request,
 ) -> Response<Body> {
     let (parts, body) = request.into_parts();
+    if events::is_one(parts.uri.path()) {
+        return events::answer(server, &parts, body).await;
+    }
     let target = parse(parts.uri.path());
     let head_too_long = head_error(&parts);
     let query = parts.uri.query().unwrap_or("").to_owned();

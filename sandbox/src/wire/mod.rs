@@ -8,6 +8,7 @@ mod config;
 mod connection;
 mod control;
 mod cursors;
+mod events;
 mod gate;
 mod life;
 mod limits;
@@ -23,7 +24,7 @@ mod server;
 mod versions;
 
 pub use calls::{CallCounts, CallRecord};
-pub use config::{BulkSettings, SandboxConfig};
+pub use config::{BulkSettings, EventSettings, SandboxConfig};
 pub use limits::{Limits, Usage};
 pub use oauth::{JwtKey, NotAKey, OAuthClient};
 pub use route::ResourceKind;

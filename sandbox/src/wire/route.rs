@@ -86,6 +86,8 @@ pub enum ResourceKind {
     IngestChange,
     /// `/jobs/ingest/{id}/successfulResults`, `failedResults`, `unprocessedrecords`
     IngestResults,
+    /// `/tooling/query` and `/tooling/sobjects…`
+    Tooling,
     /// The control interface of the sandbox, which Salesforce does not have. Never counted, never faulted.
     Control,
     /// Anything else.
@@ -188,6 +190,9 @@ pub(crate) enum Resource {
     IngestJob(String),
     IngestUpload(String),
     IngestResults(String, ResultFile),
+    ToolingQuery,
+    ToolingObject(String),
+    ToolingRecord(String),
     Unknown,
 }
 
@@ -250,6 +255,9 @@ fn resource(rest: &[&str]) -> Resource {
             Resource::Collections { object: part(0), field: part(1) }
         }
         (["sobjects", ..], [_, rest @ ..]) => object(&words[1..], rest),
+        (["tooling", "query"], _) => Resource::ToolingQuery,
+        (["tooling", "sobjects", _], [.., name]) => Resource::ToolingObject((*name).to_owned()),
+        (["tooling", "sobjects", _, _], [.., id]) => Resource::ToolingRecord((*id).to_owned()),
         (["jobs", "query", ..], [_, _, rest @ ..]) => bulk(&words[2..], rest),
         (["jobs", "ingest", ..], [_, _, rest @ ..]) => ingest(&words[2..], rest),
         (["ui-api", "object-info", _, "picklist-values", ..], [_, _, object, _, record_type, rest @ ..]) => {
@@ -358,6 +366,9 @@ impl Resource {
             Resource::IngestJob(_) => ResourceKind::IngestChange,
             Resource::IngestUpload(_) => ResourceKind::IngestUpload,
             Resource::IngestResults(..) => ResourceKind::IngestResults,
+            Resource::ToolingQuery | Resource::ToolingObject(_) | Resource::ToolingRecord(_) => {
+                ResourceKind::Tooling
+            }
             Resource::Unknown => ResourceKind::Unknown,
         }
     }

@@ -14,6 +14,7 @@ use super::calls::{CallCounts, CallLog};
 use super::config::SandboxConfig;
 use super::connection::{CutListener, Switch};
 use super::cursors::Cursors;
+use super::events::Streams;
 use super::gate;
 use super::life;
 use super::limits::Limits;
@@ -136,10 +137,33 @@ impl Sandbox {
 
     /// Ends tokens, as an administrator does; gives their number.
     pub fn revoke_tokens(&self, which: TokensRevoked) -> usize {
-        match which {
+        let ended = match which {
             TokensRevoked::Access => self.server.tokens.revoke_access(),
             TokensRevoked::All => self.server.tokens.revoke_all(),
-        }
+        };
+        self.server.org.events().poke();
+        ended
+    }
+
+    /// Drops all event streams without a status.
+    pub fn cut_streams(&self) {
+        self.server.streams.cut();
+    }
+
+    /// From now on every event stream, the open ones too, ends with this gRPC status and error code (without
+    /// `sfdc.platform.eventbus.grpc.`); `None` ends that.
+    pub fn refuse_streams(&self, status: Option<(u16, &str)>) {
+        self.server.streams.refuse(status.map(|(code, error)| (code, error.to_owned())));
+    }
+
+    /// Every event is sent twice, or no longer.
+    pub fn repeat_events(&self, twice: bool) {
+        self.server.streams.repeat(twice);
+    }
+
+    /// How many event streams are open, and how many were ever opened.
+    pub fn streams(&self) -> (usize, usize) {
+        self.server.streams.counts()
     }
 
     /// Makes random edits by the real clock from now on, as if people worked in the org; may be called again for
@@ -187,6 +211,7 @@ fn server(config: SandboxConfig, url: String) -> Result<Server, StartError> {
         cursors: Cursors::default(),
         jobs: Jobs::default(),
         ingest: IngestJobs::default(),
+        streams: Streams::default(),
         held: Mutex::default(),
         org,
         url,

@@ -9,6 +9,7 @@ use super::bulk::{IngestJobs, Jobs};
 use super::calls::CallLog;
 use super::config::SandboxConfig;
 use super::cursors::Cursors;
+use super::events::Streams;
 use super::limits::Limits;
 use super::oauth::{OAuthClient, Tokens};
 use crate::faults::Faults;
@@ -28,6 +29,8 @@ pub(crate) struct Server {
     pub(crate) cursors: Cursors,
     pub(crate) jobs: Jobs,
     pub(crate) ingest: IngestJobs,
+    /// Open event streams.
+    pub(crate) streams: Streams,
     /// Row locks that the control interface holds.
     pub(crate) held: Mutex<Vec<RowLocks>>,
 }

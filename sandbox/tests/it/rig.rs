@@ -43,15 +43,20 @@ impl Rig {
     pub(crate) async fn with(config: SandboxConfig) -> Self {
         let sandbox = Sandbox::start(config).await.unwrap();
         let mut rig = Self { sandbox, http: client(), token: String::new() };
-        let answer = rig
+        rig.sign_in().await;
+        rig
+    }
+
+    /// A new token.
+    pub(crate) async fn sign_in(&mut self) {
+        let answer = self
             .token_request(&[
                 ("grant_type", "client_credentials"),
                 ("client_id", Sandbox::CLIENT_ID),
                 ("client_secret", Sandbox::CLIENT_SECRET),
             ])
             .await;
-        answer.1["access_token"].as_str().unwrap().clone_into(&mut rig.token);
-        rig
+        answer.1["access_token"].as_str().unwrap().clone_into(&mut self.token);
     }
 
     /// Accounts named `Account 0000` and up.

@@ -119,8 +119,10 @@ impl Session<'_> {
         if let Some(history) = schema.object(leads).history {
             self.add_history(history, lead, "leadConverted", "Text", (None, None));
         }
+        let opportunity_field = opportunity.map(|_| "ConvertedOpportunityId");
         let fields = ["Status", "IsConverted", "ConvertedDate", "ConvertedAccountId", "ConvertedContactId"];
-        self.publish(lead, ChangeKind::Update, fields.map(str::to_owned).to_vec());
+        let fields = fields.into_iter().chain(opportunity_field).map(str::to_owned).collect();
+        self.publish(lead, ChangeKind::Update, fields);
         self.move_activities(lead, contact);
         let id = |at: RowRef| self.store.id_of(at);
         Ok(Converted {

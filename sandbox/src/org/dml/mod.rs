@@ -153,6 +153,7 @@ impl<'a> Session<'a> {
             id: self.store.id_of(at),
             kind,
             fields,
+            replaced: Vec::new(),
             stamp: Timestamp::from_second(self.stamp).unwrap_or_default(),
             author: self.store.id_of(self.author),
         });

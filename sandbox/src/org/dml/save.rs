@@ -79,7 +79,11 @@ impl Session<'_> {
         self.touch(at);
         let fields = self.changed_fields(definition, at, &before);
         self.write_history(definition, at, &before);
+        let replaced = replaced_texts(definition, &fields, &before);
         self.publish(at, ChangeKind::Update, fields);
+        if let Some(change) = self.changes.last_mut() {
+            change.replaced = replaced;
+        }
         Ok(())
     }
 
@@ -284,6 +288,16 @@ impl Session<'_> {
         };
         object.fields.iter().zip(before).filter(changed).map(|(field, _)| field.name.clone()).collect()
     }
+}
+
+/// Long texts among the fields that changed, as they were.
+fn replaced_texts(object: &Object, changed: &[String], before: &[Value<'static>]) -> Vec<(String, String)> {
+    const LONG: usize = 500;
+    let fields = object.fields.iter().zip(before).filter(|(field, _)| field.is_long_text());
+    let long =
+        fields.filter_map(|(field, old)| Some((field, old.as_text().filter(|text| text.len() >= LONG)?)));
+    let changed = long.filter(|(field, _)| changed.contains(&field.name));
+    changed.map(|(field, text)| (field.name.clone(), text.to_owned())).collect()
 }
 
 fn name_of(object: &Object, index: u16) -> String {

@@ -32,6 +32,7 @@ struct Done {
     undo: Vec<Undo>,
     changes: Vec<Change>,
     logged: Vec<u64>,
+    origin: String,
 }
 
 /// A transaction over several calls of [`Org::write_all`]: other writes wait until it ends. Dropped without
@@ -52,7 +53,8 @@ impl Atomic<'_> {
     pub fn keep(self) {
         let mut done = lock(&self.journal.0);
         done.undo.clear();
-        self.org.write().changes.extend(std::mem::take(&mut done.changes));
+        let (changes, origin) = (std::mem::take(&mut done.changes), std::mem::take(&mut done.origin));
+        self.org.committed(&mut self.org.write(), changes, &origin);
     }
 }
 
@@ -101,7 +103,7 @@ impl Org {
         let mut state = self.write();
         let now = self.clock.now_seconds();
         let author = options.author.and_then(|id| state.store.find(&id));
-        let State { store, visibility, changes, writes: log, .. } = &mut *state;
+        let State { store, visibility, writes: log, .. } = &mut *state;
         let mut session = Session::new(store, &self.setup, visibility, now, now);
         session.author = author.unwrap_or(session.author);
         session.options = std::mem::take(options);
@@ -131,9 +133,10 @@ impl Org {
                 let mut done = lock(&journal.0);
                 done.undo.extend(undo);
                 done.changes.extend(changed);
+                done.origin.clone_from(&options.origin);
                 done.logged.extend(first..log.next());
             }
-            None => changes.extend(changed),
+            None => self.committed(&mut state, changed, &options.origin),
         }
         outcomes
     }

@@ -2,6 +2,7 @@
 //! May not keep rules itself: it locks, and hands over. Read [`Org`] first.
 
 mod describing;
+mod events;
 mod many;
 mod names;
 mod reads;
@@ -13,6 +14,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, Rw
 
 use jiff::Timestamp;
 
+pub(crate) use self::events::{Delivered, Topic};
 pub use self::many::{Atomic, Journal, Outcomes};
 pub(crate) use self::many::{CHUNK, doubled_keys};
 pub use self::transaction::Txn;
@@ -22,6 +24,7 @@ use super::config::OrgConfig;
 use super::customization::CustomizationError;
 use super::describe::Describe;
 use super::error::ApiError;
+use super::events::Events;
 use super::ids::Id;
 use super::locks::Locks;
 use super::rules;
@@ -47,6 +50,7 @@ pub struct Org {
     /// Held by whoever writes, over all parts of an atomic request.
     turn: Mutex<()>,
     locks: Locks,
+    events: Events,
 }
 
 struct State {
@@ -97,6 +101,7 @@ impl Org {
             generated: 0,
         };
         Ok(Self {
+            events: Events::new(config.edition),
             clock,
             config,
             setup,

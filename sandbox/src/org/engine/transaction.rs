@@ -66,7 +66,7 @@ impl Txn<'_> {
         let author = self.author.and_then(|id| state.store.find(&id));
         let indexes: Vec<u16> =
             self.steps.iter().map(|(name, _)| Org::visible(&state, name)).collect::<Result<_, _>>()?;
-        let State { store, visibility, changes, .. } = &mut *state;
+        let State { store, visibility, .. } = &mut *state;
         let mut session = Session::new(store, &self.org.setup, visibility, self.stamp.as_second(), now);
         session.author = author.unwrap_or(session.author);
         let mut ids = Vec::with_capacity(self.steps.len());
@@ -87,7 +87,8 @@ impl Txn<'_> {
             };
             ids.push(id);
         }
-        changes.extend(session.finish());
+        let changes = session.finish();
+        self.org.committed(&mut state, changes, "");
         Ok(ids)
     }
 }

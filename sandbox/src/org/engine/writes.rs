@@ -90,10 +90,11 @@ impl Org {
         let mut state = self.write();
         let index = Self::visible(&state, object)?;
         let now = self.clock.now_seconds();
-        let State { store, visibility, changes, .. } = &mut *state;
+        let State { store, visibility, .. } = &mut *state;
         let mut session = Session::new(store, &self.setup, visibility, now, now);
         let done = work(&mut session, index)?;
-        changes.extend(session.finish());
+        let changes = session.finish();
+        self.committed(&mut state, changes, "");
         Ok(done)
     }
 
@@ -119,10 +120,11 @@ impl Org {
             let _turn = lock(&self.turn);
             let mut state = self.write();
             let now = self.clock.now_seconds();
-            let State { store, visibility, changes, .. } = &mut *state;
+            let State { store, visibility, .. } = &mut *state;
             let mut session = Session::new(store, &self.setup, visibility, now, now);
             edits::one(&mut session, &mut rng, mix);
-            changes.extend(session.finish());
+            let changes = session.finish();
+            self.committed(&mut state, changes, "");
         }
     }
 }

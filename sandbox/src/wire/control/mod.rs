@@ -1,6 +1,7 @@
 //! The control interface below `/_sandbox/`: what tests do in process, over HTTP, for users' CI and for demos.
 //! Salesforce has nothing like it; it needs no token and is not counted. Read [`answer`] first.
 
+mod events;
 mod records;
 mod writes;
 
@@ -34,6 +35,7 @@ pub(crate) fn answer(server: &Server, path: &[String], request: &WireRequest) ->
         }
         ("DELETE", ["clients", id]) => Ok(done(|| server.clients.remove(id))),
         ("POST", ["tokens", "revoke"]) => revoke(server, request),
+        (_, ["events", rest @ ..]) => events::answer(server, rest, request),
         (_, ["writes" | "locks", ..]) | ("GET", ["records", ..]) => writes::answer(server, &path, request),
         _ => records::answer(server, &path, request),
     };

@@ -9,6 +9,7 @@ mod query;
 mod references;
 mod replication;
 mod rows;
+mod tooling;
 mod tree;
 mod writing;
 
@@ -116,6 +117,9 @@ fn dispatch(exchange: &Exchange, resource: &Resource, request: &WireRequest) -> 
         Resource::IngestResults(id, file) => ingest::results(exchange, id, *file),
         Resource::Graph => graph::graphs(exchange, request),
         Resource::Tree { object } => tree::tree(exchange, object, request),
+        Resource::ToolingQuery => tooling::query(exchange, request),
+        Resource::ToolingObject(name) => tooling::create(exchange, name, request),
+        Resource::ToolingRecord(id) => tooling::change(exchange, id, &method, request),
         Resource::Unknown => Err(ApiError::not_found()),
     }
 }
@@ -132,8 +136,13 @@ fn allowed(resource: &Resource) -> &'static [&'static str] {
         }
         Resource::Collections { field: Some(_), .. } => &["PATCH"],
         Resource::Collections { .. } => &["POST", "PATCH", "DELETE"],
+        Resource::ToolingRecord(_) => &["PATCH", "DELETE"],
         Resource::IngestUpload(_) => &["PUT"],
-        Resource::Composite | Resource::Batch | Resource::Graph | Resource::Tree { .. } => &["POST"],
+        Resource::Composite
+        | Resource::Batch
+        | Resource::Graph
+        | Resource::Tree { .. }
+        | Resource::ToolingObject(_) => &["POST"],
         _ => &["HEAD", "GET"],
     }
 }

@@ -18,12 +18,21 @@ impl Exchange {
         WriteOptions {
             author: Some(self.session.grant.user),
             source: Some(source),
+            origin: self.origin(request),
             duplicates: duplicate_options(request.header("sforce-duplicate-rule-header").unwrap_or("")),
             assignment: assignment(request.header("sforce-auto-assign")),
             rejecting: self.rejecting(),
             journal: self.journal.clone(),
             ..WriteOptions::default()
         }
+    }
+
+    /// What change events say of the caller.
+    fn origin(&self, request: &WireRequest) -> String {
+        let options = request.header("sforce-call-options").unwrap_or("");
+        let client = options.split([';', ',']).find_map(|option| option.trim().strip_prefix("client="));
+        let client = client.map(|client| format!(";client={}", client.trim())).unwrap_or_default();
+        format!("com/salesforce/api/rest/{}{client}", self.version)
     }
 
     /// The rejections that the fault of this call asks for.

@@ -59,6 +59,7 @@ impl<'a> Work<'a> {
         let options = WriteOptions {
             author: Some(order.user),
             source: Some(WriteSource::Bulk),
+            origin: "com/salesforce/api/bulkapi/66.0".to_owned(),
             assignment: order.assignment_rule.clone().map_or(Assignment::Off, Assignment::Rule),
             dialect: Dialect::Csv(table.header.clone()),
             rejecting: order.rejecting.clone(),
