@@ -20,6 +20,7 @@ mod reload_changes;
 mod reload_files;
 mod reload_identity;
 mod reload_incremental;
+mod salesforce_events;
 mod salesforce_faults;
 mod salesforce_load;
 mod salesforce_poll;

@@ -4,6 +4,7 @@ use jiff::Timestamp;
 
 use super::Task;
 use crate::model::{Cursor, Side};
+use crate::runtime::registry::PushState;
 use crate::runtime::status::{Condition, PipelineStatus, State, StatusCounts};
 use crate::store::PipelineCounts;
 
@@ -14,12 +15,17 @@ impl Task {
         let summary = self.parts.store.summary(&pipeline.name, pipeline.generation).unwrap_or_default();
         let cursor =
             self.parts.store.cursor(&pipeline.name, pipeline.generation, Side::Salesforce).ok().flatten();
-        let absent = || self.parts.registry.absent(&pipeline.looks_up);
+        let push = self.parts.registry.push(&pipeline.name);
+        let absent = || {
+            let absent = self.parts.registry.absent(&pipeline.looks_up);
+            absent.or_else(|| push.as_ref().and_then(|push| push.problem.clone()))
+        };
         let (state, message) = self.life.shown(&self.rules, absent);
         let next_look = Some(self.due()).filter(|due| *due != Timestamp::MAX);
         self.parts.status.send_modify(|status| {
             status.state = state;
             status.message = message;
+            status.push = push.as_ref().map_or("–", PushState::word).to_owned();
             status.counts = counts(&summary);
             status.caught_up = match cursor {
                 Some(Cursor::Changes { upto, .. }) => Some(upto),
@@ -58,6 +64,6 @@ fn conditions(status: &PipelineStatus, loaded: bool) -> Vec<Condition> {
         condition("Loaded", status.config.current, "", "", status.config.loaded_at),
         condition("Backfill", loaded, "", "", None),
         condition("CaughtUp", status.caught_up.is_some() && works, "", &status.message, status.caught_up),
-        condition("Push", false, &status.push, "", None),
+        condition("Push", status.push == "cdc", &status.push, "", None),
     ]
 }
