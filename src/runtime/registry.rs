@@ -54,7 +54,7 @@ pub struct Registry {
     running: RwLock<HashMap<PipelineName, Running>>,
     order: RwLock<HashMap<PipelineName, (usize, Scope)>>,
     arrived: Notify,
-    /// Told whenever a pipeline begins or ends; one listener.
+    /// Told whenever a pipeline begins or ends and when files were loaded; one listener.
     moved: Notify,
     push: RwLock<BTreeMap<PipelineName, PushState>>,
     absent: RwLock<BTreeMap<PipelineName, String>>,
@@ -124,6 +124,11 @@ impl Registry {
     /// Returns when a pipeline has begun or ended since the last call. For one listener.
     pub async fn moved(&self) {
         self.moved.notified().await;
+    }
+
+    /// The files say something else now.
+    pub fn tell_moved(&self) {
+        self.moved.notify_one();
     }
 
     /// How news at once come to a pipeline; `None` where nobody listens for it any more.

@@ -15,6 +15,7 @@ mod harness;
 mod hostile;
 mod layers;
 mod proof;
+mod push;
 mod quickstart;
 mod reload_changes;
 mod reload_files;

@@ -56,7 +56,7 @@ impl Line {
     /// Listens for ever.
     pub(super) async fn run(mut self) {
         loop {
-            let pause = match self.listen().await {
+            let pause = match Box::pin(self.listen()).await {
                 Ok(()) => continue,
                 Err(error) => self.failed(&error),
             };
@@ -87,14 +87,16 @@ impl Line {
     async fn listen(&mut self) -> Result<(), ConnectError> {
         let objects: BTreeSet<String> = self.wanted.readers.keys().cloned().collect();
         let prepared = prepare_channel(&self.client, &self.wanted.channel, &objects).await?;
-        self.show(&prepared.missing);
         if prepared.missing.len() == objects.len() {
+            self.show(&prepared.missing);
             self.supervisor.clock.sleep(AGAIN).await;
             return Ok(());
         }
         let position = self.place();
         let mut unheard = position.is_none() || prepared.changed;
         let mut stream = EventStream::new(Arc::clone(&self.client), &self.topic, position);
+        stream.open().await?;
+        self.show(&prepared.missing);
         let clock = Arc::clone(&self.supervisor.clock);
         let (again, settled) = (clock.sleep(AGAIN), clock.sleep(SETTLED));
         tokio::pin!(again, settled);

@@ -115,7 +115,7 @@ impl Writer {
             id.len() == 18 && !id.starts_with("000") && id.bytes().all(|b| b.is_ascii_alphanumeric())
         };
         let ids = texts("recordIds");
-        let kind = if ids.iter().all(|id| one(&id)) { kind } else { EventKind::Overflow };
+        let kind = if ids.iter().all(one) { kind } else { EventKind::Overflow };
         Ok(Event {
             object: text("entityName")?.to_owned(),
             ids: if kind == EventKind::Overflow {

@@ -10,10 +10,10 @@ const PREFIX: &str = "sfdc.platform.eventbus.grpc.";
 
 /// The status that ends a call: number, Salesforce's own code, words.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("status {status}, {code}: {message}")]
+#[error("status {number}, {code}: {message}")]
 pub(super) struct Status {
     /// The number of gRPC.
-    pub(super) status: u16,
+    pub(super) number: u16,
     /// Without what every code begins with; empty where there is none.
     pub(super) code: String,
     /// Salesforce's words.
@@ -41,12 +41,12 @@ impl Status {
     /// Out of the trailers of a call; `None` for a good end.
     pub(super) fn of(trailers: &http::HeaderMap) -> Option<Self> {
         let text = |name: &str| trailers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
-        let status: u16 = text("grpc-status").parse().unwrap_or(2);
+        let number: u16 = text("grpc-status").parse().unwrap_or(2);
         let message =
             percent_encoding::percent_decode_str(text("grpc-message")).decode_utf8_lossy().into_owned();
         let code = text("error-code");
         let code = code.strip_prefix(PREFIX).unwrap_or(code).to_owned();
-        (status != 0).then_some(Self { status, code, message })
+        (number != 0).then_some(Self { number, code, message })
     }
 
     /// By Salesforce's code, else by the number.
@@ -65,7 +65,7 @@ impl Status {
             | "service.protection.triggered"
             | "service.protection.stream.limit.triggered" => Fault::Limit,
             "service.auth.error" | "service.auth.refresh.invalid" => Fault::Session,
-            _ => match self.status {
+            _ => match self.number {
                 5 => Fault::Topic,
                 7 => Fault::Permission,
                 8 => Fault::Limit,
@@ -92,7 +92,7 @@ impl Status {
             Fault::Passing => ("R102", Class::TRANSIENT, ""),
         };
         let words = self.message.split(" rpcId:").next().unwrap_or_default().trim();
-        let text = format!("salesforce ended the stream of changes: {words} ({})", self.status);
+        let text = format!("salesforce ended the stream of changes: {words} ({})", self.number);
         let error = ConnectError::new(code, class, text).remote(self.code.clone()).caused_by(self);
         if help.is_empty() { error } else { error.help(help) }
     }

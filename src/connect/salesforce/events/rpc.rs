@@ -53,13 +53,11 @@ pub(super) async fn within<T>(
     what: &str,
     work: impl Future<Output = Result<T, ConnectError>>,
 ) -> Result<T, ConnectError> {
-    match tokio::time::timeout(limit, work).await {
-        Ok(done) => done,
-        Err(_) => {
-            let text = format!("the stream of changes: no {what} within {} seconds", limit.as_secs());
-            Err(ConnectError::new("R101", Class::TRANSIENT, text))
-        }
+    if let Ok(done) = tokio::time::timeout(limit, work).await {
+        return done;
     }
+    let text = format!("the stream of changes: no {what} within {} seconds", limit.as_secs());
+    Err(ConnectError::new("R101", Class::TRANSIENT, text))
 }
 
 impl Wire {
@@ -191,21 +189,17 @@ impl Stream {
             if let Some(message) = whole(&mut self.held)? {
                 return Ok(message);
             }
-            match body.data().await {
-                Some(data) => {
-                    let data = data.map_err(lost)?;
-                    // A stream that is over needs no room.
-                    let _ = body.flow_control().release_capacity(data.len());
-                    self.held.extend_from_slice(&data);
-                }
-                None => {
-                    let trailers = body.trailers().await.map_err(lost)?;
-                    let status = trailers.and_then(|trailers| Status::of(&trailers));
-                    return Err(
-                        status.map_or_else(|| broken("it ended", "the other side closed it"), Status::error)
-                    );
-                }
-            }
+            let Some(data) = body.data().await else {
+                let trailers = body.trailers().await.map_err(lost)?;
+                let status = trailers.and_then(|trailers| Status::of(&trailers));
+                return Err(
+                    status.map_or_else(|| broken("it ended", "the other side closed it"), Status::error)
+                );
+            };
+            let data = data.map_err(lost)?;
+            // A stream that is over needs no room.
+            let _ = body.flow_control().release_capacity(data.len());
+            self.held.extend_from_slice(&data);
         }
     }
 }

@@ -62,6 +62,14 @@ impl EventStream {
         Self { client, topic: topic.to_owned(), start, open: None, schemas: HashMap::new(), renewed: false }
     }
 
+    /// Connects and asks for the first events, unless that was done.
+    pub async fn open(&mut self) -> Result<(), ConnectError> {
+        if self.open.is_none() {
+            self.open = Some(self.connect().await?);
+        }
+        Ok(())
+    }
+
     /// What comes next; must be waited for until it answers. A session that ended is renewed once, and the stream taken up behind what was read. After any other error the next
     /// call connects anew.
     pub async fn next(&mut self) -> Result<EventBatch, ConnectError> {
@@ -86,9 +94,7 @@ impl EventStream {
     }
 
     async fn read(&mut self) -> Result<EventBatch, ConnectError> {
-        if self.open.is_none() {
-            self.open = Some(self.connect().await?);
-        }
+        self.open().await?;
         let Some(open) = &mut self.open else { return Err(senseless("no stream")) };
         let message = within(SILENCE, "sign of life", open.stream.next()).await?;
         let response = FetchResponse::read(message).map_err(senseless)?;
