@@ -1,12 +1,13 @@
 //! The contract between the runtime and the connectors.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
 use jiff::Timestamp;
 
 use crate::connect::ConnectError;
-use crate::expr::NormalForm;
+use crate::expr::{NormalForm, normalise, pieces};
 use crate::model::{ChangeEvent, Class, Cursor, Key, Outcome, Read, Row, Value, WriteOp, fingerprint};
 
 /// How much one read may bring. Both bounds hold; a batch has at least one record if there is one.
@@ -64,6 +65,28 @@ pub struct MatchQuery {
     pub values: Vec<Value>,
     /// The normal form in which the field is compared, where the row has one: what is stored may be written otherwise.
     pub form: Option<NormalForm>,
+    /// Country of phone numbers that do not say theirs.
+    pub region: Option<String>,
+}
+
+impl MatchQuery {
+    /// Values that are compared as they are written.
+    pub fn exact(field: usize, values: Vec<Value>) -> Self {
+        Self { field, values, form: None, region: None }
+    }
+
+    /// What is stored, as it is compared.
+    pub(super) fn normal<'a>(&self, stored: &'a Value) -> Cow<'a, Value> {
+        match self.form {
+            Some(form) => Cow::Owned(normalise(stored, form, self.region.as_deref())),
+            None => Cow::Borrowed(stored),
+        }
+    }
+
+    /// What stands in every spelling of a value, for the form of the question: see [`pieces`].
+    pub(super) fn pieces(&self, value: &Value) -> Option<Vec<String>> {
+        pieces(value.as_text()?.trim(), self.form?)
+    }
 }
 
 /// A record that a [`MatchQuery`] found.
@@ -225,7 +248,7 @@ async fn by_value<D: Destination + ?Sized>(
     }
     let mut found = Vec::new();
     for (field, (values, places)) in questions {
-        for hit in destination.find(&MatchQuery { field, values, form: None }).await? {
+        for hit in destination.find(&MatchQuery::exact(field, values)).await? {
             let places = places.get(hit.value).into_iter().flatten();
             found.extend(places.map(|place| Found { value: *place, ..hit.clone() }));
         }

@@ -23,6 +23,7 @@ mod operators;
 mod problem;
 mod scan;
 mod script;
+mod spelling;
 mod stop;
 #[cfg(test)]
 mod testing;
@@ -37,3 +38,4 @@ pub use inputs::{Context, Eval, EvalError, Inputs};
 pub use normal::{NormalForm, normalise};
 pub use problem::{ExprProblem, TextFix};
 pub use script::{FieldUse, Script, ScriptKind, Var};
+pub use spelling::pieces;

@@ -1,9 +1,9 @@
-//! What Salesforce makes of a value when it stores it, so that a value is compared and written in the form in which it will be read back.
-//! Whoever compares a value of the other side with one of Salesforce brings it into this form first, or both never become equal.
+//! What a side makes of a value when it stores it, so that a value is compared and written in the form in which it will be read back.
+//! Whoever compares a value of one side with what the other holds brings it into this form first, or both never become equal.
 
 use rust_decimal::{Decimal, RoundingStrategy};
 
-use super::{FieldInfo, Kind, Text, Value};
+use super::{ColumnInfo, FieldInfo, Kind, Text, Value};
 
 /// The form of one field. Small: made once when a plan is compiled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,6 +21,14 @@ impl StoredForm {
             _ => None,
         };
         Self { kind: field.kind, scale }
+    }
+
+    /// The form of a column of a database, where it changes what it is given: numbers lose the decimals that it has no room for.
+    pub fn of_column(column: &ColumnInfo) -> Option<Self> {
+        let native = column.native.to_ascii_lowercase();
+        let inside = native.strip_prefix("numeric(")?.strip_suffix(')')?;
+        let scale = inside.split_once(',').map_or("0", |(_, scale)| scale).trim().parse().ok()?;
+        Some(Self { kind: Kind::Decimal, scale: Some(scale) })
     }
 
     /// The value as it will be stored: text is trimmed and empty text is nothing, numbers have the decimals of the field, date-times

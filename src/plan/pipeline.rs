@@ -7,7 +7,9 @@ use std::time::Duration;
 use crate::diag::Span;
 use crate::expr::Bound;
 use crate::expr::normal::NormalForm;
-use crate::model::{ConnectionName, Kind, Op, Ops, PipelineName, ResourceName, Schema, Side, Value};
+use crate::model::{
+    ConnectionName, Kind, Op, Ops, PipelineName, ResourceName, Schema, Side, StoredForm, Value,
+};
 use crate::spec::values::Schedule;
 
 /// A pipeline that may run. Built by compilation only; immutable afterwards and shared by `Arc`.
@@ -421,6 +423,10 @@ pub struct Mapping {
     pub salesforce_kind: Kind,
     /// Kind of the app field.
     pub app_kind: Kind,
+    /// What Salesforce makes of a value when it stores it, where that is known.
+    pub salesforce_form: Option<StoredForm>,
+    /// What the app makes of it.
+    pub app_form: Option<StoredForm>,
 }
 
 impl Mapping {
@@ -452,6 +458,20 @@ impl Mapping {
             Side::App => self.app_kind,
             Side::Salesforce => self.salesforce_kind,
         }
+    }
+
+    /// What a side makes of a value of the row when it stores it.
+    pub fn stored_on(&self, side: Side) -> Option<StoredForm> {
+        match side {
+            Side::App => self.app_form,
+            Side::Salesforce => self.salesforce_form,
+        }
+    }
+
+    /// Whether the other side gets the value of the field as it is, but for its kind and its normal form.
+    pub fn is_copied_to(&self, side: Side) -> bool {
+        let plain = self.lookup.is_none() && self.values.is_none() && self.default.is_none();
+        plain && matches!(self.flow_to(side), Flow::Copy)
     }
 }
 

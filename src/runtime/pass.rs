@@ -159,7 +159,8 @@ impl Runner {
     }
 
     pub(super) fn gathered(&self, mode: Mode, origin: Side) -> Gathered {
-        let facts = RunFacts::new(self.clock.now(), self.zone.clone(), mode, Fingerprints::new(self.seed));
+        let fingerprints = Fingerprints::new(self.seed).at_home_in(self.org.region.as_deref());
+        let facts = RunFacts::new(self.clock.now(), self.zone.clone(), mode, fingerprints);
         let setting = Setting {
             origin,
             facts,

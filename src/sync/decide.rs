@@ -225,6 +225,7 @@ impl Merged {
             may_write: writable(situation.pipeline, mapping),
             salesforce: &views.salesforce,
             app: &views.app,
+            agree: settle::agree(situation, at, now),
             now,
             then: situation.link.map_or(Baseline::default(), |link| settle::stored(link, at)),
             newest: situation.take.or_else(|| newest(situation)),

@@ -4,7 +4,7 @@
 use super::map::{Mapped, Slot};
 use crate::expr::normal;
 use crate::model::{Key, Row, Side, Value};
-use crate::plan::{Flow, Mapping, Pipeline};
+use crate::plan::{Mapping, Pipeline};
 
 /// A record of the other side that may be the same, found by the shell for one `match` row.
 #[derive(Clone, Debug)]
@@ -34,6 +34,7 @@ pub fn match_values(
     pipeline: &Pipeline,
     (side, record): (Side, &Row),
     mapped: &Mapped,
+    region: Option<&str>,
 ) -> Vec<Option<Value>> {
     pipeline
         .matching
@@ -44,20 +45,19 @@ pub fn match_values(
                 (_, row) if is_copied_back(row, side) => record.get(row.field_on(side)?),
                 _ => return None,
             };
-            (!value.is_blank()).then(|| normal(pipeline, *at, value))
+            (!value.is_blank()).then(|| normal(pipeline, (*at, value), region))
         })
         .collect()
 }
 
 /// Whether the field of a side holds what the other side says, unchanged.
 fn is_copied_back(row: &Mapping, side: Side) -> bool {
-    let plain = row.lookup.is_none() && row.values.is_none() && row.default.is_none();
-    plain && !row.flow_to(side.other()).is_on() && matches!(row.flow_to(side), Flow::Copy)
+    !row.flow_to(side.other()).is_on() && row.is_copied_to(side)
 }
 
-fn normal(pipeline: &Pipeline, row: usize, value: &Value) -> Value {
+fn normal(pipeline: &Pipeline, (row, value): (usize, &Value), region: Option<&str>) -> Value {
     match pipeline.rows.get(row).and_then(|row| row.form) {
-        Some(form) => normal::normalise(value, form, None),
+        Some(form) => normal::normalise(value, form, region),
         None => value.clone(),
     }
 }

@@ -1,5 +1,7 @@
 //! What is remembered of a pair: the two views of each row in common terms, their fingerprints, and the baseline after a write.
 
+use std::borrow::Cow;
+
 use super::decide::{Decision, Situation};
 use super::map::{Mapped, Slot};
 use super::merge::Baseline;
@@ -45,22 +47,71 @@ fn spoken(mapped: Option<&Mapped>, at: usize) -> Option<&Value> {
     }
 }
 
+/// Whether both sides of a row mean the same. Two views that differ still do if a side holds just what it makes of what the other
+/// says: the difference is how that side stores a value, and nobody made it.
+pub(super) fn agree(situation: &Situation<'_>, at: usize, now: Baseline) -> bool {
+    now.salesforce == now.app
+        || stores(situation, at, Side::App).unwrap_or(false)
+        || stores(situation, at, Side::Salesforce).unwrap_or(false)
+}
+
+/// Whether what a side holds is what it makes of what the other says. Of a computed value only the storing is forgiven: two
+/// expressions need not be the way back of each other.
+fn stores(situation: &Situation<'_>, at: usize, side: Side) -> Option<bool> {
+    let (mapped, record) = match side {
+        Side::App => (situation.to_app, situation.app),
+        Side::Salesforce => (situation.to_salesforce, situation.salesforce),
+    };
+    let mapping = situation.pipeline.rows.get(at)?;
+    let (said, held) = (spoken(mapped, at)?, record?.row.get(mapping.field_on(side)?));
+    if held.is_absent() || !mapping.flow_to(side).is_on() {
+        return None;
+    }
+    let make = situation.fingerprints;
+    let (said, held) = (in_form(mapping, side, said), make.of(mapping, held));
+    let forgiven = match said {
+        Cow::Owned(_) => true,
+        Cow::Borrowed(_) => mapping.is_copied_to(side),
+    };
+    Some(forgiven && make.of(mapping, &said) == held)
+}
+
+/// A value as a side will store it; borrowed where that changes nothing.
+fn in_form<'a>(mapping: &Mapping, side: Side, value: &'a Value) -> Cow<'a, Value> {
+    match mapping.stored_on(side).map(|form| form.apply(value)) {
+        Some(stored) if !model::same_value(&stored, value) => Cow::Owned(stored),
+        _ => Cow::Borrowed(value),
+    }
+}
+
 /// Makes the keyed fingerprints of values: with another seed the same values give other fingerprints.
 #[derive(Clone, Copy, Debug)]
 pub struct Fingerprints {
     seed: u64,
+    region: Option<[u8; 2]>,
 }
 
 impl Fingerprints {
     /// With the secret seed of the state.
     pub fn new(seed: u64) -> Self {
-        Self { seed }
+        Self { seed, region: None }
+    }
+
+    /// With the country of phone numbers that do not say theirs.
+    #[must_use]
+    pub fn at_home_in(self, region: Option<&str>) -> Self {
+        Self { region: region.and_then(|region| region.as_bytes().try_into().ok()), ..self }
+    }
+
+    /// The country of phone numbers that do not say theirs.
+    pub(super) fn region(&self) -> Option<&str> {
+        self.region.as_ref().and_then(|region| std::str::from_utf8(region).ok())
     }
 
     /// Of a value of a row, in the row's normal form.
     pub fn of(self, mapping: &Mapping, value: &Value) -> Fingerprint {
         match mapping.form {
-            Some(form) => model::fingerprint(&normal::normalise(value, form, None), self.seed),
+            Some(form) => model::fingerprint(&normal::normalise(value, form, self.region()), self.seed),
             None => model::fingerprint(value, self.seed),
         }
     }
@@ -132,14 +183,14 @@ impl Image {
         };
         match decision {
             Decision::Create { on, row } if written(*on) => {
-                image.overlay(*on, row, true);
+                image.overlay(situation.pipeline, *on, row, true);
                 if *on == Side::Salesforce {
                     image.told = (0..situation.pipeline.rows.len()).collect();
                 }
             }
             Decision::Update { writes, .. } => {
                 for write in writes.iter().filter(|write| written(write.side)) {
-                    image.overlay(write.side, &write.row, false);
+                    image.overlay(situation.pipeline, write.side, &write.row, false);
                     if write.side == Side::Salesforce {
                         image.told.clone_from(&write.rows);
                     }
@@ -150,8 +201,8 @@ impl Image {
         image
     }
 
-    /// The views of a row that Salesforce was told and nobody has mapped back yet: it says what the app says. Rows with expressions
-    /// may say something else, which only the next look tells.
+    /// The views of a row that Salesforce was told and nobody has mapped back yet: it says what the app says, as it stores that. Rows
+    /// with expressions may say something else, which only the next look tells.
     fn echo(&self, pipeline: &Pipeline, at: usize) -> Option<Views> {
         let mapping = pipeline.rows.get(at).filter(|_| self.told.contains(&at))?;
         let copied = |side: Side| matches!(mapping.flow_to(side), Flow::Copy);
@@ -159,10 +210,15 @@ impl Image {
             return None;
         }
         let app = self.app.get(mapping.app?);
-        (!app.is_absent()).then(|| Views { salesforce: app.clone(), app: app.clone() })
+        let salesforce = match mapping.is_copied_to(Side::Salesforce) {
+            true => in_form(mapping, Side::Salesforce, app).into_owned(),
+            false => app.clone(),
+        };
+        (!app.is_absent()).then(|| Views { salesforce, app: app.clone() })
     }
 
-    fn overlay(&mut self, side: Side, row: &Row, created: bool) {
+    /// Lays what was written over a record, in the form in which the side stores it.
+    fn overlay(&mut self, pipeline: &Pipeline, side: Side, row: &Row, created: bool) {
         let target = match side {
             Side::Salesforce => &mut self.salesforce,
             Side::App => &mut self.app,
@@ -172,6 +228,15 @@ impl Image {
                 Value::Absent if created => target.set(at, Value::Null),
                 Value::Absent => {}
                 value => target.set(at, value.clone()),
+            }
+        }
+        for mapping in &pipeline.rows {
+            let (Some(field), Some(form)) = (mapping.field_on(side), mapping.stored_on(side)) else {
+                continue;
+            };
+            if created || !row.get(field).is_absent() {
+                let stored = form.apply(target.get(field));
+                target.set(field, stored);
             }
         }
     }
@@ -187,7 +252,8 @@ pub fn baselines(after: &Situation<'_>, image: &Image) -> (Box<[Fingerprint]>, B
         let echo = if pending { None } else { image.echo(after.pipeline, at) };
         match echo.or_else(|| views(after, at)) {
             Some(views) => {
-                settled(after.pipeline, mapping, after.fingerprints.of_views(mapping, &views), then)
+                let now = after.fingerprints.of_views(mapping, &views);
+                settled(after.pipeline, mapping, (now, agree(after, at, now)), then)
             }
             None => then,
         }
@@ -196,12 +262,17 @@ pub fn baselines(after: &Situation<'_>, image: &Image) -> (Box<[Fingerprint]>, B
     (salesforce.into_boxed_slice(), app.into_boxed_slice())
 }
 
-fn settled(pipeline: &Pipeline, mapping: &Mapping, now: Baseline, then: Baseline) -> Baseline {
+fn settled(
+    pipeline: &Pipeline,
+    mapping: &Mapping,
+    (now, agree): (Baseline, bool),
+    then: Baseline,
+) -> Baseline {
     let two_way = pipeline.to_app.update
         && pipeline.to_salesforce.update
         && mapping.to_app.is_on()
         && mapping.to_salesforce.is_on();
-    if now.salesforce == now.app || two_way && mapping.write != WritePolicy::UnlessEdited {
+    if agree || two_way && mapping.write != WritePolicy::UnlessEdited {
         return now;
     }
     // One way, and the target differs: it holds what somebody else wrote, so its own baseline stays what we last wrote.

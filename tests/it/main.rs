@@ -40,5 +40,6 @@ mod sql_source;
 mod sql_source_laws;
 mod sql_types;
 mod sql_write;
+mod stored_forms;
 mod stories;
 mod two_way;

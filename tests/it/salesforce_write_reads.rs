@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use serde_json::json;
 use sfsync::connect::{Destination, MatchQuery};
+use sfsync::expr::NormalForm;
 use sfsync::model::{Class, Key, Kind, Ops, Outcome, Value};
 
 use crate::salesforce_rig::Rig;
@@ -61,7 +62,7 @@ async fn matching_is_trimmed_and_without_case() {
     let mut values = vec![" acme ".into(), "o'brien \\ sons".into(), "nobody".into(), Value::Null];
     values.extend((0..900).map(|at| Value::from(format!("company NUMBER {at}"))));
     rig.sandbox.reset_calls();
-    let found = accounts.to.find(&MatchQuery { field, values, form: None }).await.unwrap();
+    let found = accounts.to.find(&MatchQuery::exact(field, values)).await.unwrap();
     assert!(rig.sandbox.calls().total <= 4, "{} calls", rig.sandbox.calls().total);
     let pairs: BTreeSet<(usize, &str)> =
         found.iter().map(|found| (found.value, found.key.as_str())).collect();
@@ -69,6 +70,38 @@ async fn matching_is_trimmed_and_without_case() {
         [(0, ids[1].as_str()), (0, ids[2].as_str()), (1, ids[0].as_str())].into();
     expected.extend(many.iter().enumerate().map(|(at, id)| (at + 4, id.as_str())));
     assert_eq!(pairs, expected);
+}
+
+#[tokio::test]
+async fn matching_in_a_normal_form_finds_every_spelling() {
+    let rig = Rig::start(write_config()).await;
+    let firm = |site: &str, phone: &str| json!({ "Name": "Firm", "Website": site, "Phone": phone });
+    let insert = |site: &str, phone: &str| rig.insert("Account", firm(site, phone));
+    let about = insert("https://www.acme.com/about", "040-123 45 67");
+    let plain = insert("ACME.com", "+358401234567");
+    insert("https://notacme.com", "+358 40 1234568");
+    insert("acmeXcom.fi", "1");
+    let many: Vec<String> = (0..400).map(|at| insert(&format!("http://c{at}.com"), "")).collect();
+    let mut accounts =
+        rig.destination(rig.write_spec("Account", &[("Website", Kind::Text), ("Phone", Kind::Text)]).await);
+    let mut find = async |field: usize, form: NormalForm, values: Vec<Value>| {
+        let query = MatchQuery {
+            form: Some(form),
+            region: Some("FI".to_owned()),
+            ..MatchQuery::exact(field, values)
+        };
+        let found = accounts.to.find(&query).await.unwrap();
+        found.iter().map(|found| (found.value, found.key.to_string())).collect::<BTreeSet<_>>()
+    };
+    let both = BTreeSet::from([(0, about.clone()), (0, plain.clone())]);
+    assert_eq!(find(0, NormalForm::Domain, vec!["acme.com".into(), "acme_com.fi".into()]).await, both);
+    assert_eq!(find(1, NormalForm::Phone, vec!["+358401234567".into()]).await, both);
+    assert_eq!(find(1, NormalForm::Phone, vec!["'; %\\".into()]).await, BTreeSet::new());
+    rig.sandbox.reset_calls();
+    let domains = (0..400).map(|at| Value::from(format!("c{at}.com"))).collect();
+    let expected: BTreeSet<(usize, String)> = many.into_iter().enumerate().collect();
+    assert_eq!(find(0, NormalForm::Domain, domains).await, expected);
+    assert!(rig.sandbox.calls().total <= 4, "{} calls", rig.sandbox.calls().total);
 }
 
 #[tokio::test]
@@ -95,7 +128,7 @@ async fn numbers_dates_and_record_types_match_too() {
     .into_iter()
     .enumerate()
     {
-        let found = deals.to.find(&MatchQuery { field, values: vec![value], form: None }).await.unwrap();
+        let found = deals.to.find(&MatchQuery::exact(field, vec![value])).await.unwrap();
         let expected = truth.values().filter(|other| other[field] == values[field]).count();
         assert_eq!(found.len(), expected);
         assert!(found.iter().any(|found| found.key.as_str() == id));

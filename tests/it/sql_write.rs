@@ -2,6 +2,7 @@
 
 use sfsync::connect::sql::{Policy, TableSpec};
 use sfsync::connect::{Destination, MatchQuery, WriteMode};
+use sfsync::expr::NormalForm;
 use sfsync::model::{Key, Kind, Outcome, Value, WriteOp};
 
 use crate::sql_rig::{
@@ -23,6 +24,7 @@ on_both!(
     a_constraint_names_what_it_refuses,
     deferred_constraints_cost_only_their_record,
     records_are_found_by_text_number_and_id,
+    records_are_found_in_the_normal_form_of_a_row,
     soft_deleted_records_are_not_there,
     presence_answers_for_many_keys,
     two_writers_at_once_lose_nothing,
@@ -210,7 +212,7 @@ async fn json_paths_change_their_own_key_only(database: Database) {
         sfsync::connect::sql::Dialect::Postgres => "SELECT custom ->> 'note' FROM deals",
     };
     assert_eq!(database.rows(note).await[0][0].as_deref(), Some("ours"));
-    let query = MatchQuery { field: 1, values: vec!["gamma".into(), " BETA".into()], form: None };
+    let query = MatchQuery::exact(1, vec!["gamma".into(), " BETA".into()]);
     stored(&mut table, vec![upsert(values("Beta".into(), Value::Absent))]).await;
     assert_eq!(table.find(&query).await.unwrap().iter().map(|found| found.value).collect::<Vec<_>>(), [1]);
 }
@@ -305,7 +307,7 @@ async fn records_are_found_by_text_number_and_id(database: Database) {
     ];
     let keys = stored(&mut table, ops).await;
     let mut find = async |field: usize, values: Vec<Value>| {
-        let found = table.find(&MatchQuery { field, values, form: None }).await.unwrap();
+        let found = table.find(&MatchQuery::exact(field, values)).await.unwrap();
         let mut hits: Vec<_> = found.into_iter().map(|found| (found.value, found.key)).collect();
         hits.sort();
         hits
@@ -323,6 +325,46 @@ async fn records_are_found_by_text_number_and_id(database: Database) {
     assert_eq!(find(0, vec![]).await, []);
 }
 
+async fn records_are_found_in_the_normal_form_of_a_row(database: Database) {
+    let columns = [("site", Kind::Text), ("phone", Kind::Text), ("note", Kind::Text)];
+    let mut table =
+        database.destination(TableSpec { unique: vec![], ..database.linked("firms", &columns) }).await;
+    let firm = |site: &str, phone: &str, note: &str| create([site.into(), phone.into(), note.into()]);
+    let mut ops = vec![
+        firm("https://www.Acme.com/about", "040-123 45 67", "<p>Hello <b>there</b></p>"),
+        firm("notacme.com", "+358 40 1234568", "hello"),
+        firm("kim@acme.com", "ask Kim", ""),
+        firm("räksmörgås.se", "(040) 1234567", "Hello there"),
+    ];
+    ops.extend((0..80).map(|at| firm(&format!("http://c{at}.com"), "", "")));
+    let keys = stored(&mut table, ops).await;
+    let mut find = async |field: usize, form: NormalForm, values: Vec<Value>| {
+        let query = MatchQuery {
+            form: Some(form),
+            region: Some("FI".to_owned()),
+            ..MatchQuery::exact(field, values)
+        };
+        let mut hits: Vec<_> = table
+            .find(&query)
+            .await
+            .unwrap()
+            .into_iter()
+            .map(|found| (found.value, found.key, found.row))
+            .collect();
+        hits.sort_by(|one, other| (one.0, &one.1).cmp(&(other.0, &other.1)));
+        assert!(hits.iter().all(|(_, _, row)| !row.get(0).is_blank()), "whole records come");
+        hits.into_iter().map(|(value, key, _)| (value, key)).collect::<Vec<_>>()
+    };
+    let hit = |value: usize, record: usize| (value, keys[record].clone());
+    let domains = vec!["acme.com".into(), "räksmörgås.se".into(), Value::Null, "globex.com".into()];
+    assert_eq!(find(0, NormalForm::Domain, domains).await, [hit(0, 0), hit(0, 2), hit(1, 3)]);
+    let many = (0..80).map(|at| Value::from(format!("c{at}.com"))).collect();
+    assert_eq!(find(0, NormalForm::Domain, many).await.len(), 80);
+    assert_eq!(find(0, NormalForm::Domain, vec!["c_.com".into(), "c%".into()]).await, []);
+    assert_eq!(find(1, NormalForm::Phone, vec!["+358401234567".into()]).await, [hit(0, 0), hit(0, 3)]);
+    assert_eq!(find(2, NormalForm::PlainText, vec!["Hello there".into()]).await, [hit(0, 0), hit(0, 3)]);
+}
+
 async fn soft_deleted_records_are_not_there(database: Database) {
     let columns = [("id", Kind::Id), ("name", Kind::Text), ("deleted_at", Kind::DateTime)];
     let spec = TableSpec { deleted_at: Some("deleted_at".to_owned()), ..database.mirror("soft", &columns) };
@@ -332,7 +374,7 @@ async fn soft_deleted_records_are_not_there(database: Database) {
     let keys = stored(&mut table, ops).await;
     let there: Vec<_> = fetched(&mut table, &keys).await.iter().map(Option::is_some).collect();
     assert_eq!(there, [true, false]);
-    let found = table.find(&MatchQuery { field: 1, values: vec!["A".into()], form: None }).await.unwrap();
+    let found = table.find(&MatchQuery::exact(1, vec!["A".into()])).await.unwrap();
     assert_eq!(found.len(), 1);
 }
 

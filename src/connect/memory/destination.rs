@@ -82,7 +82,7 @@ impl Destination for MemoryDestination {
         fault.before().await?;
         let mut found = Vec::new();
         for (key, row) in self.0.rows() {
-            let stored = folded(row.get(query.field));
+            let stored = folded(&query.normal(row.get(query.field)));
             let hits = query
                 .values
                 .iter()

@@ -18,6 +18,7 @@ mod postgres;
 mod select;
 mod source;
 mod spec;
+mod spelled;
 mod sqlite;
 mod statement;
 mod types;

@@ -55,6 +55,19 @@ impl Statements<'_> {
         }
     }
 
+    /// Keys and texts of a field, to be compared in a normal form by whoever reads them; with `alike` only of the records whose text,
+    /// in small letters, is like one of the patterns of the parameter (PostgreSQL).
+    pub(super) fn spelled(&self, field: &ColumnSpec, alike: bool) -> String {
+        let (stored, key, table) = (self.stored_value(field), self.key_text("t."), self.table());
+        let text = match self.dialect {
+            Dialect::Sqlite => stored,
+            Dialect::Postgres => format!("{stored}::text"),
+        };
+        let alike = if alike { format!(" AND lower({text}) LIKE ANY ($1::text[])") } else { String::new() };
+        let deleted = self.not_deleted();
+        format!("SELECT {key}, {text} FROM {table} AS t WHERE {text} IS NOT NULL{alike}{deleted}")
+    }
+
     /// Whether values of this field are compared trimmed and without case: text, unless it is an id.
     pub(super) fn is_folded(&self, field: &ColumnSpec) -> bool {
         match (&field.json_key, field.kind) {

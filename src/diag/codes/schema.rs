@@ -23,4 +23,5 @@ family_pages! {
     "E320", "the path goes up more than five parents", "Salesforce follows up to five parents in a query.";
     "E321", "unknown date or date literal", "Such as TODAY, THIS_MONTH, LAST_N_DAYS:30. Dates are written 2026-03-01, times 2026-03-01T10:00:00Z, both without quotes.", "where: CreatedDate = LAST_N_DAYS:30";
     "E322", "nothing tells when a row changed", "Changes of a table are found by the column that `updated_at` of its resource names: a date-time that the database sets on every change. Without one every look reads all rows, and a `backfill` of a part cannot tell old rows from new ones.", "updated_at: changed_at";
+    "W323", "`match` cannot look for every spelling", "Salesforce can be asked for a domain, an address or a phone number in all of their spellings, and not for a text in whatever HTML. From the app only records are found in which the text is stored as it is written.";
 }

@@ -3,13 +3,15 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use super::app::AppField;
 use super::columns::Layout;
 use super::literals::literal_for;
+use super::salesforce::SalesforceField;
 use super::scripts::{At, Scripts};
 use super::unit::{Out, RowView, Unit};
 use crate::diag::Span;
 use crate::expr;
-use crate::model::{Kind, Side, Value};
+use crate::model::{Kind, Side, StoredForm, Value};
 use crate::plan::{Conflict, Flow, Lookup, Mapping, Missing, OnError, OnNull, ValueMap};
 use crate::spec::{self, Literal, RowSpec};
 
@@ -65,6 +67,25 @@ impl Build<'_> {
             },
             salesforce_kind: self.kind(Side::Salesforce),
             app_kind: self.kind(Side::App),
+            salesforce_form: self.salesforce_form(),
+            app_form: self.app_form(),
+        }
+    }
+
+    /// Of a field of the object itself: only those are written.
+    fn salesforce_form(&self) -> Option<StoredForm> {
+        let (path, _) = self.row.field(Side::Salesforce).filter(|(path, _)| !path.contains('.'))?;
+        match self.unit.salesforce.field(path) {
+            SalesforceField::Field(field, _) => Some(StoredForm::of(field)),
+            _ => None,
+        }
+    }
+
+    fn app_form(&self) -> Option<StoredForm> {
+        let (path, _) = self.row.field(Side::App).filter(|_| self.unit.app.is_sql())?;
+        match self.unit.app.field(path) {
+            AppField::Column(column) => StoredForm::of_column(column),
+            _ => None,
         }
     }
 

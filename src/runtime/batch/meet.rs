@@ -22,7 +22,7 @@ impl Bench<'_> {
         if self.pipeline.links == LinkRule::ManyToOne {
             self.outdone(items)?;
         }
-        postpone_twins(self.pipeline, self.origin, items);
+        self.postpone_twins(items);
         Ok(())
     }
 
@@ -82,9 +82,7 @@ impl Bench<'_> {
         let open = |at: &usize, item: &Item| is_unlinked(item) && !found.contains_key(at);
         for (at, item) in items.iter().enumerate().filter(|(at, item)| open(at, item)) {
             let (Some(mapped), Some(row)) = (&item.mapped, &item.row) else { continue };
-            if let Some(Some(value)) =
-                sync::match_values(self.pipeline, (self.origin, row), mapped).into_iter().nth(rule)
-            {
+            if let Some(Some(value)) = self.match_values(row, mapped).into_iter().nth(rule) {
                 askers.push(at);
                 values.push(value);
             }
@@ -92,7 +90,7 @@ impl Bench<'_> {
         if values.is_empty() {
             return Ok(Vec::new());
         }
-        let query = MatchQuery { field, values, form };
+        let query = MatchQuery { field, values, form, region: self.org.region.clone() };
         let hits = self.destination(side)?.find(&query).await?;
         let candidate = |key, row| Candidate { rule, key, row };
         Ok(hits
@@ -129,7 +127,7 @@ impl Bench<'_> {
             ManualRecord::Key(key) => Ok(destination.fetch(std::slice::from_ref(key)).await?),
             ManualRecord::Fields(fields) => {
                 let Some((field, value)) = fields.first().cloned() else { return Ok(Vec::new()) };
-                let hits = destination.find(&MatchQuery { field, values: vec![value], form: None }).await?;
+                let hits = destination.find(&MatchQuery::exact(field, vec![value])).await?;
                 let fits = |row: &Row| {
                     fields.iter().all(|(field, value)| crate::model::same_value(row.get(*field), value))
                 };
@@ -232,6 +230,31 @@ impl Bench<'_> {
         }
         Ok(())
     }
+
+    /// Two new records of one batch with the same `match` value are one record for the other side: the second is decided again once the
+    /// first one was created.
+    fn postpone_twins(&self, items: &mut [Item]) {
+        let mut seen: HashSet<(usize, String)> = HashSet::new();
+        for item in items.iter_mut().filter(|item| is_unlinked(item) && item.other.is_none()) {
+            let (Some(mapped), Some(row)) = (&item.mapped, &item.row) else { continue };
+            let values = self.match_values(row, mapped);
+            let claims: Vec<(usize, String)> = values
+                .iter()
+                .enumerate()
+                .filter_map(|(rule, value)| Some((rule, folded(value.as_ref()?))))
+                .collect();
+            if claims.iter().any(|claim| seen.contains(claim)) {
+                item.fate = Some(Fate::Postponed);
+            } else {
+                seen.extend(claims);
+            }
+        }
+    }
+
+    /// What a record is looked for by, `match` row by `match` row.
+    fn match_values(&self, row: &Row, mapped: &sync::Mapped) -> Vec<Option<Value>> {
+        sync::match_values(self.pipeline, (self.origin, row), mapped, self.org.region.as_deref())
+    }
 }
 
 fn open(items: &[Item]) -> impl Iterator<Item = &Item> {
@@ -271,26 +294,6 @@ fn selects(record: &ManualRecord, item: &Item) -> bool {
             fields.iter().all(|(field, value)| crate::model::same_value(row.get(*field), value))
         }
         (ManualRecord::Fields(_), None) => false,
-    }
-}
-
-/// Two new records of one batch with the same `match` value are one record for the other side: the second is decided again once the
-/// first one was created.
-fn postpone_twins(pipeline: &crate::plan::Pipeline, origin: Side, items: &mut [Item]) {
-    let mut seen: HashSet<(usize, String)> = HashSet::new();
-    for item in items.iter_mut().filter(|item| is_unlinked(item) && item.other.is_none()) {
-        let (Some(mapped), Some(row)) = (&item.mapped, &item.row) else { continue };
-        let values = sync::match_values(pipeline, (origin, row), mapped);
-        let claims: Vec<(usize, String)> = values
-            .iter()
-            .enumerate()
-            .filter_map(|(rule, value)| Some((rule, folded(value.as_ref()?))))
-            .collect();
-        if claims.iter().any(|claim| seen.contains(claim)) {
-            item.fate = Some(Fate::Postponed);
-        } else {
-            seen.extend(claims);
-        }
     }
 }
 

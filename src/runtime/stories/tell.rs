@@ -134,9 +134,9 @@ fn adopted(matched: &Match) -> Option<&Candidate> {
 
 fn match_app(stage: &Stage<'_>, row: &Row, mapped: &Mapped) -> Match {
     let mut candidates = Vec::new();
-    for (rule, wanted) in
-        sync::match_values(stage.pipeline, (Side::Salesforce, row), mapped).into_iter().enumerate()
-    {
+    let region = stage.org.region.as_deref();
+    let values = sync::match_values(stage.pipeline, (Side::Salesforce, row), mapped, region);
+    for (rule, wanted) in values.into_iter().enumerate() {
         let field = stage
             .pipeline
             .matching

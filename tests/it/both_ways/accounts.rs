@@ -1,6 +1,7 @@
 //! Accounts and customers, contacts and their people: the first look, edits, conflicts, deletes.
 
 use serde_json::json;
+use sfsync::model::{Key, Side};
 
 use super::bench::{ACCOUNTS, Bench, CONTACTS};
 
@@ -83,6 +84,38 @@ async fn edits_of_both_sides_converge_with_one_write_each_and_fall_silent() {
         bench.written_to_app(&mark)
     );
     bench.is_silent("after").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_record_of_the_app_finds_the_account_whose_website_is_spelled_otherwise() {
+    // Accounts make no customers here: it is the customer that has to find its account.
+    let files = [("accounts.yaml", &*ACCOUNTS.replace("to_app: [create, update]", "to_app: [update]"))];
+    let mut bench = Bench::new(&files).await;
+    let acme = bench.insert("Account", json!({ "Name": "Acme", "Website": "https://www.acme.com/about" }));
+    bench.insert("Account", json!({ "Name": "Other", "Website": "https://notacme.com" }));
+    let twins: Vec<String> = ["http://globex.com", "www.globex.com/de"]
+        .iter()
+        .map(|site| bench.insert("Account", json!({ "Name": "Globex", "Website": site })))
+        .collect();
+    bench.run().await;
+    bench.look(false).await;
+    bench.sql("INSERT INTO customers (id, domain, name, phone) VALUES (1, 'acme.com', 'Acme', '123'), (2, 'globex.com', 'Globex', '7')");
+    bench
+        .until("it is linked", |bench| {
+            bench.app("SELECT salesforce_id FROM customers WHERE id = 1") == [acme.as_str()]
+                && bench.failures().iter().any(|one| one.code == "R301")
+        })
+        .await;
+    assert_eq!(bench.org(&["Id"], "FROM Account").len(), 4, "no twin: {}", bench.shown());
+    assert_eq!(
+        bench.org(&["Website", "Phone"], &format!("FROM Account WHERE Id = '{acme}'")),
+        ["https://www.acme.com/about|123"],
+        "the same domain is no difference"
+    );
+    let held = bench.failures().into_iter().find(|one| one.code == "R301").expect("several accounts match");
+    assert_eq!(held.source, (Side::App, Key::app("2")));
+    assert!(twins.iter().all(|id| held.detail.contains(id)), "{}", held.detail);
+    assert_eq!(bench.app("SELECT salesforce_id FROM customers WHERE id = 2"), [""]);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -56,6 +56,25 @@ async fn existing_records_are_matched_and_a_first_link_erases_nothing() {
 }
 
 #[tokio::test]
+async fn a_record_is_found_whichever_way_its_address_is_spelled() {
+    let mut world = World::new(
+        &with("app: email }", "app: email, as: domain }")
+            .replace("to_app: [create, update]", "to_app: [update]"),
+    );
+    world.set(S, "s1", &[("Email__c", "https://www.acme.com/about"), ("Name", "Acme")]);
+    world.set(S, "s2", &[("Email__c", "http://globex.com"), ("Name", "One")]);
+    world.set(S, "s3", &[("Email__c", "www.globex.com"), ("Name", "Other")]);
+    world.settle().await;
+    world.set(A, "a1", &[("email", "acme.com"), ("name", "Acme")]);
+    world.set(A, "a2", &[("email", "globex.com"), ("name", "Globex")]);
+    world.settle().await;
+    assert_eq!(world.salesforce.rows().len(), 3, "{}", world.shown());
+    assert_eq!(world.get(A, "a1", "salesforce_id"), "s1");
+    assert_eq!(world.get(S, "s1", "Email__c"), "https://www.acme.com/about");
+    assert_eq!(world.failures(), ["R301 a2"]);
+}
+
+#[tokio::test]
 async fn each_side_follows_what_the_other_changed_and_an_echo_writes_nothing() {
     let mut world = World::new(BOTH);
     world.set(S, "s1", &[("Email__c", "a@x.com"), ("Name", "Ann"), ("Phone", "1")]);

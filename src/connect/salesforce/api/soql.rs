@@ -39,6 +39,19 @@ pub fn quoted(text: &str) -> String {
     out
 }
 
+/// A pattern of LIKE with its quotes: texts that have these pieces in this order.
+pub fn pattern(pieces: &[String]) -> String {
+    let mut out = String::from("'%");
+    for piece in pieces {
+        let literal = quoted(piece);
+        let escaped = literal[1..literal.len() - 1].replace('%', "\\%").replace('_', "\\_");
+        out.push_str(&escaped);
+        out.push('%');
+    }
+    out.push('\'');
+    out
+}
+
 /// A date-time literal: UTC, whole seconds, because stamps have no more.
 pub fn instant(time: Timestamp) -> String {
     time.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
@@ -132,6 +145,7 @@ mod tests {
     #[test]
     fn texts_are_escaped() {
         assert_eq!(quoted("O'Brien \\ \n"), r"'O\'Brien \\ \n'");
+        assert_eq!(pattern(&["a_b'%".to_owned(), "c".to_owned()]), r"'%a\_b\'\%%c%'");
     }
 
     #[test]

@@ -99,15 +99,12 @@ impl Reader {
     ) -> Result<Vec<Found>, ConnectError> {
         let Some(field) = self.schema.fields().get(query.field) else { return Ok(Vec::new()) };
         let path = crate::connect::salesforce::api::columns::wire_path(&field.name);
-        let literals: Vec<String> =
-            query.values.iter().filter_map(|value| literal(value, field.kind)).collect();
         let base = self.path(client, vec![format!("{path} IN ()"), only.to_owned()]).await?.len();
         let mut found = Vec::new();
         let places = Places::new(&query.values);
-        for list in lists(literals, base) {
-            let records = self.query(client, vec![format!("{path} IN ({list})"), only.to_owned()]).await?;
-            for record in records {
-                let hits = places.of(record.row.get(query.field), &query.values);
+        for condition in conditions(query, (path, field.kind), base) {
+            for record in self.query(client, vec![condition, only.to_owned()]).await? {
+                let hits = places.of(&query.normal(record.row.get(query.field)), &query.values);
                 found.extend(hits.into_iter().map(|value| Found {
                     value,
                     key: record.id.clone(),
@@ -177,23 +174,40 @@ fn literal(value: &Value, kind: Kind) -> Option<String> {
     }
 }
 
-/// Lists of literals, each so long that its query fits an address.
-fn lists(literals: Vec<String>, base: usize) -> Vec<String> {
+/// The conditions that the records of a question meet, in as many queries as fit an address. Where values may be stored in several
+/// spellings, the records that have what all spellings have: more than are asked for.
+fn conditions(query: &MatchQuery, (path, kind): (&str, Kind), base: usize) -> Vec<String> {
+    let (mut exact, mut alike) = (Vec::new(), Vec::new());
+    for value in &query.values {
+        match query.pieces(value).filter(|_| matches!(kind, Kind::Text | Kind::Any)) {
+            Some(pieces) => alike.push(format!("{path} LIKE {}", soql::pattern(&pieces))),
+            None => exact.extend(literal(value, kind)),
+        }
+    }
+    alike.sort();
+    alike.dedup();
+    let listed = lists(exact, base, ",").into_iter().map(|list| format!("{path} IN ({list})"));
+    listed.chain(lists(alike, base, " OR ")).collect()
+}
+
+/// Lists of literals or conditions, each so long that its query fits an address.
+fn lists(literals: Vec<String>, base: usize, joiner: &str) -> Vec<String> {
     let room = MAX_URI.saturating_sub(base).max(2_000);
     let (mut out, mut list, mut length): (Vec<String>, Vec<String>, usize) = (Vec::new(), Vec::new(), 0);
     for literal in literals {
         // Every byte that is no letter or digit takes three in an address.
         let size: usize =
-            literal.bytes().map(|byte| if byte.is_ascii_alphanumeric() { 1 } else { 3 }).sum::<usize>() + 1;
+            literal.bytes().map(|byte| if byte.is_ascii_alphanumeric() { 1 } else { 3 }).sum::<usize>()
+                + 3 * joiner.len();
         if !list.is_empty() && (length + size > room || list.len() >= MAX_VALUES) {
-            out.push(std::mem::take(&mut list).join(","));
+            out.push(std::mem::take(&mut list).join(joiner));
             length = 0;
         }
         length += size;
         list.push(literal);
     }
     if !list.is_empty() {
-        out.push(list.join(","));
+        out.push(list.join(joiner));
     }
     out
 }
@@ -264,7 +278,7 @@ mod tests {
     fn lists_fit_an_address() {
         let literals: Vec<String> =
             (0..1_000).map(|at| soql::quoted(&format!("person {at}@example.com"))).collect();
-        let lists = lists(literals, 1_000);
+        let lists = lists(literals, 1_000, ",");
         assert_eq!(lists.iter().map(|list| list.matches("person").count()).sum::<usize>(), 1_000);
         for list in &lists {
             assert!(soql::query_path("/d", false, list).len() + 1_000 <= MAX_URI + 100);

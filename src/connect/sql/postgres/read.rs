@@ -2,12 +2,18 @@
 
 use std::collections::HashSet;
 
+use tokio_postgres::types::ToSql;
+
 use super::codec::can_ask;
 use super::{Postgres, decode};
+use crate::connect::sql::spelled::{self, Search};
 use crate::connect::sql::statement::Statements;
 use crate::connect::sql::{ColumnSpec, Dialect, TableSpec, convert};
 use crate::connect::{ConnectError, Found, MatchQuery};
 use crate::model::{Key, Kind, Row, SalesforceId, Value};
+
+/// Texts that are read at once.
+const TEXTS: i32 = 10_000;
 
 fn statements(spec: &TableSpec) -> Statements<'_> {
     Statements { dialect: Dialect::Postgres, spec }
@@ -61,6 +67,9 @@ impl Postgres {
     ) -> Result<Vec<Found>, ConnectError> {
         let Some(field) = spec.reads.get(query.field) else { return Ok(Vec::new()) };
         let statements = statements(spec);
+        if spelled::is_needed(query, statements.is_folded(field)) {
+            return self.find_spelled(spec, query).await;
+        }
         let (texts, places) = asked_values(field, &query.values, statements.is_folded(field));
         let answers = self.query(&statements.find(field), &texts).await?;
         let mut found = Vec::with_capacity(answers.len());
@@ -73,6 +82,34 @@ impl Postgres {
             found.push(Found { value: *place, key: Key::app(answer.get::<_, &str>(0)), row });
         }
         Ok(found)
+    }
+
+    /// Compares the texts of the records in the normal form of the question.
+    async fn find_spelled(&self, spec: &TableSpec, query: &MatchQuery) -> Result<Vec<Found>, ConnectError> {
+        let Some(field) = spec.reads.get(query.field) else { return Ok(Vec::new()) };
+        let patterns = spelled::patterns(query);
+        let sql = statements(spec).spelled(field, patterns.is_some());
+        let mut search = Search::new(query);
+        let mut client = self.client().await?;
+        let read = async {
+            let transaction = client.build_transaction().read_only(true).start().await?;
+            let statement = transaction.prepare(&sql).await?;
+            let params: Vec<&(dyn ToSql + Sync)> =
+                patterns.iter().map(|patterns| patterns as &(dyn ToSql + Sync)).collect();
+            let portal = transaction.bind(&statement, &params).await?;
+            loop {
+                let rows = transaction.query_portal(&portal, TEXTS).await?;
+                for row in &rows {
+                    search.see(|| Key::app(row.get::<_, &str>(0)), &Value::text(row.get::<_, &str>(1)));
+                }
+                if rows.is_empty() {
+                    return transaction.commit().await;
+                }
+            }
+        };
+        read.await.map_err(|error| self.failed(&error))?;
+        drop(client);
+        Ok(search.found(self.fetch(spec, &search.keys()).await?))
     }
 
     async fn query<T>(&self, sql: &str, texts: &[T]) -> Result<Vec<tokio_postgres::Row>, ConnectError>

@@ -7,6 +7,7 @@ use rusqlite::types::ValueRef;
 
 use super::bind;
 use crate::connect::sql::convert;
+use crate::connect::sql::spelled::{self, Search};
 use crate::connect::sql::statement::Statements;
 use crate::connect::sql::{Dialect, TableSpec};
 use crate::connect::{Found, MatchQuery};
@@ -76,6 +77,9 @@ pub(super) fn find(
     let Some(field) = spec.reads.get(query.field) else { return Ok(Vec::new()) };
     let statements = statements(spec);
     let folded = statements.is_folded(field);
+    if spelled::is_needed(query, folded) {
+        return find_spelled(connection, spec, query);
+    }
     let mut places: HashMap<String, Vec<usize>> = HashMap::with_capacity(query.values.len());
     for (place, value) in query.values.iter().enumerate() {
         places.entry(convert::match_form(value, field.kind, folded)).or_default().push(place);
@@ -91,6 +95,24 @@ pub(super) fn find(
         }
     }
     Ok(found)
+}
+
+/// Compares the texts of all records in the normal form of the question.
+fn find_spelled(
+    connection: &Connection,
+    spec: &TableSpec,
+    query: &MatchQuery,
+) -> rusqlite::Result<Vec<Found>> {
+    let Some(field) = spec.reads.get(query.field) else { return Ok(Vec::new()) };
+    let mut search = Search::new(query);
+    let mut statement = connection.prepare_cached(&statements(spec).spelled(field, false))?;
+    let mut rows = statement.query(())?;
+    while let Some(row) = rows.next()? {
+        let stored = bind::plain(row.get_ref(1)?);
+        let id = row.get_ref(0)?;
+        search.see(|| key(id), &stored);
+    }
+    Ok(search.found(fetch(connection, spec, &search.keys())?))
 }
 
 fn record(row: &rusqlite::Row<'_>, spec: &TableSpec) -> rusqlite::Result<Row> {
