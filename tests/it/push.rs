@@ -7,6 +7,8 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 use sfsync::model::Clock;
 use sfsync::runtime::clock::SystemClock;
+use sfsync::runtime::control::Control as _;
+use sfsync::runtime::doors::Door;
 use sfsync::runtime::status::{PipelineStatus, State};
 use sfsync::runtime::supervisor::{Options, Supervisor};
 use tokio::sync::Notify;
@@ -178,5 +180,16 @@ async fn a_channel_that_nobody_may_make_is_asked_for() {
     let small = Small::of(rig("").await).await;
     let status = until_deals(&small.daemon, |status| status.state == State::Degraded).await;
     assert!(status.message.starts_with("there is no channel Sfsync__chn"), "{}", status.message);
+    assert!(small.rig.sandbox.org().selected_for_events().is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_sign_out_takes_the_channel_away() {
+    let (small, _) = listening(rig("cdc_channel").await).await;
+    let door = Door(Arc::clone(&small.daemon));
+    let done = door.disconnect(&"salesforce".into()).await.unwrap();
+    assert_eq!(done.removed, ["the channel /data/Sfsync__chn and its members"]);
+    assert!(done.left.is_empty());
+    until_deals(&small.daemon, |status| status.push == "–").await;
     assert!(small.rig.sandbox.org().selected_for_events().is_empty());
 }

@@ -12,11 +12,13 @@ use std::time::Duration;
 use tokio_util::task::AbortOnDropHandle;
 
 use self::line::Line;
+use super::sign_in::paused_by;
 use super::supervisor::Supervisor;
 use crate::connect::salesforce::{ChannelSpec, Client};
 use crate::model::{ConnectionName, PipelineName, Side};
 use crate::plan::Files;
 use crate::spec::{ConnectionKind, Manage, Poll, Push, Scope};
+use crate::store::Store;
 
 /// How often the desk looks whether a connection is open now.
 const TEND: Duration = Duration::from_secs(60);
@@ -46,7 +48,7 @@ impl Wanted {
 }
 
 /// What the files want, by connection. The files say it, not what runs at the moment: a channel does not shrink because a task begins anew.
-fn wanted(files: &Files) -> BTreeMap<ConnectionName, Wanted> {
+fn wanted(files: &Files, store: &Store) -> BTreeMap<ConnectionName, Wanted> {
     let mut all: BTreeMap<ConnectionName, Wanted> = BTreeMap::new();
     for file in files.pipelines.iter().filter_map(|file| Some((&file.name, file.value()?))) {
         let (name, pipeline) = file;
@@ -56,6 +58,11 @@ fn wanted(files: &Files) -> BTreeMap<ConnectionName, Wanted> {
             continue;
         }
         let connection = side.connection_name();
+        // What a sign-out stopped wants nothing until somebody signs in again.
+        let paused = store.paused(name).ok().flatten().map(|flag| flag.by);
+        if paused == Some(paused_by(&connection)) {
+            continue;
+        }
         let Some(ConnectionKind::Salesforce(org)) =
             files.connection(&connection).and_then(|file| file.value()).map(|file| &file.kind)
         else {
@@ -106,7 +113,7 @@ impl Supervisor {
     }
 
     fn tend(self: &Arc<Self>, lines: &mut BTreeMap<ConnectionName, Open>) {
-        let wanted = wanted(&self.latest().files);
+        let wanted = wanted(&self.latest().files, &self.store);
         for (name, open) in lines.iter() {
             let still = wanted.get(name);
             for reader in open.wanted.all() {

@@ -127,7 +127,7 @@ mod tests {
     #[test]
     fn codes_decide_before_numbers() {
         let fault =
-            |status, code: &str| Status { status, code: code.to_owned(), message: String::new() }.fault();
+            |number, code: &str| Status { number, code: code.to_owned(), message: String::new() }.fault();
         assert_eq!(fault(3, "subscription.fetch.replayid.corrupted"), Fault::Position);
         assert_eq!((fault(5, "topic.not.found"), fault(7, "topic.not.found")), (Fault::Topic, Fault::Topic));
         assert_eq!((fault(13, "service.unavailable"), fault(14, "")), (Fault::Passing, Fault::Passing));
