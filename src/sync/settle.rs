@@ -210,9 +210,10 @@ impl Image {
             return None;
         }
         let app = self.app.get(mapping.app?);
-        let salesforce = match mapping.is_copied_to(Side::Salesforce) {
-            true => in_form(mapping, Side::Salesforce, app).into_owned(),
-            false => app.clone(),
+        let salesforce = if mapping.is_copied_to(Side::Salesforce) {
+            in_form(mapping, Side::Salesforce, app).into_owned()
+        } else {
+            app.clone()
         };
         (!app.is_absent()).then(|| Views { salesforce, app: app.clone() })
     }

@@ -42,7 +42,7 @@ fn old(checked: &Checked<'_>, out: &mut Out) {
 fn push(unit: &Unit<'_>, out: &mut Out) {
     let salesforce = unit.file.salesforce.push().filter(|push| push.value != Push::Cdc);
     let salesforce = salesforce.map(|push| (push.value.word(), push.span));
-    let app = unit.file.app.push.iter().filter(|push| push.value != AppPush::None);
+    let app = unit.file.app.push.iter().filter(|push| push.value == AppPush::Webhook);
     let app = app.map(|push| (push.value.word(), push.span));
     for (word, span) in salesforce.chain(app) {
         let title = format!("`push: {word}` does not run yet");

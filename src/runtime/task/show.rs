@@ -25,7 +25,12 @@ impl Task {
         self.parts.status.send_modify(|status| {
             status.state = state;
             status.message = message;
-            status.push = push.as_ref().map_or("–", PushState::word).to_owned();
+            match push.as_ref().map(PushState::word) {
+                Some(word) => status.push = word.to_owned(),
+                // Nobody listens for it any more. What the app says at once is shown by its own listener.
+                None if status.push.starts_with("cdc") => status.push = "–".to_owned(),
+                None => {}
+            }
             status.counts = counts(&summary);
             status.caught_up = match cursor {
                 Some(Cursor::Changes { upto, .. }) => Some(upto),
@@ -64,6 +69,6 @@ fn conditions(status: &PipelineStatus, loaded: bool) -> Vec<Condition> {
         condition("Loaded", status.config.current, "", "", status.config.loaded_at),
         condition("Backfill", loaded, "", "", None),
         condition("CaughtUp", status.caught_up.is_some() && works, "", &status.message, status.caught_up),
-        condition("Push", status.push == "cdc", &status.push, "", None),
+        condition("Push", matches!(status.push.as_str(), "cdc" | "listen"), &status.push, "", None),
     ]
 }
