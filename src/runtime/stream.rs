@@ -12,7 +12,7 @@ use std::sync::atomic::Ordering;
 use futures_util::StreamExt as _;
 use futures_util::stream::FuturesOrdered;
 
-use super::batch::{BatchError, Bench, Executed, References};
+use super::batch::{BatchError, Bench, Executed, References, Swings};
 use super::facts::OrgFacts;
 use super::pass::{Gathered, Observer, PassError, Runner, Setting, gather, merge, remember, settled_keys};
 use crate::connect::{Destination, WriteMode};
@@ -153,6 +153,8 @@ async fn write<'a>(shared: Shared<'a>, app: Writer<'a>, batch: Batch) -> Done<'a
         linked_only: setting.linked_only,
         loading: setting.loading,
         take: setting.take,
+        swings: &Swings::default(),
+        run: setting.facts.now,
         row_sets,
     };
     let mut batch = bench.mirror(events);
