@@ -87,11 +87,11 @@ pub fn links(links: &Links) -> String {
         table.add_row([what.to_owned(), measured, wanted.to_owned()]);
     };
     let ratio = links.reconciliation.as_secs_f64() / links.reread.as_secs_f64();
-    row("links", links.links.to_string(), "");
+    row("links", links.pairs.to_string(), "");
     row("reading both sides alone", seconds(links.reread), "");
     row("a reconciliation that finds nothing", seconds(links.reconciliation), "");
     row("ratio", format!("{ratio:.2}"), "≤ 1.5");
-    row("state for a link", format!("{} bytes", links.state / links.links.max(1)), "< 400");
+    row("state for a link", format!("{} bytes", links.state / links.pairs.max(1)), "< 400");
     row("most memory of the process, the load included", format!("{} MB", links.memory), "< 200 MB");
     for (changed, writes, all) in &links.calls {
         let wanted = match changed {

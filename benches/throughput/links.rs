@@ -27,7 +27,7 @@ use super::{Bench, Outcome, remove};
 /// What was measured.
 pub struct Links {
     /// Pairs that are remembered.
-    pub links: u64,
+    pub pairs: u64,
     /// Reading both sides alone, in a process of its own.
     pub reread: Duration,
     /// A reconciliation that finds nothing.
@@ -58,7 +58,7 @@ impl Bench {
         // What the app stamped while it was filled comes back once.
         daemon.look()?;
         println!("  both ways: {} records loaded in {:.2} s", load.records, load.whole.as_secs_f64());
-        let links: u64 = ask_sqlite(&file, "select count(*) from deals")?.parse()?;
+        let pairs: u64 = ask_sqlite(&file, "select count(*) from deals")?.parse()?;
         let mut reconciliation = daemon.full()?;
         reconciliation = reconciliation.min(daemon.full()?);
         let memory = daemon.peak()?;
@@ -69,7 +69,7 @@ impl Bench {
         }
         daemon.stop()?;
         let reread = self.reread(&folder, &database)?.min(self.reread(&folder, &database)?);
-        Ok(Links { links, reread, reconciliation, state, memory, calls })
+        Ok(Links { pairs, reread, reconciliation, state, memory, calls })
     }
 
     /// Changes some rows as another program would, and looks.
