@@ -12,7 +12,7 @@ use std::sync::atomic::Ordering;
 use futures_util::StreamExt as _;
 use futures_util::stream::FuturesOrdered;
 
-use super::batch::{BatchError, Bench, Executed, References};
+use super::batch::{BatchError, Bench, Executed, References, Swings};
 use super::facts::OrgFacts;
 use super::pass::{Gathered, Observer, PassError, Runner, Setting, gather, merge, remember};
 use crate::connect::{Destination, WriteMode};
@@ -132,6 +132,8 @@ async fn write<'a>(
         linked_only: setting.linked_only,
         loading: setting.loading,
         take: setting.take,
+        swings: &Swings::default(),
+        run: setting.facts.now,
         row_sets,
     };
     let mut batch = bench.mirror(events);

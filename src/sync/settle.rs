@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use super::decide::{Decision, Situation};
+use super::decide::{Decision, SideWrite, Situation};
 use super::map::{Mapped, Slot};
 use super::merge::Baseline;
 use crate::expr::normal;
@@ -77,7 +77,7 @@ fn stores(situation: &Situation<'_>, at: usize, side: Side) -> Option<bool> {
 }
 
 /// A value as a side will store it; borrowed where that changes nothing.
-fn in_form<'a>(mapping: &Mapping, side: Side, value: &'a Value) -> Cow<'a, Value> {
+pub(super) fn in_form<'a>(mapping: &Mapping, side: Side, value: &'a Value) -> Cow<'a, Value> {
     match mapping.stored_on(side).map(|form| form.apply(value)) {
         Some(stored) if !model::same_value(&stored, value) => Cow::Owned(stored),
         _ => Cow::Borrowed(value),
@@ -120,6 +120,13 @@ impl Fingerprints {
     pub fn of_views(self, mapping: &Mapping, views: &Views) -> Baseline {
         Baseline { salesforce: self.of(mapping, &views.salesforce), app: self.of(mapping, &views.app) }
     }
+}
+
+/// What a side says in a row now, as its baseline would have it.
+pub fn seen(situation: &Situation<'_>, at: usize, side: Side) -> Fingerprint {
+    let row = situation.pipeline.rows.get(at).zip(views(situation, at));
+    let now = row.map(|(mapping, views)| situation.fingerprints.of_views(mapping, &views));
+    now.map_or(Fingerprint::UNKNOWN, |now| if side == Side::App { now.app } else { now.salesforce })
 }
 
 /// The stored baseline of a row.
@@ -168,6 +175,8 @@ pub struct Image {
     pub app: Row,
     /// Rows by which Salesforce was told what the app says.
     told: Vec<usize>,
+    /// Rows whose write was not stored: whoever changed them last is still owed an answer.
+    owed: Vec<usize>,
 }
 
 impl Image {
@@ -180,6 +189,7 @@ impl Image {
                 .map_or_else(|| blank(Side::Salesforce), |known| known.row.clone()),
             app: situation.app.map_or_else(|| blank(Side::App), |known| known.row.clone()),
             told: Vec::new(),
+            owed: Vec::new(),
         };
         match decision {
             Decision::Create { on, row } if written(*on) => {
@@ -189,16 +199,24 @@ impl Image {
                 }
             }
             Decision::Update { writes, .. } => {
-                for write in writes.iter().filter(|write| written(write.side)) {
-                    image.overlay(situation.pipeline, write.side, &write.row, false);
-                    if write.side == Side::Salesforce {
-                        image.told.clone_from(&write.rows);
-                    }
+                for write in writes {
+                    image.update(situation.pipeline, write, written(write.side));
                 }
             }
             _ => {}
         }
         image
+    }
+
+    fn update(&mut self, pipeline: &Pipeline, write: &SideWrite, written: bool) {
+        if !written {
+            self.owed.extend(&write.rows);
+            return;
+        }
+        self.overlay(pipeline, write.side, &write.row, false);
+        if write.side == Side::Salesforce {
+            self.told.extend(&write.rows);
+        }
     }
 
     /// The views of a row that Salesforce was told and nobody has mapped back yet: it says what the app says, as it stores that. Rows
@@ -244,11 +262,15 @@ impl Image {
 }
 
 /// The baselines of a pair after it was settled. `after` is the situation of the image: both rows and both mappings as they are now.
-/// A row that was kept although it differs keeps the baseline of its target, so that `unless_edited` goes on seeing the edit.
+/// A row that was kept although it differs keeps the baseline of its target, so that `unless_edited` goes on seeing the edit. A row whose
+/// write was refused keeps all of its baseline, so that the change is seen again.
 pub fn baselines(after: &Situation<'_>, image: &Image) -> (Box<[Fingerprint]>, Box<[Fingerprint]>) {
     let rows = after.pipeline.rows.iter().enumerate();
     let pairs = rows.map(|(at, mapping)| {
         let then = after.link.map_or(Baseline::default(), |link| stored(link, at));
+        if image.owed.contains(&at) {
+            return then;
+        }
         let pending = is_pending(after.to_salesforce, at);
         let echo = if pending { None } else { image.echo(after.pipeline, at) };
         match echo.or_else(|| views(after, at)) {
@@ -269,10 +291,7 @@ fn settled(
     (now, agree): (Baseline, bool),
     then: Baseline,
 ) -> Baseline {
-    let two_way = pipeline.to_app.update
-        && pipeline.to_salesforce.update
-        && mapping.to_app.is_on()
-        && mapping.to_salesforce.is_on();
+    let two_way = super::undo::flows_both_ways(pipeline, mapping);
     if agree || two_way && mapping.write != WritePolicy::UnlessEdited {
         return now;
     }

@@ -37,6 +37,9 @@ pub enum Fate {
     Converted(Option<(PipelineName, u32, Key)>),
     /// It was merged into another Salesforce record, which takes its place in the pair.
     Moved(Key),
+    /// The linked Salesforce record was not found. Only its own side can tell whether it was deleted, merged, or is merely not to be seen:
+    /// it is looked at there.
+    AskSalesforce(Key),
     /// Gone, and never linked: nothing to do.
     NotLinked,
     /// An earlier record of the batch makes the record that this one would match: decide again after the commit.
@@ -137,13 +140,17 @@ impl Bench<'_> {
         for item in prepared.items.iter_mut().filter(|item| item.fate.is_none()) {
             item.fate = Some(self.decided(item));
         }
+        self.hold_swinging(&mut prepared.items)?;
         Ok(prepared)
     }
 
     /// The decision about a record whose circumstances are known.
     pub(super) fn decided(&self, item: &Item) -> Fate {
         match (sync::decide(&self.situation(item)), &item.elsewhere) {
-            (Decision::Vanished, _) => self.gone(self.target(), item.link.as_ref()),
+            (Decision::Vanished, _) => match (&item.link, self.target()) {
+                (Some(link), Side::Salesforce) => Fate::AskSalesforce(link.salesforce.clone()),
+                (link, target) => self.gone(target, link.as_ref()),
+            },
             (Decision::Create { .. }, Some(other)) => Fate::LeftOut(LeftOut::LinkedBy(other.clone())),
             (decision, _) => Fate::Decided(decision),
         }
@@ -190,7 +197,7 @@ fn modified(pipeline: &Pipeline, side: Side, row: &Row) -> Option<jiff::Timestam
 }
 
 /// The stamp of a record as it was read, for versions.
-pub(super) fn stamp(pipeline: &Pipeline, side: Side, row: &Row) -> Option<Version> {
+pub(in crate::runtime) fn stamp(pipeline: &Pipeline, side: Side, row: &Row) -> Option<Version> {
     let field = match side {
         Side::Salesforce => pipeline.salesforce.stamp.or(pipeline.salesforce.modified),
         Side::App => pipeline.app.modified,

@@ -146,6 +146,8 @@ impl Bench<'_> {
                 Outcome::Written { key, version } => {
                     count(&mut executed.commit.counts, kind);
                     changed = true;
+                    self.note_write(&mut executed.commit, item, (side, kind));
+                    self.note_swing(item, side);
                     stored.push((side, kind, key, version));
                 }
                 Outcome::Unchanged { key } => stored.push((side, kind, key, None)),
@@ -210,7 +212,12 @@ impl Bench<'_> {
             Some(Fate::Unchanged) => counts.unchanged += 1,
             Some(Fate::Retire(state)) => self.retire(&mut executed.commit, item, *state),
             Some(Fate::Converted(heir)) => self.converted_to(&mut executed.commit, item, heir.as_ref()),
-            Some(Fate::Moved(survivor)) => self.moved(&mut executed.commit, item, survivor),
+            Some(Fate::Moved(survivor)) => self.moved(&mut executed.commit, item, survivor)?,
+            Some(Fate::AskSalesforce(key)) => {
+                counts.skipped += 1;
+                let asked = (self.pipeline.name.clone(), Side::Salesforce, key.clone());
+                executed.commit.touch.push(asked);
+            }
             Some(Fate::Decided(Decision::Hold(held))) => return self.held(executed, item, held),
             Some(Fate::Decided(_)) => self.agreed(&mut executed.commit, item),
             Some(Fate::Stopped(Stop::Fail { row, error })) => {
@@ -259,13 +266,21 @@ impl Bench<'_> {
         }
     }
 
-    /// The survivor of a merge takes the place of the record, and is looked at again.
-    fn moved(&self, commit: &mut Commit, item: &Item, survivor: &Key) {
-        let Some(link) = &item.link else { return };
+    /// The survivor of a merge takes the place of the record, and is looked at again. If it has a partner of its own by now, the record is
+    /// looked at once more: it is gone then.
+    fn moved(&self, commit: &mut Commit, item: &Item, survivor: &Key) -> Result<(), BatchError> {
+        let Some(link) = &item.link else { return Ok(()) };
+        let (name, generation) = (&self.pipeline.name, self.pipeline.generation);
+        let of_survivor = self.store.links_by_salesforce(name, generation, std::slice::from_ref(survivor))?;
+        if of_survivor.iter().any(Option::is_some) {
+            commit.touch.push((name.clone(), Side::Salesforce, item.key.clone()));
+            return Ok(());
+        }
         commit.counts.linked += 1;
         commit.unlinked.push((link.salesforce.clone(), link.app.clone()));
         commit.links.push(Link { salesforce: survivor.clone(), salesforce_version: None, ..link.clone() });
-        commit.touch.push((self.pipeline.name.clone(), Side::Salesforce, survivor.clone()));
+        commit.touch.push((name.clone(), Side::Salesforce, survivor.clone()));
+        Ok(())
     }
 
     /// A lead is at its end: its pair goes on with what it became, in the same commit, and is looked at there.
@@ -377,7 +392,7 @@ pub fn title(pipeline: &Pipeline, item: &Item) -> String {
 }
 
 /// The same of a row alone.
-pub(super) fn name_of(schema: &Schema, row: Option<&Row>) -> String {
+pub(in crate::runtime) fn name_of(schema: &Schema, row: Option<&Row>) -> String {
     let named = ["Name", "Subject", "Title", "CaseNumber", "Email", "name", "title", "email"];
     let value = named.iter().find_map(|name| row?.0.get(schema.position(name)?));
     match value {

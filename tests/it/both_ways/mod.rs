@@ -7,4 +7,5 @@ mod conversion;
 mod duplicates;
 mod faults;
 mod listen;
+mod people;
 mod shared;

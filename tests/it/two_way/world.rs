@@ -16,7 +16,7 @@ use sfsync::model::{
 };
 use sfsync::plan::Pipeline;
 use sfsync::plan::catalog::{Catalog, DatabaseCatalog, OrgCatalog};
-use sfsync::runtime::batch::{Demand, Partners, References};
+use sfsync::runtime::batch::{Demand, Partners, References, Swings};
 use sfsync::runtime::clock::ManualClock;
 use sfsync::runtime::facts::OrgFacts;
 use sfsync::runtime::folder::{File, Texts};
@@ -37,6 +37,8 @@ pub struct World {
     state: TempDir,
     store: Option<Arc<Store>>,
     limit: usize,
+    runs: i64,
+    swings: Swings,
 }
 
 impl World {
@@ -49,7 +51,16 @@ impl World {
             MemoryTable::new(schema, MemoryKey::Issued(at))
         };
         let (salesforce, app) = (table(Side::Salesforce, "Id"), table(Side::App, "id"));
-        Self { salesforce, app, pipeline, state: TempDir::new().unwrap(), store: None, limit: 10_000 }
+        Self {
+            salesforce,
+            app,
+            pipeline,
+            state: TempDir::new().unwrap(),
+            store: None,
+            limit: 10_000,
+            runs: 0,
+            swings: Swings::default(),
+        }
     }
 
     /// Batches of at most so many records.
@@ -60,7 +71,14 @@ impl World {
 
     /// Another version of the file takes over.
     pub fn edit(&mut self, file: &str) {
-        self.pipeline = compiled(file);
+        let edited = compiled(file);
+        for side in [Side::Salesforce, Side::App] {
+            let names = |plan: &Pipeline| {
+                plan.schema(side).fields().iter().map(|field| field.name.clone()).collect::<Vec<_>>()
+            };
+            assert_eq!(names(&edited), names(&self.pipeline), "the tables keep their columns");
+        }
+        self.pipeline = edited;
     }
 
     pub fn store(&mut self) -> Arc<Store> {
@@ -71,6 +89,7 @@ impl World {
     /// The process dies: everything that is not on the disk is gone.
     pub fn die(&mut self) {
         self.store = None;
+        self.swings = Swings::default();
     }
 
     pub fn table(&self, side: Side) -> &MemoryTable {
@@ -105,6 +124,7 @@ impl World {
     /// A runner as a start makes it.
     pub fn runner(&mut self) -> Runner {
         let store = self.store();
+        self.runs += 1;
         let name = &self.pipeline.name;
         store.save_row_set(name, self.pipeline.row_set.id, &self.pipeline.row_set.rows).unwrap();
         let row_sets = store.row_sets(name).unwrap();
@@ -122,6 +142,8 @@ impl World {
             seed: store.seed(),
             observer: Arc::new(Deaf),
             limit: Limit { records: self.limit, bytes: 16 << 20 },
+            swings: self.swings.clone(),
+            run: Timestamp::from_second(self.runs).unwrap(),
             interrupt: Arc::new(AtomicBool::new(false)),
             store,
         }
@@ -183,6 +205,12 @@ impl World {
     pub fn links(&mut self) -> Vec<sfsync::model::Link> {
         let (name, generation) = (self.pipeline.name.clone(), self.pipeline.generation);
         self.store().links(&name, generation, None, 100_000).unwrap()
+    }
+
+    /// Records that are held for a reason.
+    pub fn held(&mut self, code: &str) -> Vec<(Side, Key)> {
+        let filter = FailureFilter { code: Some(code.to_owned()), ..FailureFilter::default() };
+        self.store().failures(&filter).unwrap().into_iter().map(|failure| failure.source).collect()
     }
 
     /// Codes of the records that failed or are held.
