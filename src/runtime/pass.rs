@@ -219,7 +219,8 @@ impl Runner {
         let mut pass = self.gathered(Mode::Changes, side);
         let from = self.store.cursor(self.name(), self.pipeline.generation, side)?;
         let mut loading = !matches!(from, Some(Cursor::Changes { .. }));
-        let twin = if loading && self.pipeline.lane == Lane::Mirror { self.app.twin() } else { None };
+        let streams = self.pipeline.lane == Lane::Mirror && (loading || pass.setting.partners.turn.is_none());
+        let twin = if streams { self.app.twin() } else { None };
         let limit = self.limit;
         let mut read = match twin {
             Some(twin) => Box::pin(self.stream(&mut pass, from, twin)).await?,
@@ -459,7 +460,7 @@ pub(super) fn gather(pass: &mut Gathered, executed: Executed) -> Commit {
 }
 
 /// The records of a request that left no failure behind.
-fn settled_keys(side: Side, keys: &[Key], commit: &Commit) -> Vec<(Side, Key)> {
+pub(super) fn settled_keys(side: Side, keys: &[Key], commit: &Commit) -> Vec<(Side, Key)> {
     let failed: HashSet<&Key> = commit.failures.iter().map(|failure| &failure.source.1).collect();
     keys.iter().filter(|key| !failed.contains(key)).map(|key| (side, key.clone())).collect()
 }

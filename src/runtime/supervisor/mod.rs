@@ -225,6 +225,7 @@ impl Supervisor {
 
     pub(super) fn set_latest(&self, latest: Latest) {
         *self.latest.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(latest);
+        self.registry.tell_moved();
     }
 }
 
