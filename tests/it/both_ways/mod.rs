@@ -3,7 +3,9 @@
 
 mod accounts;
 mod bench;
+mod conversion;
 mod duplicates;
 mod faults;
 mod listen;
 mod shared;
+mod startdeliver;
