@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{Cursor, Intent, Key, Link, PipelineName, Side};
+use super::{Cursor, Intent, Key, Link, PipelineName, RunWrites, Side};
 
 /// Name of a stored failure: a short hash of pipeline and record, so the same record keeps the same id over its tries.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -89,6 +89,8 @@ pub struct Commit {
     pub cursors: Vec<(Side, Cursor)>,
     /// Links to insert or replace.
     pub links: Vec<Link>,
+    /// Links of other pipelines to insert: a lead was converted, and its pair goes on with what it became.
+    pub elsewhere: Vec<Elsewhere>,
     /// Links to remove, by Salesforce id and app key.
     pub unlinked: Vec<(Key, Key)>,
     /// Failures to insert or replace.
@@ -108,8 +110,23 @@ pub struct Commit {
     pub intents: Vec<Intent>,
     /// Parcels of intents that are over.
     pub arrived: Vec<u64>,
+    /// What the writes replaced, for `undo`; sealed.
+    pub replaced: Option<RunWrites>,
+    /// Parcels of replaced values that are over, by run and number.
+    pub undone: Vec<(Timestamp, u64)>,
     /// How many records were created, updated, deleted, unchanged and skipped, for the run's summary.
     pub counts: Counts,
+}
+
+/// A link of another pipeline.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Elsewhere {
+    /// The pipeline.
+    pub pipeline: PipelineName,
+    /// Its generation.
+    pub generation: u32,
+    /// The pair, nothing of which is settled there yet.
+    pub link: Link,
 }
 
 /// Counters of a batch or a run.

@@ -9,10 +9,11 @@ use super::failures::FailureTables;
 use super::intents::IntentTable;
 use super::links::LinkTables;
 use super::registry::{self, Registry, Space};
+use super::replaced::ReplacedTable;
 use super::tables::{self, Bytes, CURSORS, SPACES};
 use super::wants::WantTables;
 use super::{Store, StoreError};
-use crate::model::{Commit, FailureKind, PipelineName, Side, Want};
+use crate::model::{Commit, Elsewhere, FailureKind, PipelineName, Side, Want};
 
 /// A commit with its address, for several in one transaction.
 #[derive(Clone, Copy, Debug)]
@@ -37,6 +38,11 @@ pub struct CommitSummary {
     pub parcel: Option<u64>,
 }
 
+/// What a commit changes in other pipelines, as commits of theirs.
+fn elsewhere(commit: &Commit) -> impl Iterator<Item = (&Elsewhere, Commit)> {
+    commit.elsewhere.iter().map(|to| (to, Commit { links: vec![to.link.clone()], ..Commit::default() }))
+}
+
 impl Store {
     /// Applies one commit. When it returns, everything is on the disk; when it fails, nothing changed and the batch may be replayed.
     /// Applying the same commit twice is the same as once, except for the counters.
@@ -52,17 +58,27 @@ impl Store {
 
     /// Applies several commits, in their order, in one transaction: one wait for the disk instead of many. All or nothing.
     pub fn commit_many(&self, batches: &[Batch<'_>]) -> Result<Vec<CommitSummary>, StoreError> {
-        self.write(|txn, registry| {
+        let others: Vec<(&Elsewhere, Commit)> =
+            batches.iter().flat_map(|batch| elsewhere(batch.commit)).collect();
+        let others = others.iter().map(|(to, commit)| Batch {
+            pipeline: &to.pipeline,
+            generation: to.generation,
+            commit,
+        });
+        let all: Vec<Batch<'_>> = batches.iter().copied().chain(others).collect();
+        let mut summaries: Vec<CommitSummary> = self.write(|txn, registry| {
             let mut numbers = Vec::new();
-            for batch in batches {
+            for batch in &all {
                 numbers.push(Address::of(txn, registry, batch)?);
             }
             let mut tables = Tables::open(txn)?;
-            let addressed = batches.iter().zip(&numbers);
+            let addressed = all.iter().zip(&numbers);
             addressed
                 .map(|(batch, address)| self.apply(&mut tables, registry, address, batch.commit))
-                .collect()
-        })
+                .collect::<Result<_, _>>()
+        })?;
+        summaries.truncate(batches.len());
+        Ok(summaries)
     }
 
     fn apply(
@@ -89,6 +105,10 @@ impl Store {
             [] => None,
             intents => Some(tables.intents.put(&self.vault, address.space, intents)?),
         };
+        tables.replaced.remove(address.space, &commit.undone)?;
+        if let Some(writes) = &commit.replaced {
+            tables.replaced.put(&self.vault, address.space, writes)?;
+        }
         for (side, cursor) in &commit.cursors {
             put_cursor(&mut tables.cursors, address.space, *side, cursor)?;
         }
@@ -151,6 +171,7 @@ struct Tables<'t> {
     failures: FailureTables<'t>,
     wants: WantTables<'t>,
     intents: IntentTable<'t>,
+    replaced: ReplacedTable<'t>,
     cursors: Table<'t, (u32, u8), Bytes>,
     spaces: Table<'t, u32, Bytes>,
 }
@@ -162,6 +183,7 @@ impl<'t> Tables<'t> {
             failures: FailureTables::open(txn)?,
             wants: WantTables::open(txn)?,
             intents: IntentTable::open(txn)?,
+            replaced: ReplacedTable::open(txn)?,
             cursors: txn.open_table(CURSORS)?,
             spaces: txn.open_table(SPACES)?,
         })

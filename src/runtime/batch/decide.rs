@@ -33,6 +33,8 @@ pub enum Fate {
     },
     /// It is gone, or left, and nothing is done to its partner: the pair is remembered in this state.
     Retire(LinkState),
+    /// It is a lead that was converted: its pair ends here, and goes on in the pipeline of what it became, if that has none for it.
+    Converted(Option<(PipelineName, u32, Key)>),
     /// It was merged into another Salesforce record, which takes its place in the pair.
     Moved(Key),
     /// The linked Salesforce record was not found. Only its own side can tell whether it was deleted, merged, or is merely not to be seen:
@@ -138,6 +140,7 @@ impl Bench<'_> {
         for item in prepared.items.iter_mut().filter(|item| item.fate.is_none()) {
             item.fate = Some(self.decided(item));
         }
+        self.hold_swinging(&mut prepared.items)?;
         Ok(prepared)
     }
 
@@ -194,7 +197,7 @@ fn modified(pipeline: &Pipeline, side: Side, row: &Row) -> Option<jiff::Timestam
 }
 
 /// The stamp of a record as it was read, for versions.
-pub(super) fn stamp(pipeline: &Pipeline, side: Side, row: &Row) -> Option<Version> {
+pub(in crate::runtime) fn stamp(pipeline: &Pipeline, side: Side, row: &Row) -> Option<Version> {
     let field = match side {
         Side::Salesforce => pipeline.salesforce.stamp.or(pipeline.salesforce.modified),
         Side::App => pipeline.app.modified,

@@ -138,8 +138,9 @@ impl Bench {
             let text = std::fs::read_to_string(folder.join(name)).unwrap();
             rig.write(name, &looking_often(&text));
         }
-        let resources: String =
+        let resources: Vec<String> =
             stamped.iter().map(|table| format!("  {table}: {{ updated_at: updated_at }}\n")).collect();
+        let resources = resources.concat();
         rig.write(
             &format!("connections/{connection}.yaml"),
             &format!("type: sqlite\npath: ${{env:WAREHOUSE_DB}}\nresources:\n{resources}"),
@@ -163,6 +164,15 @@ impl Bench {
             daemon.reload_now(true).await.unwrap().diagnostics.iter().map(|one| format!("{one:?}")).collect();
         assert_eq!(invalid.count(), 0, "{said:#?}");
         self.daemon = Some((daemon, store));
+    }
+
+    /// Ends the daemon and starts the next one.
+    pub(super) async fn again(&mut self) {
+        if let Some((daemon, store)) = self.daemon.take() {
+            daemon.shutdown().await;
+            drop((daemon, store));
+        }
+        self.run().await;
     }
 
     pub(super) fn daemon(&self) -> &Supervisor {

@@ -1,118 +1,77 @@
-//! The set `conversion` end to end, with the app as tables of a database: one contact for all leads and contacts of an email address, one
-//! company for all accounts of a domain, engagements of synced people.
+//! A lead that was converted: its person goes on with the contact that it became.
 
 use serde_json::json;
+use sfsync::model::{Key, Side};
+use sfsync::runtime::control::Control as _;
+use sfsync::runtime::doors::Door;
+use sfsync_sandbox::org::Conversion;
 
 use super::bench::Bench;
 
-const FILES: &[&str] = &["accounts.yaml", "contacts.yaml", "leads.yaml", "tasks.yaml", "events.yaml"];
-
-const TABLES: &str = "\
-CREATE TABLE companies (id TEXT PRIMARY KEY NOT NULL DEFAULT (lower(hex(randomblob(8)))), name TEXT NOT NULL, domain TEXT, industry TEXT, employees INTEGER, updated_at DATETIME);
-CREATE TABLE contacts (id TEXT PRIMARY KEY NOT NULL DEFAULT (lower(hex(randomblob(8)))), email TEXT NOT NULL, first_name TEXT, last_name TEXT, title TEXT, phone TEXT, company_name TEXT, \
-  company_id TEXT, lead_source TEXT, unsubscribed BOOLEAN, updated_at DATETIME);
-CREATE TABLE engagements (id TEXT PRIMARY KEY NOT NULL DEFAULT (lower(hex(randomblob(8)))), type TEXT, contact_id TEXT, title TEXT, detail TEXT, occurred_at DATETIME);
+const LEADS: &str = "\
+salesforce: { object: Lead, poll: 1 hour, exclude: { IsConverted: true }, on_leave: stop }
+app: { resource: crm.people, poll: 1 hour }
+to_app: [create, update]
+to_salesforce: [update]
+links: many_to_one
+match: [email]
+reconcile: off
+fields:
+  - { salesforce: Email,    app: email, as: email }
+  - { salesforce: LastName, app: name }
+  - { salesforce: Title,    app: title }
 ";
 
-async fn conversion() -> Bench {
-    Bench::of_set(("conversion", "conversion"), FILES, ("", TABLES, &["companies", "contacts"])).await
-}
+/// No contact finds or makes a person by itself: only the link of the lead tells whom it is.
+const CONTACTS: &str = "\
+salesforce: { object: Contact, poll: 1 hour, include: { Department: nobody } }
+app: { resource: crm.people, poll: 1 hour }
+to_app: [create, update]
+to_salesforce: [update]
+links: many_to_one
+reconcile: off
+fields:
+  - { salesforce: Email,    app: email, as: email }
+  - { salesforce: LastName, app: name }
+  - { salesforce: Title,    app: title }
+";
 
 #[tokio::test(flavor = "multi_thread")]
-async fn leads_and_contacts_of_one_address_are_one_contact_and_an_update_reaches_all_of_them() {
-    let mut bench = conversion().await;
-    let account = bench.insert("Account", json!({ "Name": "Acme", "Website": "https://www.acme.com/about" }));
-    let lead = bench.insert(
-        "Lead",
-        json!({ "LastName": "Ray", "Email": "sam@acme.com", "Company": "Acme", "Title": "CTO" }),
-    );
-    bench.insert("Lead", json!({ "LastName": "Nobody", "Company": "No address" }));
-    let contact = bench.insert(
-        "Contact",
-        json!({ "LastName": "Ray", "FirstName": "Sam", "Email": "SAM@acme.com", "AccountId": account }),
-    );
+async fn the_person_of_a_converted_lead_goes_on_with_its_contact() {
+    let mut bench = Bench::new(&[("leads.yaml", LEADS), ("persons.yaml", CONTACTS)]).await;
+    let lead = |name: &str| json!({ "LastName": name, "Email": format!("{name}@acme.com"), "Company": "Acme", "Title": "CTO" });
+    let ray = bench.insert("Lead", lead("Ray"));
+    bench.insert("Lead", lead("Kim"));
     bench.run().await;
+    bench.until("both are there", |bench| bench.app("SELECT id FROM people").len() == 2).await;
+    let person = bench.app("SELECT id FROM people WHERE name = 'Ray'").remove(0);
+    let door = Door(bench.supervisor());
+    let wanted = Conversion { lead: ray.clone(), ..Conversion::default() };
+    let contact = bench.rig.sandbox.org().convert_lead(&wanted).unwrap().contact.to_string();
+    let pair = async |pipeline: &str, id: &str| {
+        door.link(&pipeline.into(), Side::Salesforce, &Key::salesforce(id)).await.unwrap()
+    };
+    for _ in 0..3 {
+        bench.look(false).await;
+    }
+    assert_eq!(pair("leads", &ray).await.map(|link| link.state).as_deref(), Some("gone"));
+    let moved = pair("persons", &contact).await;
+    assert_eq!(moved.map(|link| link.app.to_string()), Some(person.clone()), "{}", bench.shown());
+    let mark = bench.mark();
+    bench.sql(&format!("UPDATE people SET title = 'Founder' WHERE id = {person}"));
     bench
-        .until("one contact", |bench| {
-            bench.app("SELECT lower(email), company_id IS NOT NULL FROM contacts") == ["sam@acme.com|1"]
+        .until("the contact follows the app", |bench| {
+            bench.org(&["Title"], &format!("FROM Contact WHERE Id = '{contact}'")) == ["Founder"]
         })
         .await;
-    assert_eq!(bench.app("SELECT domain FROM companies"), ["acme.com"]);
-    bench.sql("UPDATE contacts SET phone = '+15550199' WHERE lower(email) = 'sam@acme.com'");
-    bench
-        .until("both have the phone", |bench| {
-            bench.org(&["Phone"], &format!("FROM Lead WHERE Id = '{lead}'")) == ["+15550199"]
-                && bench.org(&["Phone"], &format!("FROM Contact WHERE Id = '{contact}'")) == ["+15550199"]
-        })
-        .await;
-    // The most recently updated one fills the contact.
-    bench.update("Lead", &lead, json!({ "Title": "Founder" }));
-    bench
-        .until("the lead fills it, and the contact follows", |bench| {
-            bench.app("SELECT title FROM contacts") == ["Founder"]
-                && bench.org(&["Title"], "FROM Contact") == ["Founder"]
-        })
-        .await;
+    assert_eq!(bench.written_to_org(&mark), ["update Contact Title"], "nobody writes the lead");
     bench.update("Contact", &contact, json!({ "Title": "CEO" }));
-    bench.until("the contact fills it", |bench| bench.app("SELECT title FROM contacts") == ["CEO"]).await;
-    assert_eq!(bench.org(&["Id"], "FROM Lead").len(), 2, "no lead is made of a contact that is linked");
-    assert_eq!(bench.app("SELECT id FROM contacts").len(), 1);
-    bench.nothing_is_written_any_more().await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_contact_made_in_the_app_becomes_a_lead_and_a_company_becomes_nothing() {
-    let mut bench = conversion().await;
-    bench.run().await;
-    bench.sql("INSERT INTO contacts (email, last_name) VALUES ('Kim@New.com', 'Kim'); INSERT INTO companies (name, domain) VALUES ('New', 'new.com')");
     bench
-        .until("a lead", |bench| bench.org(&["LastName", "Company"], "FROM Lead") == ["Kim|[not provided]"])
-        .await;
-    bench.look(true).await;
-    assert_eq!(bench.org(&["Id"], "FROM Account"), Vec::<String>::new(), "companies created: do not sync");
-    assert_eq!(bench.org(&["Id"], "FROM Contact"), Vec::<String>::new());
-    let lead = bench.org(&["Id"], "FROM Lead").pop().unwrap();
-    bench.delete("Lead", &lead);
-    bench.look(true).await;
-    assert_eq!(bench.app("SELECT id FROM contacts").len(), 1, "deletes in Salesforce do not delete");
-    bench.nothing_is_written_any_more().await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn activities_of_synced_people_become_engagements() {
-    let mut bench = conversion().await;
-    let lead = bench.insert("Lead", json!({ "LastName": "Ray", "Email": "sam@acme.com", "Company": "Acme" }));
-    let without = bench.insert("Lead", json!({ "LastName": "Nobody", "Company": "No address" }));
-    bench.insert("Task", json!({ "Subject": "Call Sam", "WhoId": lead, "ActivityDate": "2026-03-01" }));
-    bench.insert("Task", json!({ "Subject": "Call nobody", "WhoId": without }));
-    bench.insert(
-        "Event",
-        json!({ "Subject": "Lunch", "WhoId": lead, "StartDateTime": "2026-03-02T11:00:00Z", "DurationInMinutes": 60 }),
-    );
-    bench.run().await;
-    bench
-        .until("two engagements", |bench| {
-            bench.app("SELECT type, title FROM engagements ORDER BY title")
-                == ["Task|Call Sam", "Event|Lunch"]
+        .until("the app follows the contact", |bench| {
+            bench.app(&format!("SELECT title FROM people WHERE id = {person}")) == ["CEO"]
         })
         .await;
-    bench.nothing_is_written_any_more().await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn two_accounts_of_one_domain_are_one_company() {
-    let mut bench = conversion().await;
-    let first = bench.insert("Account", json!({ "Name": "Acme", "Website": "acme.com" }));
-    bench.insert("Account", json!({ "Name": "Acme Ltd", "Website": "http://WWW.ACME.com/" }));
-    bench.run().await;
-    bench.until("one company", |bench| bench.app("SELECT domain FROM companies") == ["acme.com"]).await;
-    bench.update("Account", &first, json!({ "NumberOfEmployees": 77 }));
-    bench.until("the latest fills it", |bench| bench.app("SELECT employees FROM companies") == ["77"]).await;
-    bench.sql("UPDATE companies SET industry = 'Banking'");
-    bench
-        .until("both accounts have it", |bench| {
-            bench.org(&["Id"], "FROM Account WHERE Industry = 'Banking'").len() == 2
-        })
-        .await;
-    bench.nothing_is_written_any_more().await;
+    bench.look(true).await;
+    assert_eq!(bench.failures(), []);
+    assert_eq!(bench.app("SELECT name, title FROM people ORDER BY name"), ["Kim|CTO", "Ray|CEO"]);
 }

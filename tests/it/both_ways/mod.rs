@@ -7,5 +7,7 @@ mod conversion;
 mod duplicates;
 mod faults;
 mod listen;
+mod people;
+mod set_conversion;
+mod set_startdeliver;
 mod shared;
-mod startdeliver;
