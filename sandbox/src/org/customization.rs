@@ -37,6 +37,7 @@ pub enum CustomizationError {
 struct File {
     objects: BTreeMap<String, ObjectSpec>,
     fields: BTreeMap<String, BTreeMap<String, FieldSpec>>,
+    picklists: BTreeMap<String, BTreeMap<String, Vec<String>>>,
     record_types: Named<RecordTypeSpec>,
     validation_rules: Named<ValidationSpec>,
     duplicate_rules: Named<DuplicateSpec>,
@@ -131,6 +132,13 @@ impl Customization {
     /// Whether an object has record types of its own here.
     pub(crate) fn has_record_types(&self, object: &str) -> bool {
         self.file.record_types.contains_key(object)
+    }
+
+    /// The values of standard picklists, as an administrator has changed them: object, field, values.
+    pub(crate) fn picklists(&self) -> impl Iterator<Item = (&str, &str, &[String])> {
+        self.file.picklists.iter().flat_map(|(object, fields)| {
+            fields.iter().map(move |(field, values)| (object.as_str(), field.as_str(), values.as_slice()))
+        })
     }
 
     /// The objects and fields, checked; the error says which entry is wrong.

@@ -27,6 +27,9 @@ pub(crate) fn build(config: &OrgConfig) -> Result<Schema, String> {
         for field in &fields {
             builder.add_custom_field(field)?;
         }
+        for (object, field, values) in customization.picklists() {
+            builder.set_picklist(object, field, values)?;
+        }
     }
     Ok(builder.finish())
 }
@@ -100,6 +103,16 @@ impl Builder {
             .ok_or_else(|| format!("there is no object \"{}\"", custom.object))?;
         let (label, formula) = (custom.label.clone(), custom.formula.clone());
         self.add_field(object, custom.raw.clone(), label, formula, custom.restricts_delete);
+        Ok(())
+    }
+
+    fn set_picklist(&mut self, object: &str, field: &str, values: &[String]) -> Result<(), String> {
+        let found = self.schema.find(object).and_then(|at| {
+            let fields = &mut self.schema.objects[usize::from(at)].fields;
+            fields.iter_mut().find(|known| known.name == field && !known.picklist.is_empty())
+        });
+        let found = found.ok_or_else(|| format!("{object}.{field} is no picklist of the org"))?;
+        found.picklist = values.to_vec();
         Ok(())
     }
 

@@ -1,9 +1,11 @@
 //! The org, the database of the app, and the daemon between them; what was written on either side.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use serde_json::{Map, Value as Json};
 use sfsync::model::Failure;
+use sfsync::runtime::status::State;
 use sfsync::runtime::supervisor::Supervisor;
 use sfsync::runtime::task::Command;
 use sfsync::store::{FailureFilter, Store};
@@ -115,11 +117,52 @@ impl Bench {
         bench
     }
 
+    /// An org with custom fields, a database with these tables as the connection that a set names, and pipelines of that set: they look
+    /// every second instead of waiting for push, and are else as they stand in the repository.
+    pub(super) async fn of_set(
+        (set, connection): (&str, &str),
+        files: &[&str],
+        (custom, ddl, stamped): (&str, &str, &[&str]),
+    ) -> Self {
+        let org = OrgConfig {
+            customizations: vec![Customization::parse("custom", custom).unwrap()],
+            ..OrgConfig::default()
+        };
+        let rig = Rig::new(SandboxConfig { org, ..SandboxConfig::default() }).await;
+        rig.copy_set("quickstart");
+        for name in ["accounts", "owners", "opportunities", "connections/warehouse"] {
+            std::fs::remove_file(rig.folder().join(format!("{name}.yaml"))).unwrap();
+        }
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("pipelines").join(set);
+        for name in files {
+            let text = std::fs::read_to_string(folder.join(name)).unwrap();
+            rig.write(name, &looking_often(&text));
+        }
+        let resources: Vec<String> =
+            stamped.iter().map(|table| format!("  {table}: {{ updated_at: updated_at }}\n")).collect();
+        let resources = resources.concat();
+        rig.write(
+            &format!("connections/{connection}.yaml"),
+            &format!("type: sqlite\npath: ${{env:WAREHOUSE_DB}}\nresources:\n{resources}"),
+        );
+        let bench = Self { rig, daemon: None };
+        bench.sql("PRAGMA journal_mode = WAL; CREATE TABLE journal (entry TEXT);");
+        bench.sql(ddl);
+        for table in stamped {
+            bench.sql(&TRIGGERS.replace("TABLE", table));
+        }
+        bench
+    }
+
     /// Starts the daemon.
     pub(super) async fn run(&mut self) {
         let options = self.rig.options();
         let store = Arc::clone(&options.store);
         let daemon = Supervisor::start(options).await.expect("the daemon starts");
+        let invalid = daemon.statuses().into_iter().filter(|status| status.state == State::Invalid);
+        let said: Vec<String> =
+            daemon.reload_now(true).await.unwrap().diagnostics.iter().map(|one| format!("{one:?}")).collect();
+        assert_eq!(invalid.count(), 0, "{said:#?}");
         self.daemon = Some((daemon, store));
     }
 
@@ -194,6 +237,27 @@ impl Bench {
         self.rig.sandbox.org().update(object, id, map(fields)).unwrap();
     }
 
+    pub(super) fn delete(&self, object: &str, id: &str) {
+        self.rig.sandbox.org().delete(object, id).unwrap();
+    }
+
+    /// As dates of records are written.
+    pub(super) fn today(&self) -> String {
+        jiff::Timestamp::now().to_zoned(jiff::tz::TimeZone::UTC).date().to_string()
+    }
+
+    /// Everything is compared, twice, and nobody writes.
+    pub(super) async fn nothing_is_written_any_more(&self) {
+        self.look(true).await;
+        self.look(true).await;
+        let mark = self.mark();
+        self.look(false).await;
+        self.look(true).await;
+        assert_eq!(self.written_to_org(&mark), Vec::<String>::new(), "{}", self.shown());
+        assert_eq!(self.written_to_app(&mark), Vec::<String>::new(), "{}", self.shown());
+        assert_eq!(self.failures(), []);
+    }
+
     pub(super) fn fault(&self, kind: FaultKind) {
         self.rig.sandbox.faults().add(Fault::new(kind).on(ResourceKind::CollectionsWrite).once());
     }
@@ -226,8 +290,8 @@ impl Bench {
     pub(super) fn shown(&self) -> String {
         format!(
             "app {:.2000?} {:?}\norg {:?} {:?} {:?}\nwrites {:?}\nfailures {:?}\nstates {:?}",
-            self.app("SELECT * FROM customers"),
-            self.app("SELECT * FROM people"),
+            self.tables().iter().map(|table| self.app(&format!("SELECT * FROM {table}"))).collect::<Vec<_>>(),
+            self.app("SELECT * FROM journal ORDER BY rowid DESC LIMIT 20"),
             self.org(&["Id", "Name", "Website", "Phone"], "FROM Account"),
             self.org(&["Id", "LastName", "Email", "AccountId"], "FROM Contact"),
             self.org(&["Id", "LastName", "Email", "Title"], "FROM Lead"),
@@ -236,9 +300,13 @@ impl Bench {
             self.daemon()
                 .statuses()
                 .into_iter()
-                .map(|status| (status.name, status.state))
+                .map(|status| (status.name, status.state, status.message))
                 .collect::<Vec<_>>(),
         )
+    }
+
+    fn tables(&self) -> Vec<String> {
+        self.app("SELECT name FROM sqlite_master WHERE type = 'table' AND name <> 'journal'")
     }
 
     fn org_writes(&self, since: u64) -> Vec<String> {
@@ -288,6 +356,16 @@ impl Bench {
         assert_eq!(self.written_to_org(&mark).len(), 1, "{:?}\n{}", self.written_to_org(&mark), self.shown());
         assert_eq!(self.written_to_app(&mark).len(), 3, "{:?}\n{}", self.written_to_app(&mark), self.shown());
     }
+}
+
+/// Push is not what these tests are about, and the updates of a table are told by its column.
+fn looking_often(text: &str) -> String {
+    let often = |line: &str| match line.trim() {
+        "push: cdc" | "push: webhook" => line.replace(line.trim(), "poll: 1 second"),
+        "poll: 15 minutes" => line.replace("15 minutes", "1 second"),
+        _ => line.replace("updatedAt", "updated_at"),
+    };
+    text.lines().map(often).collect::<Vec<_>>().join("\n")
 }
 
 fn map(json: Json) -> Map<String, Json> {

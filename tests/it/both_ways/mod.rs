@@ -8,4 +8,6 @@ mod duplicates;
 mod faults;
 mod listen;
 mod people;
+mod set_conversion;
+mod set_startdeliver;
 mod shared;
