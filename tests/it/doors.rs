@@ -269,6 +269,15 @@ async fn a_plan_tells_what_edited_files_would_change() {
     assert_eq!(tables, 0, "a plan creates no table");
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn only_what_is_known_is_forgotten() {
+    let small = Small::loaded(5).await;
+    let door = Door(Arc::clone(&small.daemon));
+    let error = door.forget(&"acounts".into()).await.unwrap_err();
+    assert_eq!((error.kind, error.message.as_str()), (ControlErrorKind::NotFound, "there is no state of a pipeline acounts"));
+    assert!(door.forget(&"accounts".into()).await.is_err(), "it runs");
+}
+
 /// The program itself, in the folder of a rig.
 pub(crate) fn sfsync(rig: &Rig, arguments: &[&str]) -> tokio::process::Command {
     let mut command = tokio::process::Command::new(assert_cmd::cargo::cargo_bin("sfsync"));
