@@ -42,7 +42,7 @@ enum What {
         #[arg(long)]
         code: Option<String>,
     },
-    /// Decide about a held conflict: the values of this side count
+    /// Decide about a held conflict, or link to the one record that is there already: the values of this side count
     Resolve {
         /// Its id, or the beginning of it
         id: String,
@@ -185,6 +185,31 @@ fn reason(view: &FailureView) -> String {
     }
 }
 
+/// What a person can do about a held record.
+fn decisions(view: &FailureView) -> Vec<(&'static str, String)> {
+    let (failure, existing) = (&view.failure, &view.view.existing);
+    let resolve = format!("sfsync failures resolve {} --take salesforce|app", failure.id.0);
+    let mut rows = Vec::new();
+    match (failure.kind == FailureKind::Held, existing.as_slice()) {
+        (true, []) if !view.view.values.is_empty() => rows.push(("decide", resolve)),
+        (true, [one]) if failure.target.is_none() => {
+            rows.push(("is there", one.to_string()));
+            rows.push(("decide", format!("{resolve}   links them; these values count where both have one")));
+        }
+        (true, [_, ..]) => {
+            let all: Vec<&str> = existing.iter().map(crate::model::Key::as_str).collect();
+            rows.push(("is there", all.join(", ")));
+            let pair = match &failure.source {
+                (Side::App, key) => format!("{{ salesforce: {}, app: {key} }}", all[0]),
+                (Side::Salesforce, key) => format!("{{ salesforce: {key}, app: {} }}", all[0]),
+            };
+            rows.push(("decide", format!("manual_links: [{pair}] in the pipeline, or edit one of them")));
+        }
+        _ => {}
+    }
+    rows
+}
+
 /// All that is known of one failure.
 pub(super) fn details(view: &FailureView) -> String {
     let failure = &view.failure;
@@ -208,9 +233,7 @@ pub(super) fn details(view: &FailureView) -> String {
         "next",
         failure.next_try.map_or_else(|| "when it changes, or by hand".to_owned(), |at| at.to_string()),
     ));
-    if failure.kind == FailureKind::Held && !view.view.values.is_empty() {
-        rows.push(("decide", format!("sfsync failures resolve {} --take salesforce|app", failure.id.0)));
-    }
+    rows.extend(decisions(view));
     rows.push(("retry", format!("sfsync failures retry {}", failure.id.0)));
     let rows: Vec<Vec<String>> = rows.into_iter().map(|(name, value)| vec![name.to_owned(), value]).collect();
     table::render(&[table::text("", 10), table::text("", 0)], &rows, table::plain)

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::model::{
-    Change, ConnectionName, FailureId, FailureKind, Key, LinkState, PipelineName, SalesforceId, Side,
+    Change, ConnectionName, Failure, FailureId, FailureKind, Key, LinkState, PipelineName, SalesforceId, Side,
 };
 use crate::plan::Pipeline;
 use crate::sync::Mode;
@@ -266,8 +266,7 @@ impl Control for Door {
                 format!("there is no failure {}", id.0),
             ));
         };
-        if failure.kind != FailureKind::Held || failure.code != "R303" {
-            let message = format!("{} is no conflict of two values: there is nothing to take", id.0);
+        if let Some(message) = undecidable(&failure) {
             return Err(ControlError::new(ControlErrorKind::Conflict, message));
         }
         let (side, key) = failure.source;
@@ -408,5 +407,20 @@ fn link_view(link: &crate::model::Link) -> LinkView {
         app: link.app.clone(),
         state: state.to_owned(),
         settled: link.salesforce_version.map(|version| version.0),
+    }
+}
+
+/// Why a person cannot decide about a failure by saying whose values count.
+fn undecidable(failure: &Failure) -> Option<String> {
+    let id = &failure.id.0;
+    let existing = FailureDetail::from_text(&failure.detail).existing;
+    match (failure.kind == FailureKind::Held, existing.len()) {
+        (true, 0) if failure.code == "R303" => None,
+        (true, 1) if failure.target.is_none() => None,
+        (true, 1) => Some(format!("{id} is linked to another record already: edit one of the two")),
+        (true, 2..) => {
+            Some(format!("{id} names {} records: say in `manual_links` which one it is", existing.len()))
+        }
+        _ => Some(format!("{id} is no conflict of two values: there is nothing to take")),
     }
 }

@@ -173,7 +173,7 @@ impl Metrics {
         self.held.get_or_create(&labels).set(gauge(status.counts.held));
         self.queue.get_or_create(&labels).set(gauge(status.counts.queued));
         if status.asks_for_news() {
-            self.push_up.get_or_create(&labels).set(0);
+            self.push_up.get_or_create(&labels).set(i64::from(status.news_arrive()));
         }
         if let Some(upto) = status.caught_up {
             let lag = Timestamp::now().duration_since(upto).as_secs_f64().max(0.0);
@@ -233,7 +233,9 @@ mod tests {
             let line = format!("sfsync_salesforce_api_calls_total{{connection=\"salesforce\"}} {counted}\n");
             assert!(metrics.text().contains(&line), "{}", metrics.text());
         }
-        assert!(metrics.text().contains("sfsync_salesforce_api_budget_remaining{connection=\"salesforce\"} 10\n"));
+        assert!(
+            metrics.text().contains("sfsync_salesforce_api_budget_remaining{connection=\"salesforce\"} 10\n")
+        );
         let mut status = new_status(&PipelineName::from("deals"));
         metrics.pipeline(&status);
         assert!(!metrics.text().contains("sfsync_push_up{"), "{}", metrics.text());

@@ -16,6 +16,7 @@ pub mod folder;
 pub mod follow;
 pub mod keeper;
 pub mod lineage;
+mod listen;
 pub mod load;
 pub mod mass;
 pub mod metrics;

@@ -150,4 +150,9 @@ impl PipelineStatus {
     pub fn asks_for_news(&self) -> bool {
         self.push != Self::NO_PUSH
     }
+
+    /// Whether they arrive.
+    pub fn news_arrive(&self) -> bool {
+        self.push == "listen"
+    }
 }

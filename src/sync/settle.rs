@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use super::decide::{Decision, Situation};
+use super::decide::{Decision, SideWrite, Situation};
 use super::map::{Mapped, Slot};
 use super::merge::Baseline;
 use crate::expr::normal;
@@ -168,6 +168,8 @@ pub struct Image {
     pub app: Row,
     /// Rows by which Salesforce was told what the app says.
     told: Vec<usize>,
+    /// Rows whose write was not stored: whoever changed them last is still owed an answer.
+    owed: Vec<usize>,
 }
 
 impl Image {
@@ -180,6 +182,7 @@ impl Image {
                 .map_or_else(|| blank(Side::Salesforce), |known| known.row.clone()),
             app: situation.app.map_or_else(|| blank(Side::App), |known| known.row.clone()),
             told: Vec::new(),
+            owed: Vec::new(),
         };
         match decision {
             Decision::Create { on, row } if written(*on) => {
@@ -189,16 +192,24 @@ impl Image {
                 }
             }
             Decision::Update { writes, .. } => {
-                for write in writes.iter().filter(|write| written(write.side)) {
-                    image.overlay(situation.pipeline, write.side, &write.row, false);
-                    if write.side == Side::Salesforce {
-                        image.told.clone_from(&write.rows);
-                    }
+                for write in writes {
+                    image.update(situation.pipeline, write, written(write.side));
                 }
             }
             _ => {}
         }
         image
+    }
+
+    fn update(&mut self, pipeline: &Pipeline, write: &SideWrite, written: bool) {
+        if !written {
+            self.owed.extend(&write.rows);
+            return;
+        }
+        self.overlay(pipeline, write.side, &write.row, false);
+        if write.side == Side::Salesforce {
+            self.told.extend(&write.rows);
+        }
     }
 
     /// The views of a row that Salesforce was told and nobody has mapped back yet: it says what the app says, as it stores that. Rows
@@ -210,9 +221,10 @@ impl Image {
             return None;
         }
         let app = self.app.get(mapping.app?);
-        let salesforce = match mapping.is_copied_to(Side::Salesforce) {
-            true => in_form(mapping, Side::Salesforce, app).into_owned(),
-            false => app.clone(),
+        let salesforce = if mapping.is_copied_to(Side::Salesforce) {
+            in_form(mapping, Side::Salesforce, app).into_owned()
+        } else {
+            app.clone()
         };
         (!app.is_absent()).then(|| Views { salesforce, app: app.clone() })
     }
@@ -243,11 +255,15 @@ impl Image {
 }
 
 /// The baselines of a pair after it was settled. `after` is the situation of the image: both rows and both mappings as they are now.
-/// A row that was kept although it differs keeps the baseline of its target, so that `unless_edited` goes on seeing the edit.
+/// A row that was kept although it differs keeps the baseline of its target, so that `unless_edited` goes on seeing the edit. A row whose
+/// write was refused keeps all of its baseline, so that the change is seen again.
 pub fn baselines(after: &Situation<'_>, image: &Image) -> (Box<[Fingerprint]>, Box<[Fingerprint]>) {
     let rows = after.pipeline.rows.iter().enumerate();
     let pairs = rows.map(|(at, mapping)| {
         let then = after.link.map_or(Baseline::default(), |link| stored(link, at));
+        if image.owed.contains(&at) {
+            return then;
+        }
         let pending = is_pending(after.to_salesforce, at);
         let echo = if pending { None } else { image.echo(after.pipeline, at) };
         match echo.or_else(|| views(after, at)) {

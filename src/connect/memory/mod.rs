@@ -47,6 +47,8 @@ struct State {
     generated: u64,
     writes: u64,
     script: Vec<(Call, VecDeque<Fault>)>,
+    /// Records that were merged into another one.
+    merged: BTreeMap<Key, Key>,
 }
 
 impl MemoryTable {
@@ -68,6 +70,14 @@ impl MemoryTable {
     /// Deletes a record as somebody else would.
     pub fn remove(&self, key: &Key) {
         self.lock().remove(key);
+    }
+
+    /// Merges a record into another one, as somebody else would: the first is deleted.
+    pub fn merge(&self, key: &Key, survivor: &Key) {
+        let mut state = self.lock();
+        if state.remove(key) {
+            state.merged.insert(key.clone(), survivor.clone());
+        }
     }
 
     /// A record as it is now.
@@ -99,6 +109,11 @@ impl MemoryTable {
     /// How many scripted faults have not happened yet.
     pub fn faults_left(&self) -> usize {
         self.lock().script.iter().map(|(_, faults)| faults.len()).sum()
+    }
+
+    /// Takes back all faults that have not happened yet.
+    pub fn no_more_faults(&self) {
+        self.lock().script.clear();
     }
 
     fn next_fault(&self, call: Call) -> Fault {

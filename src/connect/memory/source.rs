@@ -46,7 +46,7 @@ impl MemorySource {
         let last = taken.last().map_or(from, |(stamp, _)| **stamp);
         let event = |(stamp, key): (&i64, &Key)| match state.get(key) {
             Some(row) => upsert(key, *stamp, row),
-            None => deleted(key, *stamp),
+            None => deleted(key, *stamp, state.merged.get(key)),
         };
         let events = taken.into_iter().map(event).collect();
         let next = Cursor::Changes { upto: timestamp(last), within: None };
@@ -84,7 +84,7 @@ impl Source for MemorySource {
             let known = keys.iter().filter_map(|key| Some((key, state.records.get(key)?)));
             let event = |(key, (stamp, row)): (&Key, &(i64, Option<Row>))| match row {
                 Some(row) => upsert(key, *stamp, row),
-                None => deleted(key, *stamp),
+                None => deleted(key, *stamp, state.merged.get(key)),
             };
             known.map(event).collect()
         };
@@ -96,10 +96,10 @@ fn upsert(key: &Key, stamp: i64, row: &Row) -> ChangeEvent {
     ChangeEvent { key: key.clone(), change: Change::Upsert(row.clone()), version: Some(version(stamp)) }
 }
 
-fn deleted(key: &Key, stamp: i64) -> ChangeEvent {
+fn deleted(key: &Key, stamp: i64, survivor: Option<&Key>) -> ChangeEvent {
     ChangeEvent {
         key: key.clone(),
-        change: Change::Delete { merged_into: None },
+        change: Change::Delete { merged_into: survivor.cloned() },
         version: Some(version(stamp)),
     }
 }

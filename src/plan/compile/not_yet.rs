@@ -41,7 +41,7 @@ fn old(checked: &Checked<'_>, out: &mut Out) {
 /// Push degrades to polling by the language itself, so this only warns.
 fn push(unit: &Unit<'_>, out: &mut Out) {
     let salesforce = unit.file.salesforce.push().map(|push| (push.value.word(), push.span));
-    let app = unit.file.app.push.iter().filter(|push| push.value != AppPush::None);
+    let app = unit.file.app.push.iter().filter(|push| push.value == AppPush::Webhook);
     let app = app.map(|push| (push.value.word(), push.span));
     for (word, span) in salesforce.chain(app) {
         let title = format!("`push: {word}` does not run yet");

@@ -35,6 +35,9 @@ pub enum Fate {
     Retire(LinkState),
     /// It was merged into another Salesforce record, which takes its place in the pair.
     Moved(Key),
+    /// The linked Salesforce record was not found. Only its own side can tell whether it was deleted, merged, or is merely not to be seen:
+    /// it is looked at there.
+    AskSalesforce(Key),
     /// Gone, and never linked: nothing to do.
     NotLinked,
     /// An earlier record of the batch makes the record that this one would match: decide again after the commit.
@@ -141,7 +144,10 @@ impl Bench<'_> {
     /// The decision about a record whose circumstances are known.
     pub(super) fn decided(&self, item: &Item) -> Fate {
         match (sync::decide(&self.situation(item)), &item.elsewhere) {
-            (Decision::Vanished, _) => self.gone(self.target(), item.link.as_ref()),
+            (Decision::Vanished, _) => match (&item.link, self.target()) {
+                (Some(link), Side::Salesforce) => Fate::AskSalesforce(link.salesforce.clone()),
+                (link, target) => self.gone(target, link.as_ref()),
+            },
             (Decision::Create { .. }, Some(other)) => Fate::LeftOut(LeftOut::LinkedBy(other.clone())),
             (decision, _) => Fate::Decided(decision),
         }

@@ -209,7 +209,12 @@ impl Bench<'_> {
             }
             Some(Fate::Unchanged) => counts.unchanged += 1,
             Some(Fate::Retire(state)) => self.retire(&mut executed.commit, item, *state),
-            Some(Fate::Moved(survivor)) => self.moved(&mut executed.commit, item, survivor),
+            Some(Fate::Moved(survivor)) => self.moved(&mut executed.commit, item, survivor)?,
+            Some(Fate::AskSalesforce(key)) => {
+                counts.skipped += 1;
+                let asked = (self.pipeline.name.clone(), Side::Salesforce, key.clone());
+                executed.commit.touch.push(asked);
+            }
             Some(Fate::Decided(Decision::Hold(held))) => return self.held(executed, item, held),
             Some(Fate::Decided(_)) => self.agreed(&mut executed.commit, item),
             Some(Fate::Stopped(Stop::Fail { row, error })) => {
@@ -258,13 +263,21 @@ impl Bench<'_> {
         }
     }
 
-    /// The survivor of a merge takes the place of the record, and is looked at again.
-    fn moved(&self, commit: &mut Commit, item: &Item, survivor: &Key) {
-        let Some(link) = &item.link else { return };
+    /// The survivor of a merge takes the place of the record, and is looked at again. If it has a partner of its own by now, the record is
+    /// looked at once more: it is gone then.
+    fn moved(&self, commit: &mut Commit, item: &Item, survivor: &Key) -> Result<(), BatchError> {
+        let Some(link) = &item.link else { return Ok(()) };
+        let (name, generation) = (&self.pipeline.name, self.pipeline.generation);
+        let of_survivor = self.store.links_by_salesforce(name, generation, std::slice::from_ref(survivor))?;
+        if of_survivor.iter().any(Option::is_some) {
+            commit.touch.push((name.clone(), Side::Salesforce, item.key.clone()));
+            return Ok(());
+        }
         commit.counts.linked += 1;
         commit.unlinked.push((link.salesforce.clone(), link.app.clone()));
         commit.links.push(Link { salesforce: survivor.clone(), salesforce_version: None, ..link.clone() });
-        commit.touch.push((self.pipeline.name.clone(), Side::Salesforce, survivor.clone()));
+        commit.touch.push((name.clone(), Side::Salesforce, survivor.clone()));
+        Ok(())
     }
 
     /// The pair as it is now, with the baselines of what both sides hold after the writes that were stored. `None` without a partner.

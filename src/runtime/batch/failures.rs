@@ -28,6 +28,9 @@ pub struct FailureDetail {
     pub fields: Vec<String>,
     /// Held conflicts: row, Salesforce value, app value.
     pub values: Vec<(String, String, String)>,
+    /// Records that are there already and stand in the way of a new one.
+    #[serde(default)]
+    pub existing: Vec<Key>,
 }
 
 impl FailureDetail {
@@ -116,11 +119,45 @@ impl Bench<'_> {
         side: Side,
         error: &RecordError,
     ) -> Result<(), BatchError> {
+        let by_rule = error.remote.as_deref() == Some("DUPLICATES_DETECTED");
+        if error.code == "R232" && (by_rule || !error.existing.keys().is_empty()) {
+            return self.duplicate(executed, item, side, error);
+        }
         self.failed(executed, item, error, None)?;
         if let Some(failure) = executed.commit.failures.last_mut() {
             failure.way = way(side);
         }
         Ok(())
+    }
+
+    /// A side has such a record already and says which: whether it is the same is for a person to decide.
+    fn duplicate(
+        &self,
+        executed: &mut Executed,
+        item: &Item,
+        side: Side,
+        error: &RecordError,
+    ) -> Result<(), BatchError> {
+        executed.commit.counts.held += 1;
+        let existing = error.existing.keys();
+        let message = match existing {
+            [] => error.message.clone(),
+            [..] => format!("{} ({} is there already)", error.message, list(existing)),
+        };
+        let mut failure = self.failure(item, error.code, FailureKind::Held, &message, &error.fields)?;
+        failure.way = way(side);
+        failure.remote.clone_from(&error.remote);
+        let mut detail = FailureDetail::from_text(&failure.detail);
+        detail.existing = existing.to_vec();
+        failure.detail = detail.to_text();
+        executed.commit.failures.push(failure);
+        Ok(())
+    }
+
+    /// The records that a person means who decides about a record of which others are there already (`failures resolve`).
+    pub(super) fn named(&self, key: &Key) -> Result<Vec<Key>, BatchError> {
+        let failure = self.store.failure(&failure_id(&self.pipeline.name, self.origin, key))?;
+        Ok(failure.map(|failure| FailureDetail::from_text(&failure.detail).existing).unwrap_or_default())
     }
 
     /// Waiting records are stored; skipped ones only want to come back.
@@ -184,6 +221,7 @@ impl Bench<'_> {
             message: message.to_owned(),
             fields: fields.to_vec(),
             values: Vec::new(),
+            existing: Vec::new(),
         };
         Ok(Failure {
             id,

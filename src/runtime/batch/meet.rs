@@ -99,9 +99,23 @@ impl Bench<'_> {
             .collect())
     }
 
+    /// Records that stand in the way of a new one, for a person who says that it is the same.
+    async fn named_by_hand(&mut self, items: &[Item]) -> Result<HashMap<usize, Vec<Candidate>>, BatchError> {
+        let mut all = HashMap::new();
+        let decided = self.take.is_some();
+        for (at, item) in items.iter().enumerate().filter(|(_, item)| decided && is_unlinked(item)) {
+            let keys = self.named(&item.key)?;
+            if !keys.is_empty() {
+                let records = self.destination(self.target())?.fetch(&keys).await?;
+                all.insert(at, candidates(records));
+            }
+        }
+        Ok(all)
+    }
+
     /// Pairs given by hand come before any `match`.
     async fn manual(&mut self, items: &[Item]) -> Result<HashMap<usize, Vec<Candidate>>, BatchError> {
-        let mut all = HashMap::new();
+        let mut all = self.named_by_hand(items).await?;
         if self.pipeline.manual_links.is_empty() {
             return Ok(all);
         }
@@ -116,7 +130,7 @@ impl Bench<'_> {
                 continue;
             };
             let records = self.manual_record(&other).await?;
-            all.insert(at, records.into_iter().map(|(key, row)| Candidate { rule: 0, key, row }).collect());
+            all.insert(at, candidates(records));
         }
         Ok(all)
     }
@@ -255,6 +269,10 @@ impl Bench<'_> {
     fn match_values(&self, row: &Row, mapped: &sync::Mapped) -> Vec<Option<Value>> {
         sync::match_values(self.pipeline, (self.origin, row), mapped, self.org.region.as_deref())
     }
+}
+
+fn candidates(records: Vec<(Key, Row)>) -> Vec<Candidate> {
+    records.into_iter().map(|(key, row)| Candidate { rule: 0, key, row }).collect()
 }
 
 fn open(items: &[Item]) -> impl Iterator<Item = &Item> {

@@ -232,7 +232,7 @@ impl Bench<'_> {
             title: name_of(&self.pipeline.salesforce.schema, row),
             message: error.message.clone(),
             fields: error.fields.clone(),
-            values: Vec::new(),
+            ..FailureDetail::default()
         };
         let tries = known.as_ref().map_or(0, |known| known.tries) + 1;
         let retried = matches!(error.class, Class::Transient { .. } | Class::Quota);

@@ -1,13 +1,14 @@
 //! What is remembered: the links of the records of a batch, and everything that needs no more than those: deletes, merges, records that
 //! leave the filters.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use super::decide::{Fate, Item};
 use super::{BatchError, Bench};
 use crate::model::{Change, ChangeEvent, Fingerprint, Key, Link, LinkState, Op, Row, Side, Value};
 use crate::plan::{LinkRule, OnLeave, Pipeline};
 use crate::runtime::facts::RunContext;
+use crate::store::StoreError;
 use crate::sync::{self, LeftOut};
 
 impl Bench<'_> {
@@ -27,8 +28,33 @@ impl Bench<'_> {
                 items.push(self.item(event.clone(), Some(align(self.pipeline, self.row_sets, link)))?);
             }
         }
+        self.merges(&mut items);
         self.leave_to_partners(&mut items)?;
         Ok(items)
+    }
+
+    /// The survivor of a merge takes one place. A second record that was merged into it is gone, and the survivor itself, which may
+    /// be in the batch without a link yet, is decided once it has its place, or it would be made a second time.
+    fn merges(&self, items: &mut [Item]) {
+        let mut survivors: HashSet<Key> = HashSet::new();
+        for item in items.iter_mut() {
+            if let Some(Fate::Moved(survivor)) = &item.fate
+                && !survivors.insert(survivor.clone())
+            {
+                item.fate = Some(self.gone(self.origin, item.link.as_ref()));
+            }
+        }
+        for item in items.iter_mut().filter(|item| item.fate.is_none() && survivors.contains(&item.key)) {
+            item.fate = Some(Fate::Postponed);
+        }
+    }
+
+    /// The pairs of Salesforce records that their own side does not find any more, remembered as gone. That is no evidence of a delete:
+    /// nothing is done to their partners, and the pair lives on when the record is seen again.
+    pub(in crate::runtime) fn lost(&self, keys: &[Key]) -> Result<Vec<Link>, StoreError> {
+        let links = self.store.links_by_salesforce(&self.pipeline.name, self.pipeline.generation, keys)?;
+        let active = links.into_iter().flatten().filter(|link| link.state == LinkState::Active);
+        Ok(active.map(|link| Link { state: LinkState::Gone, ..link }).collect())
     }
 
     fn item(&self, event: ChangeEvent, link: Option<Link>) -> Result<Item, BatchError> {

@@ -57,7 +57,7 @@ impl Supervisor {
             let running = judged.running().files.pipeline(&file.name).and_then(|file| file.value());
             let generation = running.map_or(1, PipelineFile::generation);
             let first = first(&judged.desired, file.source).filter(|_| !current);
-            let problem = first.map(|message| (message.code.to_string(), message.title.to_string()));
+            let problem = first.map(|message| (message.code.to_string(), message.title.clone()));
             let config = ConfigStatus { file: path.clone(), loaded_at, current, generation, errors, problem };
             let invalid = !current && old.is_none();
             self.status_of(&file.name).send_if_modified(|status| {

@@ -133,6 +133,7 @@ impl Supervisor {
             wake: Arc::clone(&wake),
             status: status.subscribe(),
         };
+        let listening = self.listen(seed, (status.clone(), Arc::clone(&wake))).await?;
         let task = Task::new(TaskParts {
             runner,
             pipeline: Arc::clone(plan),
@@ -146,6 +147,7 @@ impl Supervisor {
             commands,
             stop,
             metrics: Arc::clone(&self.metrics),
+            listening,
         });
         self.registry.insert(plan.name.clone(), running);
         Ok(task)

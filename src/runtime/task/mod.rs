@@ -13,6 +13,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use tokio::sync::{Notify, mpsc, watch};
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::AbortOnDropHandle;
 
 pub use self::observer::TaskObserver;
 use super::metrics::Metrics;
@@ -83,6 +84,8 @@ pub struct TaskParts {
     pub stop: CancellationToken,
     /// Counters.
     pub metrics: Arc<Metrics>,
+    /// What listens for it, as long as it lives.
+    pub listening: Option<AbortOnDropHandle<()>>,
 }
 
 /// A task that lives.

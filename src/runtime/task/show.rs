@@ -60,7 +60,7 @@ fn conditions(status: &PipelineStatus, loaded: bool) -> Vec<Condition> {
         condition("CaughtUp", status.caught_up.is_some() && works, "", &status.message, status.caught_up),
     ];
     if status.asks_for_news() {
-        conditions.push(condition("Push", false, &status.push, "", None));
+        conditions.push(condition("Push", status.news_arrive(), &status.push, "", None));
     }
     conditions
 }

@@ -108,6 +108,7 @@ impl Stage {
             commands: receiver,
             stop: stop.clone(),
             metrics,
+            listening: None,
         };
         let status = status.subscribe();
         let stage = Self {

@@ -76,6 +76,9 @@ validation_rules:
       when: \"Name = 'Forbidden'\"
       message: 会社名を入力してください。
       field: Name
+duplicate_rules:
+  Account:
+    Same_company: { match: [Name, Phone], message: Use one of these records? }
 ";
 
 pub(super) struct Bench {
@@ -122,6 +125,11 @@ impl Bench {
 
     pub(super) fn daemon(&self) -> &Supervisor {
         &self.daemon.as_ref().expect("it runs").0
+    }
+
+    /// The daemon, for what people ask of it.
+    pub(super) fn supervisor(&self) -> Arc<Supervisor> {
+        Arc::clone(&self.daemon.as_ref().expect("it runs").0)
     }
 
     /// What another program does to the database.

@@ -3,5 +3,7 @@
 
 mod accounts;
 mod bench;
+mod duplicates;
 mod faults;
+mod listen;
 mod shared;

@@ -207,14 +207,62 @@ async fn what_one_side_refuses_fails_alone_and_is_made_good_later() {
 }
 
 #[tokio::test]
+async fn what_one_side_refuses_while_the_other_is_written_is_not_forgotten() {
+    let mut world = World::new(BOTH);
+    world.set(S, "s1", &[("Email__c", "a@x.com"), ("Name", "Ann"), ("Phone", "1")]);
+    world.settle().await;
+    let key = world.links()[0].app.to_string();
+    world.set(S, "s1", &[("Name", "Anna")]);
+    world.set(A, &key, &[("phone", "2")]);
+    world.salesforce.fault(Call::Write, Fault::Stale(vec![0]));
+    let _ = world.runner().changes(false).await.unwrap();
+    assert_eq!(world.get(A, &key, "name"), "Anna", "one side was written");
+    world.settle().await;
+    assert_eq!(world.get(S, "s1", "Phone"), "2", "{}", world.shown());
+}
+
+#[tokio::test]
+async fn the_survivor_of_a_merge_takes_the_place_of_the_record_also_in_one_batch() {
+    let mut world = World::new(BOTH);
+    world.set(S, "s1", &[("Email__c", "a@x.com"), ("Name", "Ann")]);
+    world.settle().await;
+    let key = world.links()[0].app.to_string();
+    world.set(S, "s2", &[("Email__c", "b@x.com"), ("Name", "Bob")]);
+    world.salesforce.merge(&sfsync::model::Key::app("s1"), &sfsync::model::Key::app("s2"));
+    world.settle().await;
+    assert_eq!(world.app.rows().len(), 1, "{}", world.shown());
+    assert_eq!(
+        (world.get(A, &key, "name"), world.get(A, &key, "salesforce_id")),
+        ("Bob".into(), "s2".into())
+    );
+}
+
+#[tokio::test]
+async fn an_edit_in_the_app_before_a_merge_was_heard_of_loses_no_partner() {
+    let mut world = World::new(
+        &(BOTH.replace("to_app: [create, update]", "to_app: [create, update, delete]") + "max_deletes: 9\n"),
+    );
+    world.set(S, "s1", &[("Email__c", "a@x.com"), ("Name", "Ann")]);
+    world.settle().await;
+    let key = sfsync::model::Key::app(world.links()[0].app.as_str());
+    world.set(S, "s2", &[("Email__c", "b@x.com"), ("Name", "Bob")]);
+    world.salesforce.merge(&sfsync::model::Key::app("s1"), &sfsync::model::Key::app("s2"));
+    world.runner().records(A, std::slice::from_ref(&key), true).await.unwrap();
+    assert_eq!(world.app.rows().len(), 1, "only its own side can tell what became of a record");
+    world.settle().await;
+    assert_eq!(world.app.rows().len(), 1, "{}", world.shown());
+    assert_eq!(world.get(A, key.as_str(), "salesforce_id"), "s2");
+}
+
+#[tokio::test]
 async fn a_direction_that_is_added_leaves_the_differences_that_exist() {
-    let one_way = with("to_salesforce: [create, update]\n", "").replace(", to_app: false }", " }");
-    let mut world = World::new(&one_way.replace("  - { salesforce: Industry, app: industry }\n", ""));
+    let both = with("  - { salesforce: Industry, app: industry, to_app: false }\n", "");
+    let mut world = World::new(&both.replace("to_salesforce: [create, update]\n", ""));
     world.set(S, "s1", &[("Email__c", "a@x.com"), ("Name", "Ann")]);
     world.settle().await;
     let key = world.links()[0].app.to_string();
     world.set(A, &key, &[("name", "edited while it flowed one way")]);
-    world.edit(BOTH);
+    world.edit(&both);
     world.settle().await;
     assert_eq!(world.get(S, "s1", "Name"), "Ann", "{}", world.shown());
     world.set(A, &key, &[("name", "edited now")]);

@@ -60,7 +60,14 @@ impl World {
 
     /// Another version of the file takes over.
     pub fn edit(&mut self, file: &str) {
-        self.pipeline = compiled(file);
+        let edited = compiled(file);
+        for side in [Side::Salesforce, Side::App] {
+            let names = |plan: &Pipeline| {
+                plan.schema(side).fields().iter().map(|field| field.name.clone()).collect::<Vec<_>>()
+            };
+            assert_eq!(names(&edited), names(&self.pipeline), "the tables keep their columns");
+        }
+        self.pipeline = edited;
     }
 
     pub fn store(&mut self) -> Arc<Store> {
@@ -183,6 +190,12 @@ impl World {
     pub fn links(&mut self) -> Vec<sfsync::model::Link> {
         let (name, generation) = (self.pipeline.name.clone(), self.pipeline.generation);
         self.store().links(&name, generation, None, 100_000).unwrap()
+    }
+
+    /// Records that are held for a reason.
+    pub fn held(&mut self, code: &str) -> Vec<(Side, Key)> {
+        let filter = FailureFilter { code: Some(code.to_owned()), ..FailureFilter::default() };
+        self.store().failures(&filter).unwrap().into_iter().map(|failure| failure.source).collect()
     }
 
     /// Codes of the records that failed or are held.
