@@ -7,18 +7,20 @@
 #![allow(clippy::cast_precision_loss, clippy::unchecked_time_subtraction, clippy::too_many_lines)]
 
 #[path = "shared/deals.rs"]
+#[allow(dead_code)] // another benchmark uses the rest
 mod deals;
 #[path = "shared/plan.rs"]
 mod plan;
+#[path = "shared/rows.rs"]
+mod rows;
 
 use std::error::Error;
-use std::sync::OnceLock;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
-use sfsync::model::{Kind, Op, Row, Side, Value};
-use sfsync::plan::Pipeline;
+use sfsync::model::{Op, Row, Side};
+use sfsync::plan::{Lane, Pipeline};
 use sfsync::runtime::facts::{OrgFacts, RunContext, RunFacts};
 use sfsync::sync::{Carrier, Fingerprints, LookupTable, MapInputs, Mode};
 
@@ -35,7 +37,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     for (what, with_expressions, wanted) in
         [("plain", false, "≥ 1,000,000"), ("three of them expressions", true, "≥ 300,000")]
     {
-        let pipeline = plan::compiled(&deals::pipeline(with_expressions))?;
+        let pipeline = plan::compiled(&deals::pipeline(with_expressions), Lane::Mirror)?;
         let rate = (0..5).map(|_| measure(&pipeline)).max().unwrap_or_default();
         table.add_row([what.to_owned(), format!("{:.2} million", rate as f64 / 1e6), wanted.to_owned()]);
     }
@@ -59,49 +61,15 @@ fn measure(pipeline: &Pipeline) -> u128 {
     };
     let mut took = Duration::ZERO;
     for batch in 0..BATCHES {
-        let rows: Vec<Row> = (0..BATCH).map(|at| row(pipeline, batch * BATCH + at)).collect();
+        let rows: Vec<Row> = (0..BATCH).map(|at| rows::row(pipeline, batch * BATCH + at)).collect();
         let mut mapped = Vec::with_capacity(BATCH);
-        let started = on_core();
+        let started = rows::on_core();
         let carrier = Carrier::new(pipeline);
         for row in rows {
             mapped.extend(carrier.carry(row, &inputs).ok());
         }
-        took += on_core() - started;
+        took += rows::on_core() - started;
         assert_eq!(mapped.len(), BATCH, "a record was not mapped");
     }
     (BATCH * BATCHES) as u128 * 1_000_000 / took.as_micros().max(1)
-}
-
-/// How long this thread has had a core, so that other programs on the machine do not count; where the system does not say, the time of day.
-fn on_core() -> Duration {
-    static BEGUN: OnceLock<Instant> = OnceLock::new();
-    let told = std::fs::read_to_string("/proc/thread-self/schedstat").ok();
-    let nanos = told.and_then(|text| text.split(' ').next()?.parse().ok());
-    nanos.map_or_else(|| BEGUN.get_or_init(Instant::now).elapsed(), Duration::from_nanos)
-}
-
-/// A record as the reader brings it.
-fn row(pipeline: &Pipeline, number: usize) -> Row {
-    let fields = pipeline.salesforce.schema.fields();
-    let values = fields.iter().map(|field| value(&field.name, field.kind, number));
-    Row(values.collect())
-}
-
-fn value(name: &str, kind: Kind, number: usize) -> Value {
-    let stamp = Timestamp::new(1_700_000_000 + i64::try_from(number).unwrap_or(0), 0).unwrap_or_default();
-    match (name, kind) {
-        ("Description", _) if !number.is_multiple_of(4) => Value::Null,
-        ("Description", _) => Value::text("The customer wants a rollout in three steps. ".repeat(6)),
-        ("Name", _) => Value::from(format!("Acme rollout of the northern region, phase {number}")),
-        ("LeadSource", _) if number.is_multiple_of(3) => Value::Null,
-        (_, Kind::Id) => Value::from(format!("006Hq{number:010}IAA")),
-        (_, Kind::Bool) => Value::Bool(number.is_multiple_of(2)),
-        (_, Kind::Int) => Value::Int(i64::try_from(number % 5).unwrap_or(0)),
-        (_, Kind::Decimal) => {
-            Value::Decimal(rust_decimal::Decimal::new(i64::try_from(number * 37).unwrap_or(0), 2))
-        }
-        (_, Kind::Date) => Value::Date(stamp.to_zoned(TimeZone::UTC).date()),
-        (_, Kind::DateTime) => Value::DateTime(stamp),
-        _ => Value::text("Negotiation"),
-    }
 }

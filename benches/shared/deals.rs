@@ -55,3 +55,27 @@ pub fn pipeline(with_expressions: bool) -> String {
     }
     file
 }
+
+/// Fields that only Salesforce writes.
+const COMPUTED: [&str; 8] = [
+    "Id",
+    "ForecastCategoryName",
+    "PushCount",
+    "LastStageChangeDate",
+    "CreatedDate",
+    "LastModifiedDate",
+    "IsClosed",
+    "IsWon",
+];
+
+/// The pipeline file both ways: the same rows, back where Salesforce takes them.
+pub fn both_ways() -> String {
+    let mut file = "salesforce: { object: Opportunity, poll: 1 hour }\napp: { resource: warehouse.deals, poll: 1 hour }\n\
+        to_app: [create, update]\nto_salesforce: [update]\nmatch: [id]\nreconcile: off\nfields:\n"
+        .to_owned();
+    for (source, target, ..) in FIELDS {
+        let back = if COMPUTED.contains(&source) { ", to_salesforce: false" } else { "" };
+        _ = writeln!(file, "  - {{ salesforce: {source}, app: {target}{back} }}");
+    }
+    file
+}

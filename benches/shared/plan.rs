@@ -15,7 +15,7 @@ use sfsync::runtime::load::{Loading, load, parse};
 use super::deals::FIELDS;
 
 /// The pipeline as it runs: with what describe and the database say about every field.
-pub fn compiled(pipeline: &str) -> Result<Arc<Pipeline>, Box<dyn Error>> {
+pub fn compiled(pipeline: &str, lane: Lane) -> Result<Arc<Pipeline>, Box<dyn Error>> {
     let file = |path: &str, text: &str| (path.to_owned(), File { path: path.to_owned(), bytes: text.into() });
     let salesforce = "type: salesforce\nenvironment: production\nauth: { flow: client_credentials, client_id: a, \
         client_secret: '${env:SECRET}' }\n";
@@ -23,7 +23,10 @@ pub fn compiled(pipeline: &str) -> Result<Arc<Pipeline>, Box<dyn Error>> {
         settings: None,
         connections: BTreeMap::from([
             file("salesforce", salesforce),
-            file("warehouse", "type: postgres\nurl: ${env:URL}\n"),
+            file(
+                "warehouse",
+                "type: postgres\nurl: ${env:URL}\nresources:\n  deals: { updated_at: updated_at }\n",
+            ),
         ]),
         pipelines: BTreeMap::from([file("deals", pipeline)]),
     };
@@ -34,8 +37,8 @@ pub fn compiled(pipeline: &str) -> Result<Arc<Pipeline>, Box<dyn Error>> {
     let plan =
         loaded.compiled.pipelines.get(&PipelineName::from("deals")).and_then(|plan| plan.as_ref().ok());
     match plan {
-        Some(plan) if plan.lane == Lane::Mirror => Ok(Arc::clone(plan)),
-        Some(_) => Err("the pipeline is no mirror".into()),
+        Some(plan) if plan.lane == lane => Ok(Arc::clone(plan)),
+        Some(_) => Err("the pipeline takes the other lane".into()),
         None => Err(sfsync::diag::all_to_text(&loaded.compiled.diagnostics, &loaded.files.map, false).into()),
     }
 }
@@ -54,7 +57,9 @@ fn catalog() -> Catalog {
 }
 
 fn table() -> TableInfo {
-    let columns = FIELDS.map(|(_, name, native, _)| ColumnInfo {
+    let stamped = std::iter::once(("updated_at", "timestamptz"));
+    let columns = FIELDS.map(|(_, name, native, _)| (name, native)).into_iter().chain(stamped);
+    let columns = columns.map(|(name, native)| ColumnInfo {
         name: name.to_owned(),
         kind: kind(native),
         native: native.to_owned(),
@@ -65,7 +70,7 @@ fn table() -> TableInfo {
     });
     TableInfo {
         name: "deals".to_owned(),
-        columns: columns.into(),
+        columns: columns.collect(),
         primary_key: vec!["id".to_owned()],
         unique: Vec::new(),
         read_at: Timestamp::UNIX_EPOCH,

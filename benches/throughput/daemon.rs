@@ -20,7 +20,7 @@ use sfsync_sandbox::Sandbox;
 use super::deals;
 use super::org::Org;
 
-/// The role of the process: prints `passes records state` at every change; each line of its input asks for a look.
+/// The role of the process: prints `passes records state` at every change; each line of its input asks for a look, or for a full one.
 pub async fn run(folder: &Path) -> Result<(), Box<dyn Error>> {
     let options = Options {
         folder: folder.join("files"),
@@ -34,8 +34,8 @@ pub async fn run(folder: &Path) -> Result<(), Box<dyn Error>> {
     let mut status = supervisor.status_receiver(&name).ok_or("the pipeline did not load")?;
     let (orders, mut wanted) = tokio::sync::mpsc::channel(1);
     std::thread::spawn(move || {
-        for _ in std::io::stdin().lock().lines() {
-            _ = orders.blocking_send(());
+        for line in std::io::stdin().lock().lines() {
+            _ = orders.blocking_send(line.is_ok_and(|line| line == "full"));
         }
     });
     loop {
@@ -43,7 +43,7 @@ pub async fn run(folder: &Path) -> Result<(), Box<dyn Error>> {
         tokio::select! {
             changed = status.changed() => changed?,
             order = wanted.recv() => match order {
-                Some(()) => drop(supervisor.command(&name, Order::Sync { full: false }).await),
+                Some(full) => drop(supervisor.command(&name, Order::Sync { full }).await),
                 None => break,
             }
         }
@@ -124,6 +124,15 @@ impl Daemon {
         self.orders.as_mut().ok_or("ended")?.write_all(b"look\n")?;
         let records = self.until(passes + 1)?;
         Ok((started.elapsed(), records - before))
+    }
+
+    /// Asks for a reconciliation and waits for its end, which begins with a look.
+    pub fn full(&mut self) -> Result<Duration, Box<dyn Error>> {
+        let passes = self.known.0;
+        let started = Instant::now();
+        self.orders.as_mut().ok_or("ended")?.write_all(b"full\n")?;
+        self.until(passes + 1)?;
+        Ok(started.elapsed())
     }
 
     fn until(&mut self, wanted: u64) -> Result<u64, Box<dyn Error>> {

@@ -14,6 +14,7 @@ mod deals;
 mod facts;
 mod floor;
 mod idle;
+mod links;
 mod org;
 mod others;
 
@@ -42,7 +43,7 @@ struct Arguments {
     /// Alternating runs of which the best counts
     #[arg(long, default_value_t = 3)]
     runs: u32,
-    /// Only one part: postgres, sqlite, idle, others
+    /// Only one part: postgres, sqlite, others, links, idle
     #[arg(long)]
     only: Option<String>,
     /// What this process is; set by the benchmark itself
@@ -65,6 +66,7 @@ fn main() -> Outcome<()> {
     match arguments.role.as_str() {
         "org" => runtime.block_on(org::serve(arguments.opportunities)),
         "daemon" => runtime.block_on(daemon::run(&arguments.folder)),
+        "reread" => runtime.block_on(links::run(&arguments.folder)),
         "many" => runtime.block_on(idle::run(&arguments.folder)),
         _ => runtime.block_on(bench(&arguments)),
     }
@@ -109,6 +111,9 @@ async fn bench(arguments: &Arguments) -> Outcome<()> {
         for line in others::measure(&bench, postgres)? {
             println!("{line}");
         }
+    }
+    if wanted("links") {
+        println!("{}", facts::links(&bench.links().await?));
     }
     if wanted("idle") {
         println!("{}", facts::idle(&idle::measure(&bench.folder.join("many"), &bench.org, 500)?));
@@ -175,7 +180,6 @@ impl Bench {
 
     /// The last daemon also looks when nothing happened, and after one record in a hundred changed.
     async fn finish(&self, mut daemon: Daemon, column: &mut Column, last: bool) -> Outcome<()> {
-        column.peaks.push(daemon.peak()?);
         if last {
             self.org.forget_calls().await?;
             daemon.look()?;
@@ -184,6 +188,7 @@ impl Bench {
             self.org.edit(u32::try_from(records / 100)?).await?;
             column.after_changes = daemon.look()?;
         }
+        column.peaks.push(daemon.peak()?);
         daemon.stop()
     }
 }

@@ -70,6 +70,17 @@ impl Org {
         Ok((calls["total"].as_u64().unwrap_or(0), pages))
     }
 
+    /// API calls that write records, and all.
+    pub async fn writes(&self) -> Result<(u64, u64), Box<dyn Error>> {
+        let calls = self.control("GET", "calls", Value::Null).await?;
+        let writes =
+            |kind: &str| ["record_write", "collections_write"].contains(&kind) || kind.starts_with("ingest_");
+        let kinds = calls["by_kind"].as_object().ok_or("no kinds of calls")?;
+        let written =
+            kinds.iter().filter(|(kind, _)| writes(kind)).filter_map(|(_, count)| count.as_u64()).sum();
+        Ok((written, calls["total"].as_u64().unwrap_or(0)))
+    }
+
     /// Changes about so many opportunities; later the org's clock is past them.
     pub async fn edit(&self, opportunities: u32) -> Result<(), Box<dyn Error>> {
         // Half of the random edits are of other objects.

@@ -125,6 +125,13 @@ pub(super) fn goodbye(done: &Disconnected, screen: Screen) -> String {
         "Stopped: {stopped}. What was written stays as it is; links and cursors are kept. To go on: sfsync connect {}\n",
         done.connection
     );
+    for removed in &done.removed {
+        let _ = writeln!(text, "removed  {removed}");
+    }
+    for left in &done.left {
+        let stays = screen.paint("STAYS  ", "failed");
+        let _ = writeln!(text, "{stays}  {left}");
+    }
     match &done.failed {
         Some(error) => {
             let failed = screen.paint("FAILED ", "failed");

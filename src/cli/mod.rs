@@ -26,6 +26,7 @@ mod sync;
 mod table;
 mod tell;
 mod test;
+mod undo;
 mod why;
 mod write;
 
@@ -103,6 +104,7 @@ enum Verb {
     Resume(tell::Named),
     /// Approve the mass change that a pipeline holds back; look at it first with plan
     Approve(tell::Named),
+    Undo(undo::Args),
     Failures(failures::Args),
     Links(links::Args),
     /// Sign in to Salesforce and show who it is, and what of the pipelines' needs the user may read
@@ -208,6 +210,7 @@ async fn dispatch(verb: Verb, context: &Context) -> Result<Exit, Failure> {
         Verb::Pause(args) => tell::pause(args, context).await,
         Verb::Resume(args) => tell::resume(args, context).await,
         Verb::Approve(args) => tell::approve(args, context).await,
+        Verb::Undo(args) => undo::run(args, context).await,
         Verb::Failures(args) => failures::run(args, context).await,
         Verb::Links(args) => links::run(args, context).await,
         Verb::Connect(args) => connect::connect(args, context).await,

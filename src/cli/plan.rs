@@ -161,10 +161,11 @@ fn counts(report: &PlanReport) -> String {
     words.collect::<Vec<_>>().join("   ")
 }
 
-fn record(entry: &PlanEntry, screen: Screen) -> String {
+/// One record and its fields.
+pub(super) fn record(entry: &PlanEntry, screen: Screen) -> String {
     let mark = match entry.op.as_str() {
         "create" => "+",
-        "update" | "link" => "~",
+        "update" | "link" | "undo" => "~",
         "delete" | "archive" => "-",
         "fail" => "!",
         _ => "=",

@@ -140,6 +140,15 @@ pub(super) fn one(status: &PipelineStatus, now: Timestamp, screen: Screen) -> St
         vec!["linked".to_owned(), format!("{} records", shown::thousands(status.counts.linked))],
         vec!["done".to_owned(), totals(status)],
     ];
+    if let Some(comparison) = &status.comparison {
+        let when = shown::ago(comparison.at, now);
+        let what = match comparison.differed {
+            0 => "both sides were equal".to_owned(),
+            1 => "1 record differed".to_owned(),
+            many => format!("{} records differed", shown::thousands(many)),
+        };
+        facts.push(vec!["compared".to_owned(), format!("{when}: {what}")]);
+    }
     if let Some(next) = status.next_look {
         let seconds = next.duration_since(now).as_secs().max(0);
         facts.push(vec!["next look".to_owned(), format!("in {seconds} s")]);

@@ -15,10 +15,14 @@ pub(super) struct Named {
     name: String,
 }
 
-pub(super) async fn pause(args: Named, context: &Context) -> Result<Exit, Failure> {
+/// Who gives the command, for the status.
+pub(super) fn who() -> String {
     let names = ["SUDO_USER", "USER", "LOGNAME"].into_iter().find_map(|name| std::env::var(name).ok());
-    let by = names.unwrap_or_else(|| "the command line".to_owned());
-    let query = PauseQuery { by };
+    names.unwrap_or_else(|| "the command line".to_owned())
+}
+
+pub(super) async fn pause(args: Named, context: &Context) -> Result<Exit, Failure> {
+    let query = PauseQuery { by: who() };
     let answer: Accepted = context.daemon().post(&["api", "pipelines", &args.name, "pause"], &query).await?;
     context.screen.show(&answer, || {
         format!("{0} pauses at the end of its batch, until: sfsync resume {0}", answer.pipeline)

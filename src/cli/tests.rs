@@ -241,6 +241,7 @@ fn disconnect_promises_what_it_does() {
         stopped: ["projects", "deals"].map(str::to_owned).to_vec(),
         revoked: true,
         failed: None,
+        ..Disconnected::default()
     };
     insta::assert_snapshot!(super::connect::goodbye(&done, PLAIN), @r"
     Stopped: projects, deals. What was written stays as it is; links and cursors are kept. To go on: sfsync connect salesforce

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{Cursor, Intent, Key, Link, PipelineName, Side};
+use super::{Cursor, Intent, Key, Link, PipelineName, RunWrites, Side};
 
 /// Name of a stored failure: a short hash of pipeline and record, so the same record keeps the same id over its tries.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -108,6 +108,10 @@ pub struct Commit {
     pub intents: Vec<Intent>,
     /// Parcels of intents that are over.
     pub arrived: Vec<u64>,
+    /// What the writes replaced, for `undo`; sealed.
+    pub replaced: Option<RunWrites>,
+    /// Parcels of replaced values that are over, by run and number.
+    pub undone: Vec<(Timestamp, u64)>,
     /// How many records were created, updated, deleted, unchanged and skipped, for the run's summary.
     pub counts: Counts,
 }

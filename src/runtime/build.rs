@@ -82,6 +82,8 @@ pub async fn runner(
         seed: shop.store.seed(),
         observer,
         limit: batch_of(pipeline, shop.limit),
+        swings: super::batch::Swings::default(),
+        run: shop.clock.now(),
         interrupt: Arc::new(AtomicBool::new(false)),
     })
 }

@@ -298,16 +298,21 @@ async fn ask_org(
     (names, again): (&[&String], bool),
 ) -> Result<(), ConnectError> {
     let mut names: Vec<String> = names.iter().map(|name| (*name).clone()).collect();
+    // Before the facts: they come with the first answer, if they are not known.
+    let mut described = Box::pin(client.describe_all(&names)).await?;
     if org.facts.is_none() || again {
         let facts = facts(client, file).await?;
         if org.facts.as_ref().is_some_and(|before| before.id != facts.id) {
-            names.extend(org.objects.drain(..).map(|object| object.name.clone()));
+            let known = |name: &String| names.iter().any(|known| known.eq_ignore_ascii_case(name));
+            let others = org.objects.drain(..).map(|object| object.name.clone());
+            let others: Vec<String> = others.filter(|name| !known(name)).collect();
+            described.extend(Box::pin(client.describe_all(&others)).await?);
+            names.extend(others);
             org.names.clear();
         }
         org.facts = Some(facts);
     }
-    for name in &names {
-        let described = described(client, name).await?;
+    for (name, described) in names.iter().zip(described) {
         if let Some(at) = object_at(org, name) {
             org.objects.remove(at);
         }
@@ -357,15 +362,6 @@ async fn facts(client: &Client, file: &ConnectionFile) -> Result<OrgFacts, Conne
         multi_currency: false,
         currency: default_currency.unwrap_or_default(),
     })
-}
-
-/// An object as the integration user sees it; `None` where there is none, which looks the same as a hidden one.
-pub async fn described(client: &Client, name: &str) -> Result<Option<ObjectInfo>, ConnectError> {
-    match client.describe(name, None).await {
-        Ok(described) => Ok(described.map(|described| described.object)),
-        Err(error) if error.remote.as_deref() == Some("NOT_FOUND") => Ok(None),
-        Err(error) => Err(error),
-    }
 }
 
 fn is_fresh(object: &ObjectInfo, now: Timestamp) -> bool {

@@ -9,10 +9,14 @@ use xxhash_rust::xxh3::xxh3_64;
 use super::batch::{Fate, Item, MirrorBatch, Prepared};
 use super::mass::{self, Approval, Ask, Ending, Sides};
 use super::pass::{Gathered, PassError, Runner, Setting, gather, settle};
+use super::status::Comparison;
 use crate::connect::WriteMode;
 use crate::model::{ChangeEvent, Counts, Cursor, Key, Read, Side};
 use crate::plan::{Lane, Scope};
-use crate::sync::{Decision, Mode};
+use crate::sync::{Decision, Mode, Stop};
+
+/// Name of the fact that keeps what came of the last comparison.
+pub(super) const DIFFERENCES: &str = "differences";
 
 /// Records that a reconciliation has met, by the hashes of their keys.
 #[derive(Default)]
@@ -51,6 +55,7 @@ impl Runner {
             self.read_all(pass, &mut pending, &mut met, approved).await?;
             self.unseen(pass, &mut pending, &mut met, approved).await?;
         }
+        self.compared(pending.differed)?;
         if let Some(approval) = self.too_much(&pending, &passes).filter(|_| !approved) {
             return Err(PassError::Approval(approval));
         }
@@ -61,6 +66,14 @@ impl Runner {
         drop(turn);
         // The deletes were counted already.
         self.conclude("reconciliation", endings, true).await
+    }
+
+    /// Tells and remembers how far the sides were from being equal.
+    fn compared(&self, differed: u64) -> Result<(), PassError> {
+        let comparison = Comparison { at: self.clock.now(), differed };
+        self.store.save_pipeline_fact(self.name(), DIFFERENCES, &comparison)?;
+        self.observer.compared(self.name(), &comparison);
+        Ok(())
     }
 
     /// Changes and deletes of both sides, if they are more than the file allows: nothing is written before a person has seen the numbers.
@@ -154,6 +167,7 @@ impl Runner {
     ) -> Result<(), PassError> {
         if approved {
             let batch = std::mem::take(pending);
+            pending.differed = batch.differed;
             return self.write_pending(pass, batch).await;
         }
         if pending.changes.all() > self.pipeline.max_changes {
@@ -258,6 +272,8 @@ struct Pending {
     /// Creates and updates, by the side that would be written.
     changes: Sides,
     deletes: Sides,
+    /// Records that are not equal, whatever becomes of them.
+    differed: u64,
     forgotten: bool,
 }
 
@@ -267,6 +283,7 @@ impl Pending {
         prepared
             .items
             .retain(|item| !matches!(item.fate, Some(Fate::Unchanged | Fate::NotLinked | Fate::LeftOut(_))));
+        self.differed += prepared.items.iter().filter(|item| differs(item)).count() as u64;
         for item in &prepared.items {
             match &item.fate {
                 Some(Fate::Decided(Decision::Create { on, .. }) | Fate::Archive { on, .. }) => {
@@ -289,6 +306,7 @@ impl Pending {
     }
 
     fn add_mirror(&mut self, batch: MirrorBatch) {
+        self.differed += (batch.writes.len() + batch.deletes.len() + batch.failed.len()) as u64;
         self.changes.app += batch.writes.len() as u64;
         self.deletes.app += batch.deletes.len() as u64;
         let is_empty = batch.writes.is_empty() && batch.deletes.is_empty() && batch.failed.is_empty();
@@ -301,6 +319,18 @@ impl Pending {
         self.forgotten = true;
         self.linked.clear();
         self.mirror.clear();
+    }
+}
+
+/// Whether a record is not as the file wants it to be. What a policy keeps apart is as it should be.
+fn differs(item: &Item) -> bool {
+    match &item.fate {
+        Some(Fate::Decided(decision)) => {
+            matches!(decision, Decision::Create { .. } | Decision::Update { .. } | Decision::Hold(_))
+        }
+        Some(Fate::Delete { .. } | Fate::Archive { .. } | Fate::Postponed) => true,
+        Some(Fate::Stopped(stop)) => matches!(stop, Stop::Wait { .. } | Stop::Fail { .. }),
+        _ => false,
     }
 }
 

@@ -7,6 +7,7 @@ use super::batch::FailureDetail;
 use super::planning::PlanAnswer;
 use super::sign_in::{Connected, Disconnected};
 use super::status::PipelineStatus;
+use super::undo::UndoReport;
 use crate::connect::ConnectError;
 use crate::diag::Rendered;
 use crate::model::{ConnectionName, Failure, FailureId, Key, PipelineName, Side};
@@ -183,6 +184,23 @@ pub struct PlanQuery {
     pub limit: usize,
 }
 
+/// What is to be undone.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UndoQuery {
+    /// Do it; else only tell what it would do. A pipeline is paused before.
+    #[serde(default)]
+    pub act: bool,
+    /// The run whose plan was looked at: another one in its place is not undone. Without it, the last one.
+    #[serde(default)]
+    pub run: Option<Timestamp>,
+    /// Who does it; shown in the status.
+    #[serde(default)]
+    pub by: String,
+    /// Records that are listed.
+    #[serde(default)]
+    pub limit: usize,
+}
+
 /// Everything that can be asked of a running daemon.
 #[async_trait::async_trait]
 pub trait Control: Send + Sync {
@@ -242,6 +260,9 @@ pub trait Control: Send + Sync {
     async fn check(&self, file: &str, text: &str) -> Result<ReloadReport, ControlError>;
     /// What a sync would do, and what the files on disk would change; nothing is written.
     async fn plan(&self, query: PlanQuery) -> Result<PlanAnswer, ControlError>;
+
+    /// What the last run of a pipeline wrote is taken back, or what that would be.
+    async fn undo(&self, name: &PipelineName, query: UndoQuery) -> Result<UndoReport, ControlError>;
 
     /// Signs a connection in, or begins to where a person is needed. A second call makes the address of the first one invalid.
     async fn sign_in(&self, connection: &ConnectionName) -> Result<SignInBegun, ControlError>;

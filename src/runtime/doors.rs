@@ -8,10 +8,10 @@ use crate::model::{
 use crate::plan::Pipeline;
 use crate::sync::Mode;
 
-use super::batch::{FailureDetail, Fate, Item};
+use super::batch::{BACK_AND_FORTH, FailureDetail, Fate, Item};
 use super::control::{
     ApiUse, Control, ControlError, ControlErrorKind, FailureFilter, FailureView, LinkView, PlanQuery,
-    ReloadReport, SignInBegun, SignInState, Why, WhyEntry,
+    ReloadReport, SignInBegun, SignInState, UndoQuery, Why, WhyEntry,
 };
 use super::pass::Preview;
 use super::planning::PlanAnswer;
@@ -19,6 +19,7 @@ use super::sign_in::Disconnected;
 use super::status::PipelineStatus;
 use super::supervisor::Supervisor;
 use super::task::Command;
+use super::undo::UndoReport;
 use super::words;
 
 /// The door of a daemon.
@@ -366,6 +367,10 @@ impl Control for Door {
         self.0.plan_all(query).await
     }
 
+    async fn undo(&self, name: &PipelineName, query: UndoQuery) -> Result<UndoReport, ControlError> {
+        self.0.undo(name, query).await
+    }
+
     async fn sign_in(&self, connection: &ConnectionName) -> Result<SignInBegun, ControlError> {
         self.0.begin_sign_in(connection).await
     }
@@ -415,7 +420,7 @@ fn undecidable(failure: &Failure) -> Option<String> {
     let id = &failure.id.0;
     let existing = FailureDetail::from_text(&failure.detail).existing;
     match (failure.kind == FailureKind::Held, existing.len()) {
-        (true, 0) if failure.code == "R303" => None,
+        (true, 0) if matches!(failure.code.as_str(), "R303" | BACK_AND_FORTH) => None,
         (true, 1) if failure.target.is_none() => None,
         (true, 1) => Some(format!("{id} is linked to another record already: edit one of the two")),
         (true, 2..) => {

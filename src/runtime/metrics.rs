@@ -12,7 +12,7 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
 
 use super::control::ApiUse;
-use super::status::{PipelineStatus, State};
+use super::status::{Comparison, PipelineStatus, State};
 use crate::model::{Counts, PipelineName};
 
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
@@ -69,7 +69,8 @@ pub struct Metrics {
     push_up: Family<OfPipeline, Gauge>,
     api_calls: Family<OfConnection, Counter>,
     api_left: Family<OfConnection, Gauge>,
-    differences: Family<OfPipeline, Counter>,
+    repairs: Family<OfPipeline, Counter>,
+    differences: Family<OfPipeline, Gauge>,
 }
 
 impl Default for Metrics {
@@ -94,6 +95,7 @@ impl Metrics {
             push_up: Family::default(),
             api_calls: Family::default(),
             api_left: Family::default(),
+            repairs: Family::default(),
             differences: Family::default(),
         };
         metrics.register();
@@ -132,6 +134,11 @@ impl Metrics {
         registry.register(
             "reconcile_differences",
             "Repairs of a reconciliation that push and poll had missed",
+            self.repairs.clone(),
+        );
+        registry.register(
+            "differences",
+            "Records that differed when everything was compared last; 0 if both sides were equal",
             self.differences.clone(),
         );
     }
@@ -157,7 +164,13 @@ impl Metrics {
 
     /// A reconciliation repaired so many differences.
     pub fn repaired(&self, pipeline: &PipelineName, count: u64) {
-        self.differences.get_or_create(&OfPipeline { pipeline: pipeline.to_string() }).inc_by(count);
+        self.repairs.get_or_create(&OfPipeline { pipeline: pipeline.to_string() }).inc_by(count);
+    }
+
+    /// Everything was compared.
+    pub fn compared(&self, pipeline: &PipelineName, comparison: &Comparison) {
+        let differed = i64::try_from(comparison.differed).unwrap_or(i64::MAX);
+        self.differences.get_or_create(&OfPipeline { pipeline: pipeline.to_string() }).set(differed);
     }
 
     /// A status changed.

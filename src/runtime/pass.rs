@@ -9,12 +9,14 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use tokio::sync::OwnedMutexGuard;
 
-use super::batch::{BatchError, Bench, Executed, Item, MirrorBatch, Partners, Prepared, References};
+use super::batch::{BatchError, Bench, Executed, Item, MirrorBatch, Partners, Prepared, References, Swings};
 use super::facts::{OrgFacts, RunFacts};
 use super::mass::{Approval, Ending};
+use super::status::Comparison;
 use crate::connect::{ConnectError, Destination, Limit, Source, WriteMode};
 use crate::model::{
     ChangeEvent, Class, Clock, Commit, Counts, Cursor, Key, PipelineName, Read, Side, WriteOp,
@@ -56,6 +58,9 @@ impl From<BatchError> for PassError {
 pub trait Observer: Send + Sync {
     /// A batch was committed.
     fn settled(&self, pipeline: &PipelineName, counts: &Counts, loading: bool, total: Option<u64>);
+
+    /// Everything was compared.
+    fn compared(&self, _: &PipelineName, _: &Comparison) {}
 }
 
 /// What a pass works with; owned by the pipeline's task.
@@ -88,6 +93,10 @@ pub struct Runner {
     pub observer: Arc<dyn Observer>,
     /// Bounds of a batch.
     pub limit: Limit,
+    /// How the writes to pairs went lately.
+    pub swings: Swings,
+    /// When the run began, for `undo`: a run may be several passes, if they were interrupted.
+    pub run: Timestamp,
     /// Set by others: end the pass at the next edge of a batch.
     pub interrupt: Arc<AtomicBool>,
 }
@@ -210,7 +219,8 @@ impl Runner {
         let mut pass = self.gathered(Mode::Changes, side);
         let from = self.store.cursor(self.name(), self.pipeline.generation, side)?;
         let mut loading = !matches!(from, Some(Cursor::Changes { .. }));
-        let twin = if loading && self.pipeline.lane == Lane::Mirror { self.app.twin() } else { None };
+        let streams = self.pipeline.lane == Lane::Mirror && (loading || pass.setting.partners.turn.is_none());
+        let twin = if streams { self.app.twin() } else { None };
         let limit = self.limit;
         let mut read = match twin {
             Some(twin) => Box::pin(self.stream(&mut pass, from, twin)).await?,
@@ -304,6 +314,8 @@ impl Runner {
             linked_only: setting.linked_only,
             loading: setting.loading,
             take: setting.take,
+            swings: &self.swings,
+            run: self.run,
             row_sets: &self.row_sets,
         };
         (bench, source)
@@ -448,7 +460,7 @@ pub(super) fn gather(pass: &mut Gathered, executed: Executed) -> Commit {
 }
 
 /// The records of a request that left no failure behind.
-fn settled_keys(side: Side, keys: &[Key], commit: &Commit) -> Vec<(Side, Key)> {
+pub(super) fn settled_keys(side: Side, keys: &[Key], commit: &Commit) -> Vec<(Side, Key)> {
     let failed: HashSet<&Key> = commit.failures.iter().map(|failure| &failure.source.1).collect();
     keys.iter().filter(|key| !failed.contains(key)).map(|key| (side, key.clone())).collect()
 }
@@ -479,6 +491,12 @@ pub(super) fn merge(into: &mut Commit, from: Commit) {
     into.touch.extend(from.touch);
     into.intents.extend(from.intents);
     into.arrived.extend(from.arrived);
+    match (&mut into.replaced, from.replaced) {
+        (Some(noted), Some(more)) => noted.add(more),
+        (noted @ None, more) => *noted = more,
+        (Some(_), None) => {}
+    }
+    into.undone.extend(from.undone);
     into.touched_upto = into.touched_upto.max(from.touched_upto);
     into.counts += from.counts;
 }

@@ -285,6 +285,6 @@ fn kept_field(pipeline: &Pipeline, item: &Item, (row, why): (usize, Kept)) -> Op
     Some(PlanField { name, before: held, after: None, note: why.reason().to_owned() })
 }
 
-fn shown(value: &Value) -> String {
+pub(super) fn shown(value: &Value) -> String {
     if value.is_null() { "empty".to_owned() } else { value.to_string() }
 }

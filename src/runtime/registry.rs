@@ -31,6 +31,20 @@ pub struct Running {
     pub status: watch::Receiver<PipelineStatus>,
 }
 
+/// How news at once come to a pipeline.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct PushState {
+    /// Why they do not come, and what happens instead.
+    pub problem: Option<String>,
+}
+
+impl PushState {
+    /// The word of `status`.
+    pub fn word(&self) -> &'static str {
+        if self.problem.is_some() { "cdc off" } else { "cdc" }
+    }
+}
+
 /// How long a record waits for a pipeline that is about to run.
 const ARRIVAL: Duration = Duration::from_secs(10);
 
@@ -40,6 +54,9 @@ pub struct Registry {
     running: RwLock<HashMap<PipelineName, Running>>,
     order: RwLock<HashMap<PipelineName, (usize, Scope)>>,
     arrived: Notify,
+    /// Told whenever a pipeline begins or ends and when files were loaded; one listener.
+    moved: Notify,
+    push: RwLock<BTreeMap<PipelineName, PushState>>,
     absent: RwLock<BTreeMap<PipelineName, String>>,
     turns: std::sync::Mutex<BTreeMap<Resource, Arc<Mutex<()>>>>,
 }
@@ -101,6 +118,37 @@ impl Registry {
     pub fn insert(&self, name: PipelineName, running: Running) {
         self.running.write().unwrap_or_else(PoisonError::into_inner).insert(name, running);
         self.arrived.notify_waiters();
+        self.moved.notify_one();
+    }
+
+    /// Returns when a pipeline has begun or ended since the last call. For one listener.
+    pub async fn moved(&self) {
+        self.moved.notified().await;
+    }
+
+    /// The files say something else now.
+    pub fn tell_moved(&self) {
+        self.moved.notify_one();
+    }
+
+    /// How news at once come to a pipeline; `None` where nobody listens for it any more.
+    pub fn set_push(&self, name: &PipelineName, state: Option<PushState>) {
+        let mut push = self.push.write().unwrap_or_else(PoisonError::into_inner);
+        let before = match state.clone() {
+            Some(state) => push.insert(name.clone(), state),
+            None => push.remove(name),
+        };
+        drop(push);
+        if before != state
+            && let Some(running) = self.get(name)
+        {
+            running.wake.notify_one();
+        }
+    }
+
+    /// How news at once come to a pipeline.
+    pub fn push(&self, name: &PipelineName) -> Option<PushState> {
+        self.push.read().unwrap_or_else(PoisonError::into_inner).get(name).cloned()
     }
 
     /// The lock of a resource that several pipelines share.
@@ -118,6 +166,7 @@ impl Registry {
     /// Removes a pipeline.
     pub fn remove(&self, name: &PipelineName) {
         self.running.write().unwrap_or_else(PoisonError::into_inner).remove(name);
+        self.moved.notify_one();
     }
 
     /// One pipeline.
@@ -168,6 +217,7 @@ impl References for Registry {
             return Err(ConnectError::new("R110", Class::TRANSIENT, message));
         };
         let mut runner = running.runner.lock().await;
+        runner.run = runner.clock.now();
         match runner.records(Side::Salesforce, &keys, true).await {
             // Deletes among them wait for a person, whom that pipeline asks itself; the rest is there.
             Ok(_) | Err(PassError::Approval(_)) => Ok(()),

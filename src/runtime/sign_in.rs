@@ -231,6 +231,12 @@ pub struct Disconnected {
     pub connection: String,
     /// Pipelines that were stopped, until the connection is signed in again.
     pub stopped: Vec<String>,
+    /// What was set up in the org and is taken away.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub removed: Vec<String>,
+    /// What was set up in the org and stays, with the reason.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub left: Vec<String>,
     /// Somebody was signed in, and is no more.
     pub revoked: bool,
     /// Why the tokens could not be ended; they are kept then.

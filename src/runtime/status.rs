@@ -109,6 +109,16 @@ pub struct Progress {
     pub total: Option<u64>,
 }
 
+/// What came of the last comparison of everything that went through: the proof that both sides are equal, or how far they are from it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Comparison {
+    /// When it was complete.
+    pub at: Timestamp,
+    /// Records that differed when they were compared, those that are held, fail or wait included; what policies keep apart is no
+    /// difference. 0: both sides were equal.
+    pub differed: u64,
+}
+
 /// A pipeline as it is now.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PipelineStatus {
@@ -138,6 +148,9 @@ pub struct PipelineStatus {
     /// Completed comparisons of everything since the process started; `sync --full --wait` waits on it.
     #[serde(default)]
     pub comparisons: u64,
+    /// The last comparison of everything, also of an earlier process.
+    #[serde(default)]
+    pub comparison: Option<Comparison>,
     /// When it will look next.
     pub next_look: Option<Timestamp>,
 }
@@ -153,6 +166,6 @@ impl PipelineStatus {
 
     /// Whether they arrive.
     pub fn news_arrive(&self) -> bool {
-        self.push == "listen"
+        matches!(self.push.as_str(), "cdc" | "listen")
     }
 }

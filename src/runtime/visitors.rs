@@ -9,10 +9,10 @@ use super::sign_in::{self, Asked, Connected, Disconnected};
 use super::supervisor::Supervisor;
 use super::task::Command;
 use super::workbench::Workbench;
-use crate::connect::salesforce::{Callback, Client, WebSignIn};
+use crate::connect::salesforce::{Callback, ChannelSpec, Client, WebSignIn, remove_channel};
 use crate::model::{ConnectionName, PipelineName};
 use crate::plan::Files;
-use crate::spec::ConnectionFile;
+use crate::spec::{ConnectionFile, ConnectionKind, Manage};
 
 /// The port of this machine that a command listens on; the usual one for tools that sign in to Salesforce.
 const CALLBACK_PORT: u16 = 1717;
@@ -119,6 +119,8 @@ impl Supervisor {
                 done.stopped.push(pipeline.to_string());
             }
         }
+        self.registry.tell_moved();
+        take_away(&client, connection(&latest.desired, name)?, &mut done).await;
         match client.revoke().await {
             Ok(revoked) => done.revoked = revoked,
             Err(error) => {
@@ -219,11 +221,26 @@ impl Workbench {
                 done.stopped.push(pipeline.to_string());
             }
         }
+        take_away(&client, connection(&self.loaded.files, name)?, &mut done).await;
         match client.revoke().await {
             Ok(revoked) => done.revoked = revoked,
             Err(error) => done.failed = Some(error.message),
         }
         Ok(done)
+    }
+}
+
+/// Takes away what `manage` let the daemon set up, as far as the org lets it.
+async fn take_away(client: &Client, file: &ConnectionFile, done: &mut Disconnected) {
+    let ConnectionKind::Salesforce(org) = &file.kind else { return };
+    if !org.manages(Manage::CdcChannel) {
+        return;
+    }
+    let channel = ChannelSpec { name: org.cdc_channel().to_owned(), manage: true };
+    match remove_channel(client, &channel).await {
+        Ok(true) => done.removed.push(format!("the channel {} and its members", channel.topic())),
+        Ok(false) => {}
+        Err(error) => done.left.push(format!("the channel {}: {error}", channel.topic())),
     }
 }
 

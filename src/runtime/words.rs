@@ -57,6 +57,14 @@ pub fn held(pipeline: &Pipeline, held: &Held) -> String {
                 keys(all)
             )
         }
+        Held::BackAndForth(rows) => {
+            let names =
+                rows.iter().filter_map(|row| pipeline.rows.get(*row)).map(|row| format!("`{}`", row.name));
+            format!(
+                "{} went back and forth between both sides: something there changes what is written (a trigger, a flow, a format)",
+                names.collect::<Vec<_>>().join(", ")
+            )
+        }
         Held::Taken { salesforce, by } => {
             format!("the Salesforce record that matches, {salesforce}, is linked to {by} already")
         }

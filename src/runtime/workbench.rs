@@ -444,7 +444,7 @@ impl Workbench {
         let System::Salesforce(client) = self.world.open(file).await? else {
             return Err(WorkError::Unknown(format!("{} is no Salesforce connection", file.name)));
         };
-        let object = catalogs::described(&client, name).await?;
+        let object = Box::pin(client.describe_all(&[name.to_owned()])).await?.pop().flatten();
         object.ok_or_else(|| {
             WorkError::Unknown(format!("the org has no object {name}, or the user may not see it"))
         })

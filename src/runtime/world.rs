@@ -157,6 +157,7 @@ impl World {
             },
             domain: self.optional(org.domain.as_ref())?,
             login_url: self.optional(org.login_url.as_ref())?,
+            pubsub_url: self.optional(org.pubsub_url.as_ref())?,
             auth: self.auth(&org.auth.value)?,
             api_version: org.api_version.as_ref().map(|entry| entry.value.clone()),
             api_budget: budget(org.api_budget()),

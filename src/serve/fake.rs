@@ -10,11 +10,12 @@ use crate::model::{
 use crate::runtime::batch::FailureDetail;
 use crate::runtime::control::{
     ApiUse, Control, ControlError, ControlErrorKind, FailureFilter, FailureView, FileReport, LinkView,
-    PlanQuery, ReloadReport, SignInBegun, SignInState, Why, WhyEntry,
+    PlanQuery, ReloadReport, SignInBegun, SignInState, UndoQuery, Why, WhyEntry,
 };
 use crate::runtime::planning::PlanAnswer;
 use crate::runtime::sign_in::Disconnected;
 use crate::runtime::status::{ConfigStatus, PipelineStatus, State, StatusCounts};
+use crate::runtime::undo::UndoReport;
 
 /// One pipeline `projects`, two failures, one link.
 #[derive(Default)]
@@ -74,6 +75,7 @@ pub(crate) fn status(name: &str) -> PipelineStatus {
         totals: Counts::default(),
         passes: 0,
         comparisons: 0,
+        comparison: None,
         next_look: None,
     }
 }
@@ -212,6 +214,11 @@ impl Control for FakeDaemon {
     async fn plan(&self, query: PlanQuery) -> Result<PlanAnswer, ControlError> {
         self.tell(format!("plan {:?} record={:?} limit={}", query.names, query.record, query.limit));
         Ok(PlanAnswer::default())
+    }
+    async fn undo(&self, name: &PipelineName, query: UndoQuery) -> Result<UndoReport, ControlError> {
+        Self::known(name)?;
+        self.tell(format!("undo {name} act={} by={}", query.act, query.by));
+        Ok(UndoReport::new(name, query.act))
     }
     async fn sign_in(&self, connection: &ConnectionName) -> Result<SignInBegun, ControlError> {
         if connection.as_str() != "salesforce" {

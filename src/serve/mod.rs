@@ -18,6 +18,7 @@ mod router;
 pub mod shown;
 mod sign_in;
 mod socket;
+mod undo;
 
 pub use access::Door;
 pub use answer::{Forgotten, Refused};

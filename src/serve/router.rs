@@ -1,5 +1,5 @@
-//! Which path is answered by what, and what is true for all answers: they are not cached, a body has at most 1 MiB, nothing but a plan takes
-//! longer than two minutes, and no log line holds a path with a record's id.
+//! Which path is answered by what, and what is true for all answers: they are not cached, a body has at most 1 MiB, nothing but a plan and an
+//! undo takes longer than two minutes, and no log line holds a path with a record's id.
 
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
@@ -15,13 +15,15 @@ use axum::routing::{delete, get, post};
 
 use super::access::{Door, admit};
 use super::answer::Refusal;
-use super::{configuration, failures, health, links, page, pipelines, plan, sign_in};
+use super::{configuration, failures, health, links, page, pipelines, plan, sign_in, undo};
 use crate::runtime::control::Control;
 
 const LARGEST_BODY: usize = 1 << 20;
 const LONGEST: Duration = Duration::from_secs(120);
 /// Reads a whole object, which takes the time that it takes.
 const PLAN: &str = "/api/plan";
+/// Reads and writes all records of a run, which takes the time that it takes, too.
+const UNDO: &str = "/api/pipelines/{name}/undo";
 
 /// The daemon, once its state is opened and its files were loaded for the first time.
 pub type ControlSlot = Arc<OnceLock<Arc<dyn Control>>>;
@@ -83,6 +85,7 @@ fn guarded() -> Router<Shared> {
         .route("/api/pipelines/{name}/pause", post(pipelines::pause))
         .route("/api/pipelines/{name}/resume", post(pipelines::resume))
         .route("/api/pipelines/{name}/approve", post(pipelines::approve))
+        .route(UNDO, post(undo::undo))
         .route("/api/failures", get(failures::list))
         .route("/api/failures/retry", post(failures::retry_some))
         .route("/api/failures/{id}", get(failures::show).delete(failures::forget))
@@ -116,7 +119,7 @@ async fn unknown() -> Refusal {
 }
 
 async fn not_allowed() -> Refusal {
-    let help = "reading is GET; sync, pause, resume, approve, retry, reload and check are POST";
+    let help = "reading is GET; sync, pause, resume, approve, undo, retry, reload and check are POST";
     Refusal::new(StatusCode::METHOD_NOT_ALLOWED, "this path does not answer that method", help)
 }
 
@@ -124,7 +127,7 @@ async fn bounded(request: Request, next: Next) -> Response {
     let began = Instant::now();
     let method = request.method().clone();
     let path = request.extensions().get::<MatchedPath>().map(|path| path.as_str().to_owned());
-    let mut response = if path.as_deref() == Some(PLAN) {
+    let mut response = if matches!(path.as_deref(), Some(PLAN | UNDO)) {
         next.run(request).await
     } else {
         match tokio::time::timeout(LONGEST, next.run(request)).await {

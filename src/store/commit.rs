@@ -9,6 +9,7 @@ use super::failures::FailureTables;
 use super::intents::IntentTable;
 use super::links::LinkTables;
 use super::registry::{self, Registry, Space};
+use super::replaced::ReplacedTable;
 use super::tables::{self, Bytes, CURSORS, SPACES};
 use super::wants::WantTables;
 use super::{Store, StoreError};
@@ -89,6 +90,10 @@ impl Store {
             [] => None,
             intents => Some(tables.intents.put(&self.vault, address.space, intents)?),
         };
+        tables.replaced.remove(address.space, &commit.undone)?;
+        if let Some(writes) = &commit.replaced {
+            tables.replaced.put(&self.vault, address.space, writes)?;
+        }
         for (side, cursor) in &commit.cursors {
             put_cursor(&mut tables.cursors, address.space, *side, cursor)?;
         }
@@ -151,6 +156,7 @@ struct Tables<'t> {
     failures: FailureTables<'t>,
     wants: WantTables<'t>,
     intents: IntentTable<'t>,
+    replaced: ReplacedTable<'t>,
     cursors: Table<'t, (u32, u8), Bytes>,
     spaces: Table<'t, u32, Bytes>,
 }
@@ -162,6 +168,7 @@ impl<'t> Tables<'t> {
             failures: FailureTables::open(txn)?,
             wants: WantTables::open(txn)?,
             intents: IntentTable::open(txn)?,
+            replaced: ReplacedTable::open(txn)?,
             cursors: txn.open_table(CURSORS)?,
             spaces: txn.open_table(SPACES)?,
         })

@@ -9,6 +9,7 @@ use super::failures::FailureTables;
 use super::intents::IntentTable;
 use super::links::LinkTables;
 use super::registry::{Entry, Flags, Mark, Registry};
+use super::replaced::ReplacedTable;
 use super::tables::{CURSORS, RUNS, SPACES, USAGE};
 use super::wants::WantTables;
 use super::{Store, StoreError, pipeline_facts};
@@ -142,7 +143,7 @@ impl Store {
         })
     }
 
-    /// Drops what is older than `keep`: generations that are not in use, state of removed pipelines, resolved failures, runs, counters of
+    /// Drops what is older than `keep`: generations that are not in use, state of removed pipelines, resolved failures, replaced values, runs, counters of
     /// API calls. Call it once a day.
     pub fn clean_up(&self, now: Timestamp, keep: Duration) -> Result<(), StoreError> {
         let before = now.checked_sub(keep).unwrap_or(Timestamp::MIN);
@@ -151,6 +152,7 @@ impl Store {
             for number in numbers {
                 clean_pipeline(txn, registry, number, (now, before))?;
             }
+            ReplacedTable::open(txn)?.forget(before)?;
             txn.open_table(RUNS)?.retain(|(_, started), _| started >= before.as_microsecond())?;
             txn.open_table(USAGE)?.retain(|(_, hour), _| hour >= before.as_second() / 3600)?;
             Ok(())
@@ -225,6 +227,7 @@ fn clear_space(txn: &WriteTransaction, space: u32) -> Result<(), StoreError> {
     LinkTables::open(txn)?.clear(space)?;
     FailureTables::open(txn)?.clear(space)?;
     IntentTable::open(txn)?.clear(space)?;
+    ReplacedTable::open(txn)?.clear(space)?;
     txn.open_table(CURSORS)?.retain_in((space, 0)..=(space, u8::MAX), |_, _| false)?;
     txn.open_table(SPACES)?.remove(space)?;
     Ok(())

@@ -1,5 +1,5 @@
-//! What sfsync remembers, in one redb file: links with their baselines, creates on their way, cursors, failures, wants, runs, last good files,
-//! catalogs, tokens and the inbox of webhooks.
+//! What sfsync remembers, in one redb file: links with their baselines, creates on their way, what writes replaced, cursors, failures, wants,
+//! runs, last good files, catalogs, tokens and the inbox of webhooks.
 //!
 //! The store is synchronous and `Send + Sync`; the runtime moves calls off its async threads. It never talks to a system, never
 //! decides and never reads a clock: moments arrive as arguments. It keeps no record value in clear text: baselines are
@@ -22,6 +22,7 @@ mod migrate;
 mod open;
 mod pipeline_facts;
 mod registry;
+mod replaced;
 mod row_sets;
 mod runs;
 mod tables;
@@ -41,5 +42,6 @@ pub use files::LastGood;
 pub use inbox::{Inbound, Received};
 pub use open::Store;
 pub use registry::{Flags, Mark};
+pub use replaced::LastRun;
 pub use runs::Run;
 pub use vault::StoreKey;

@@ -17,6 +17,7 @@
 //! | `wants` | wanted pipeline, side, wanted key, pipeline, key | – |
 //! | `touched` | pipeline, side, key | order in which it was touched |
 //! | `intents` | space, parcel | creates on their way, sealed |
+//! | `replaced` | space, run, parcel | what the writes of a run replaced, sealed |
 //! | `runs` | pipeline, start | run (JSON) |
 //! | `files`, `catalog`, `tokens`, `usage`, `inbox`, `inbox_digests` | see their modules | |
 
@@ -43,6 +44,7 @@ pub(super) const RESOLVED: Definition<Bytes, Bytes> = TableDefinition::new("reso
 pub(super) const WANTS: Definition<Bytes, ()> = TableDefinition::new("wants");
 pub(super) const TOUCHED: Definition<Bytes, u64> = TableDefinition::new("touched");
 pub(super) const INTENTS: Definition<(u32, u64), Bytes> = TableDefinition::new("intents");
+pub(super) const REPLACED: Definition<(u32, i64, u64), Bytes> = TableDefinition::new("replaced");
 pub(super) const RUNS: Definition<(u32, i64), Bytes> = TableDefinition::new("runs");
 pub(super) const FILES: Definition<&str, Bytes> = TableDefinition::new("files");
 pub(super) const CATALOG: Definition<(&str, &str, &str), Bytes> = TableDefinition::new("catalog");
@@ -71,6 +73,7 @@ pub(super) fn create(txn: &WriteTransaction) -> Result<(), StoreError> {
     txn.open_table(LINKS)?;
     txn.open_table(CURSORS)?;
     txn.open_table(INTENTS)?;
+    txn.open_table(REPLACED)?;
     txn.open_table(RUNS)?;
     txn.open_table(CATALOG)?;
     txn.open_table(USAGE)?;

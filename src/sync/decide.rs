@@ -219,12 +219,16 @@ impl Merged {
     fn row(&mut self, situation: &Situation<'_>, at: usize) {
         let Some(mapping) = situation.pipeline.rows.get(at) else { return };
         let Some(views) = settle::views(situation, at) else { return };
+        if *views.salesforce == *views.app {
+            // Equal in every form, whatever is remembered: no fingerprint is needed to say so.
+            return;
+        }
         let now = situation.fingerprints.of_views(mapping, &views);
         let turn = Turn {
             row: mapping,
             may_write: writable(situation.pipeline, mapping),
             salesforce: &views.salesforce,
-            app: &views.app,
+            app: views.app,
             agree: settle::agree(situation, at, now),
             now,
             then: situation.link.map_or(Baseline::default(), |link| settle::stored(link, at)),

@@ -131,6 +131,8 @@ pub enum Held {
     SeveralMatches(Vec<crate::model::Key>),
     /// Two Salesforce records belong to one app record (`links: one_to_one`).
     OneToOne(Vec<crate::model::Key>),
+    /// These rows are written to both sides in turn, without an end.
+    BackAndForth(Vec<usize>),
     /// The Salesforce record that matches has another app record already.
     Taken {
         /// The Salesforce record.

@@ -2,8 +2,10 @@
 //! who wins, what is written, what is remembered. No I/O, no clock, no state: everything a decision may look at is in
 //! [`Situation`], everything it can say is in [`Decision`].
 //!
-//! A record goes through the files in this order: `filter`, `map` (with `lookups`), `matching`, `decide` (with `merge`), `settle`.
+//! A record goes through the files in this order: `filter`, `map` (with `lookups`), `matching`, `decide` (with `merge`), `settle`; `breaker`
+//! stops what never ends, `undo` goes back.
 
+mod breaker;
 mod carry;
 mod decide;
 mod filter;
@@ -12,7 +14,9 @@ mod map;
 mod matching;
 mod merge;
 mod settle;
+mod undo;
 
+pub use breaker::{CALM, Swing, TURNS};
 pub use carry::{Carrier, Uncarried};
 pub use decide::{Decision, Known, Mode, SideWrite, Situation, decide};
 pub use filter::{LeftOut, passes};
@@ -20,4 +24,5 @@ pub use lookups::{LookupTable, Needed, needed};
 pub use map::{MapInputs, Mapped, Slot, Stop, map};
 pub use matching::{Candidate, Match, match_values, matched};
 pub use merge::{Baseline, Held, Kept, Turn, Verdict, Writable, merge_row};
-pub use settle::{Fingerprints, Image, Views, baselines, fingerprints, is_unchanged};
+pub use settle::{Fingerprints, Image, Views, baselines, fingerprints, is_unchanged, seen};
+pub use undo::{TakeBack, after_undo, as_one, take_back};

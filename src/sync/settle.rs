@@ -11,15 +11,15 @@ use crate::plan::{Flow, Mapping, Pipeline, WritePolicy};
 
 /// Both sides of a row in common terms: those of the app if the row flows there, else those of Salesforce.
 #[derive(Clone, Debug)]
-pub struct Views {
+pub struct Views<'a> {
     /// What Salesforce has to say.
-    pub salesforce: Value,
+    pub salesforce: Cow<'a, Value>,
     /// What the app has to say.
-    pub app: Value,
+    pub app: &'a Value,
 }
 
 /// The views of a row, if both sides are known and the row has something to say.
-pub(super) fn views(situation: &Situation<'_>, at: usize) -> Option<Views> {
+pub(super) fn views<'a>(situation: &Situation<'a>, at: usize) -> Option<Views<'a>> {
     let mapping = situation.pipeline.rows.get(at)?;
     if is_pending(situation.to_app, at) || is_pending(situation.to_salesforce, at) {
         // Settled now, it would count as equal before it was ever filled in.
@@ -28,11 +28,11 @@ pub(super) fn views(situation: &Situation<'_>, at: usize) -> Option<Views> {
     if mapping.to_app.is_on() {
         let salesforce = spoken(situation.to_app, at)?;
         let app = situation.app?.row.get(mapping.app?);
-        return (!app.is_absent()).then(|| Views { salesforce: salesforce.clone(), app: app.clone() });
+        return (!app.is_absent()).then_some(Views { salesforce: Cow::Borrowed(salesforce), app });
     }
     let app = spoken(situation.to_salesforce, at)?;
     let salesforce = situation.salesforce?.row.get(mapping.salesforce?);
-    (!salesforce.is_absent()).then(|| Views { salesforce: salesforce.clone(), app: app.clone() })
+    (!salesforce.is_absent()).then_some(Views { salesforce: Cow::Borrowed(salesforce), app })
 }
 
 /// Whether the row waits for a record of another pipeline (`missing: empty`).
@@ -77,7 +77,7 @@ fn stores(situation: &Situation<'_>, at: usize, side: Side) -> Option<bool> {
 }
 
 /// A value as a side will store it; borrowed where that changes nothing.
-fn in_form<'a>(mapping: &Mapping, side: Side, value: &'a Value) -> Cow<'a, Value> {
+pub(super) fn in_form<'a>(mapping: &Mapping, side: Side, value: &'a Value) -> Cow<'a, Value> {
     match mapping.stored_on(side).map(|form| form.apply(value)) {
         Some(stored) if !model::same_value(&stored, value) => Cow::Owned(stored),
         _ => Cow::Borrowed(value),
@@ -117,9 +117,20 @@ impl Fingerprints {
     }
 
     /// Of both views of a row.
-    pub fn of_views(self, mapping: &Mapping, views: &Views) -> Baseline {
-        Baseline { salesforce: self.of(mapping, &views.salesforce), app: self.of(mapping, &views.app) }
+    pub fn of_views(self, mapping: &Mapping, views: &Views<'_>) -> Baseline {
+        let salesforce = self.of(mapping, &views.salesforce);
+        // Most rows say the same on both sides.
+        let is_same = *views.app == *views.salesforce;
+        let app = if is_same { salesforce } else { self.of(mapping, views.app) };
+        Baseline { salesforce, app }
     }
+}
+
+/// What a side says in a row now, as its baseline would have it.
+pub fn seen(situation: &Situation<'_>, at: usize, side: Side) -> Fingerprint {
+    let row = situation.pipeline.rows.get(at).zip(views(situation, at));
+    let now = row.map(|(mapping, views)| situation.fingerprints.of_views(mapping, &views));
+    now.map_or(Fingerprint::UNKNOWN, |now| if side == Side::App { now.app } else { now.salesforce })
 }
 
 /// The stored baseline of a row.
@@ -214,19 +225,16 @@ impl Image {
 
     /// The views of a row that Salesforce was told and nobody has mapped back yet: it says what the app says, as it stores that. Rows
     /// with expressions may say something else, which only the next look tells.
-    fn echo(&self, pipeline: &Pipeline, at: usize) -> Option<Views> {
+    fn echo(&self, pipeline: &Pipeline, at: usize) -> Option<Views<'_>> {
         let mapping = pipeline.rows.get(at).filter(|_| self.told.contains(&at))?;
         let copied = |side: Side| matches!(mapping.flow_to(side), Flow::Copy);
         if !copied(Side::App) || !copied(Side::Salesforce) || mapping.write == WritePolicy::Off {
             return None;
         }
         let app = self.app.get(mapping.app?);
-        let salesforce = if mapping.is_copied_to(Side::Salesforce) {
-            in_form(mapping, Side::Salesforce, app).into_owned()
-        } else {
-            app.clone()
-        };
-        (!app.is_absent()).then(|| Views { salesforce, app: app.clone() })
+        let is_copied = mapping.is_copied_to(Side::Salesforce);
+        let salesforce = if is_copied { in_form(mapping, Side::Salesforce, app) } else { Cow::Borrowed(app) };
+        (!app.is_absent()).then_some(Views { salesforce, app })
     }
 
     /// Lays what was written over a record, in the form in which the side stores it.
@@ -284,10 +292,7 @@ fn settled(
     (now, agree): (Baseline, bool),
     then: Baseline,
 ) -> Baseline {
-    let two_way = pipeline.to_app.update
-        && pipeline.to_salesforce.update
-        && mapping.to_app.is_on()
-        && mapping.to_salesforce.is_on();
+    let two_way = super::undo::flows_both_ways(pipeline, mapping);
     if agree || two_way && mapping.write != WritePolicy::UnlessEdited {
         return now;
     }

@@ -5,7 +5,7 @@ use jiff::tz::TimeZone;
 use proptest::prelude::*;
 use proptest::strategy::ValueTree as _;
 use sfsync::model::{Op, Row, Side, Value};
-use sfsync::plan::Pipeline;
+use sfsync::plan::{Lane, Pipeline};
 use sfsync::runtime::facts::{OrgFacts, RunContext, RunFacts};
 use sfsync::sync::{Carrier, Fingerprints, LookupTable, MapInputs, Mode, Slot, Stop, map};
 
@@ -83,7 +83,7 @@ fn placed(pipeline: &Pipeline, row: &Row, inputs: &MapInputs<'_>) -> Result<Row,
 
 #[test]
 fn carrying_is_mapping() {
-    let pipeline = plan::compiled(ROWS).unwrap();
+    let pipeline = plan::compiled(ROWS, Lane::Mirror).unwrap();
     let facts = RunFacts::new(Timestamp::UNIX_EPOCH, TimeZone::UTC, Mode::Changes, Fingerprints::new(1));
     let (org, lookups) = (OrgFacts::default(), LookupTable::default());
     let context = RunContext::new(&org, &facts, &lookups, Side::Salesforce);

@@ -114,6 +114,7 @@ fn json_is_one_value_whatever_happens() {
         &["resume", "clients"],
         &["approve", "clients"],
         &["failures", "list"],
+        &["undo", "clients"],
         &["links", "list", "clients"],
         &["reload"],
         &["forget", "clients"],

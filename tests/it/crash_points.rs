@@ -205,6 +205,8 @@ impl Scene {
             seed,
             observer: Arc::new(Alone),
             limit: Limit::default(),
+            swings: sfsync::runtime::batch::Swings::default(),
+            run: jiff::Timestamp::UNIX_EPOCH,
             interrupt: Arc::new(AtomicBool::new(false)),
         };
         runner.changes(false).await

@@ -297,3 +297,33 @@ async fn describe_tells_what_the_user_sees_and_what_changed() {
     );
     assert!(rig.client.limits().await.unwrap().contains_key("DailyApiRequests"));
 }
+
+#[tokio::test]
+async fn the_org_and_its_objects_are_asked_for_in_one_call() {
+    let named = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
+    let found = |objects: Vec<Option<sfsync::model::ObjectInfo>>| -> Vec<String> {
+        objects.into_iter().map(|object| object.map_or("-".to_owned(), |object| object.name)).collect()
+    };
+    let rig = Rig::with(sandbox_config(), |_| {}).await;
+    let objects = rig.client.describe_all(&named(&["Opportunity", "Nothing__c", "account"])).await.unwrap();
+    assert_eq!(found(objects), ["Opportunity", "-", "Account"]);
+    rig.client.reach().await.unwrap();
+    assert_eq!(rig.sandbox.calls().total, 1);
+    let mut many = named(&["Contact"; 11]);
+    many[10] = "Nothing__c".to_owned();
+    let objects = rig.client.describe_all(&many).await.unwrap();
+    assert_eq!((objects.len(), objects[9].is_some(), objects[10].is_none()), (11, true, true));
+    assert_eq!(rig.sandbox.calls().total, 3);
+}
+
+#[tokio::test]
+async fn objects_are_asked_for_one_by_one_where_several_at_once_are_refused() {
+    for fault in [FaultKind::ApiCurrentlyDisabled, FaultKind::ServiceUnavailable] {
+        let rig = Rig::with(sandbox_config(), |_| {}).await;
+        rig.sandbox.faults().add(Fault::new(fault).on(ResourceKind::Composite).times(1));
+        let names = ["Opportunity".to_owned(), "Nothing__c".to_owned(), "Account".to_owned()];
+        let objects = rig.client.describe_all(&names).await.unwrap();
+        let found: Vec<bool> = objects.iter().map(Option::is_some).collect();
+        assert_eq!((found, rig.sandbox.faults().fired().len()), (vec![true, false, true], 1));
+    }
+}

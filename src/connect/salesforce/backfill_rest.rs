@@ -30,6 +30,11 @@ impl Buffer {
         self.records.len() >= limit.records || self.bytes >= limit.bytes
     }
 
+    /// Whether a batch is full, or would be split by another page of so many records.
+    pub(super) fn holds_beside(&self, page: usize, limit: Limit) -> bool {
+        self.holds(limit) || (!self.is_empty() && self.records.len() + page > limit.records)
+    }
+
     pub(super) fn is_empty(&self) -> bool {
         self.records.is_empty()
     }

@@ -202,12 +202,20 @@ impl Client {
 
     /// Version and org, asked for once.
     pub(super) async fn established(&self) -> Result<&Established, ConnectError> {
-        let ask = async || {
+        self.establish(Box::pin(async {
             let data = versions::choose(self).await?;
             let org = self.organization(&data).await?;
             Ok(Established { data, org })
-        };
-        self.established.get_or_try_init(ask).await
+        }))
+        .await
+    }
+
+    /// The same, asked for in a way of the caller's if it is not known.
+    pub(super) async fn establish(
+        &self,
+        ask: impl Future<Output = Result<Established, ConnectError>>,
+    ) -> Result<&Established, ConnectError> {
+        self.established.get_or_try_init(|| ask).await
     }
 
     /// Id of the org that was reached, if one was.

@@ -95,6 +95,8 @@ pub struct Config {
     pub domain: Option<String>,
     /// Another address to sign in at; plain `http` only to loopback.
     pub login_url: Option<String>,
+    /// Where change events come from; `None`: Salesforce's global address. Plain `http` only to loopback.
+    pub pubsub_url: Option<String>,
     /// How to sign in.
     pub auth: Auth,
     /// `66.0`; `None`: the newest that both know.
@@ -152,6 +154,7 @@ impl Config {
             environment,
             domain: None,
             login_url: None,
+            pubsub_url: None,
             auth,
             api_version: None,
             api_budget: ApiBudget::PerMille(500),
@@ -172,6 +175,11 @@ impl Config {
             (None, Some(domain)) => checked_base(&format!("https://{domain}")),
             (None, None) => checked_base(self.environment.login_host()),
         }
+    }
+
+    /// Where change events come from.
+    pub fn pubsub_base(&self) -> Result<Url, ConnectError> {
+        checked_base(self.pubsub_url.as_deref().unwrap_or("https://api.pubsub.salesforce.com"))
     }
 
     /// Whether answers are asked for in compressed form.

@@ -10,8 +10,10 @@ mod backfill_rest;
 mod budget;
 mod client;
 mod config;
+mod events;
 mod fetch;
 mod ids;
+mod introduce;
 mod ordered;
 mod org;
 mod poll;
@@ -28,6 +30,10 @@ mod write;
 pub use budget::{Admission, Budget, BudgetStatus, Purpose, UsageStore};
 pub use client::{Answer, Call, Client, Services};
 pub use config::{ApiBudget, Auth, Config, Environment, Transport};
+pub use events::{
+    ChannelSpec, Event, EventBatch, EventKind, EventStream, Fault, Prepared, fault_of,
+    prepare as prepare_channel, remove as remove_channel,
+};
 pub use ids::IdScan;
 pub use org::{Described, OrgCheck, OrgFacts, ProfileFacts, UserFacts};
 pub use read_spec::{Lanes, LoadScope, ReadSpec};

@@ -102,9 +102,10 @@ impl Window {
         Ok(Read::Batch { events, next, more: !self.finished, total: self.total })
     }
 
-    /// Reads until a batch is full; true when nothing more will come.
+    /// Reads until a batch is full, by whole pages where it is larger than one; true when nothing more will come.
     async fn fill(&mut self, source: &SalesforceSource, limit: Limit) -> Result<bool, ConnectError> {
-        while !self.buffer.holds(limit) {
+        let mut page_size = 0;
+        while !self.buffer.holds_beside(page_size, limit) {
             if let Some(feed) = &mut self.feed {
                 match feed.next().await? {
                     Some(chunk) => self.buffer.add(chunk.records, chunk.bytes),
@@ -119,6 +120,7 @@ impl Window {
                 self.end = page.asked_at.map(|at| source.server_time(Some(at)));
             }
             self.total.get_or_insert(page.announced);
+            page_size = page.records.len();
             self.buffer.add(page.records, page.bytes);
             if page.announced > source.spec.lanes.changes && !self.query.is_finished() {
                 self.switch_to_bulk(source).await?;

@@ -18,6 +18,7 @@ family_pages! {
     "R124", "an answer that is not known", "Salesforce answered with a code that sfsync does not know, so the pipeline stops rather than guess. Please report it.";
     "R125", "an address that must not be used", "Addresses are https; plain http is for this machine only, and an org may not redirect anywhere else. Correct `domain` or `login_url`.";
     "R126", "the connection forbids this write", "`read_only` or `protect` of the connection; it holds for every pipeline. Nothing was sent.";
+    "R127", "the place in the stream of changes is gone", "Salesforce keeps changes for 72 hours, and this place is older or belongs to another stream. The stream begins anew, and everything since the last look is read once more.";
     "R131", "the database is busy", "Somebody else writes the same rows or holds a lock. Tried again.";
     "R132", "the disk of the database is full", "Nothing is lost; free some space, the work goes on by itself.";
     "R133", "the database failed", "The message has its own words.";
@@ -49,6 +50,7 @@ family_pages! {
     "R304", "the record a lookup needs is not linked", "`missing: fail` reports it.";
     "R305", "waits for a lookup", "The record is kept back until the record it refers to is linked; after 24 hours it is a failure.";
     "R306", "the linked record vanished", "The record at the other end of the link is not there any more.";
+    "R307", "a record goes back and forth", "Both sides were written in turn, again and again: something on a side changes what is written there, and the other side takes it for an edit. The record is held. Make the two agree (`as`, an expression, `to_app: false`), then use `failures resolve` or `failures retry`.";
     "R401", "an expression reached a limit", "50 000 operations, 1 MiB of text, 1 000 items, 32 levels. Only this record fails.";
     "R402", "an expression cannot be computed for this record", "The message names the place; write `?? 0` or `?? false` where a value may be empty.";
     "R403", "the expression engine failed", "This is a bug in sfsync; only this record is affected.";

@@ -138,6 +138,7 @@ impl Bench<'_> {
         for item in prepared.items.iter_mut().filter(|item| item.fate.is_none()) {
             item.fate = Some(self.decided(item));
         }
+        self.hold_swinging(&mut prepared.items)?;
         Ok(prepared)
     }
 
@@ -194,7 +195,7 @@ fn modified(pipeline: &Pipeline, side: Side, row: &Row) -> Option<jiff::Timestam
 }
 
 /// The stamp of a record as it was read, for versions.
-pub(super) fn stamp(pipeline: &Pipeline, side: Side, row: &Row) -> Option<Version> {
+pub(in crate::runtime) fn stamp(pipeline: &Pipeline, side: Side, row: &Row) -> Option<Version> {
     let field = match side {
         Side::Salesforce => pipeline.salesforce.stamp.or(pipeline.salesforce.modified),
         Side::App => pipeline.app.modified,

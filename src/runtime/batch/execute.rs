@@ -146,6 +146,8 @@ impl Bench<'_> {
                 Outcome::Written { key, version } => {
                     count(&mut executed.commit.counts, kind);
                     changed = true;
+                    self.note_write(&mut executed.commit, item, (side, kind));
+                    self.note_swing(item, side);
                     stored.push((side, kind, key, version));
                 }
                 Outcome::Unchanged { key } => stored.push((side, kind, key, None)),
@@ -366,7 +368,7 @@ pub fn title(pipeline: &Pipeline, item: &Item) -> String {
 }
 
 /// The same of a row alone.
-pub(super) fn name_of(schema: &Schema, row: Option<&Row>) -> String {
+pub(in crate::runtime) fn name_of(schema: &Schema, row: Option<&Row>) -> String {
     let named = ["Name", "Subject", "Title", "CaseNumber", "Email", "name", "title", "email"];
     let value = named.iter().find_map(|name| row?.0.get(schema.position(name)?));
     match value {

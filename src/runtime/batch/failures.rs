@@ -89,10 +89,14 @@ impl Bench<'_> {
                 ),
             ),
             Held::Taken { .. } => ("R302", crate::runtime::words::held(self.pipeline, held)),
+            Held::BackAndForth(_) => {
+                self.is_held_for_swinging(item);
+                (super::breaker::CODE, crate::runtime::words::held(self.pipeline, held))
+            }
         };
         let mut failure = self.failure(item, code, FailureKind::Held, &message, &[])?;
         failure.way = FailureWay::Both;
-        if let Held::Conflict(rows) = held {
+        if let Held::Conflict(rows) | Held::BackAndForth(rows) = held {
             let mut detail = FailureDetail::from_text(&failure.detail);
             detail.values = self.both_values(item, rows);
             failure.detail = detail.to_text();

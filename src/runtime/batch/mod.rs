@@ -5,6 +5,7 @@
 //! side) → `answer back` (the other record's own words) → `decide` → `execute` → `settle`.
 
 mod back;
+mod breaker;
 mod decide;
 mod execute;
 mod failures;
@@ -13,13 +14,18 @@ mod meet;
 mod mirror;
 mod partners;
 mod recall;
+mod replaced;
 mod resolve;
 
+pub use breaker::{CODE as BACK_AND_FORTH, Swings};
+pub(super) use decide::stamp;
 pub use decide::{Fate, Item, Prepared};
+pub(super) use execute::name_of;
 pub use execute::{Executed, title};
 pub use failures::{FailureDetail, failure_id};
 pub use mirror::MirrorBatch;
 pub use partners::Partners;
+pub(super) use recall::align;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -89,6 +95,10 @@ pub struct Bench<'a> {
     pub loading: bool,
     /// A person has said whose values count where both sides changed.
     pub take: Option<Side>,
+    /// How the writes to pairs went lately.
+    pub swings: &'a Swings,
+    /// When the run began that this batch belongs to, for `undo`.
+    pub run: jiff::Timestamp,
     /// Rows of earlier versions of the plan, by the id of the set: links carry the id.
     pub row_sets: &'a HashMap<u32, Vec<u64>>,
 }
@@ -100,7 +110,7 @@ impl Bench<'_> {
     }
 
     /// The writer and reader of single records of a side.
-    fn destination(&mut self, side: Side) -> Result<&mut dyn Destination, ConnectError> {
+    pub(super) fn destination(&mut self, side: Side) -> Result<&mut dyn Destination, ConnectError> {
         match (side, &mut self.salesforce) {
             (Side::App, _) => Ok(&mut *self.app),
             (Side::Salesforce, Some(salesforce)) => Ok(&mut **salesforce),

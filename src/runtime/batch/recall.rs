@@ -160,7 +160,11 @@ fn latest(events: Vec<ChangeEvent>) -> Vec<ChangeEvent> {
 }
 
 /// Brings the stored baselines into the order of the plan's rows. A row that is new has none and is filled in by the next look.
-pub(super) fn align(pipeline: &Pipeline, row_sets: &HashMap<u32, Vec<u64>>, mut link: Link) -> Link {
+pub(in crate::runtime) fn align(
+    pipeline: &Pipeline,
+    row_sets: &HashMap<u32, Vec<u64>>,
+    mut link: Link,
+) -> Link {
     let set = &pipeline.row_set;
     if link.row_set != set.id {
         let then = row_sets.get(&link.row_set).map_or(&[][..], Vec::as_slice);

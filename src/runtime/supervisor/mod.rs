@@ -225,6 +225,7 @@ impl Supervisor {
 
     pub(super) fn set_latest(&self, latest: Latest) {
         *self.latest.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(latest);
+        self.registry.tell_moved();
     }
 }
 
@@ -243,6 +244,7 @@ pub(super) fn new_status(name: &PipelineName) -> PipelineStatus {
         totals: Counts::default(),
         passes: 0,
         comparisons: 0,
+        comparison: None,
         next_look: None,
     }
 }

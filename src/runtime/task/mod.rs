@@ -16,11 +16,12 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
 pub use self::observer::TaskObserver;
+use super::compare::DIFFERENCES;
 use super::metrics::Metrics;
 use super::pass::{Asked, PassError, Runner};
 use super::registry::Registry;
 use super::state::{Effect, Hours, Input, Life, Outcome, Pass, Phase, Rules, Wish, Work};
-use super::status::PipelineStatus;
+use super::status::{Comparison, PipelineStatus};
 use crate::model::{Clock, Counts, Cursor, Key, Side};
 use crate::plan::{Pipeline, Scope};
 use crate::store::Store;
@@ -97,6 +98,8 @@ pub struct Task {
     records: Vec<(Side, Key)>,
     /// Records about which somebody has decided: whose values count.
     decided: Vec<(Side, Key, Side)>,
+    /// A pass was interrupted and is taken up again: the run goes on.
+    goes_on: bool,
     /// Of the pass that is under way.
     interrupt: Arc<AtomicBool>,
 }
@@ -117,8 +120,19 @@ impl Task {
         let paused = store.paused(name).ok().flatten().map(|flag| flag.by);
         let compared: Option<Timestamp> = store.pipeline_fact(name, COMPARED).ok().flatten();
         let life = Life::new(&rules, now, (loaded, paused, compared));
-        let task =
-            Self { parts, rules, life, records: Vec::new(), decided: Vec::new(), interrupt: Arc::default() };
+        if let Some(comparison) = store.pipeline_fact::<Comparison>(name, DIFFERENCES).ok().flatten() {
+            parts.metrics.compared(name, &comparison);
+            parts.status.send_modify(|status| status.comparison = Some(comparison));
+        }
+        let task = Self {
+            parts,
+            rules,
+            life,
+            records: Vec::new(),
+            decided: Vec::new(),
+            goes_on: false,
+            interrupt: Arc::default(),
+        };
         if loaded && compared.is_none() {
             task.remember_comparison(now);
         }
@@ -242,6 +256,9 @@ impl Task {
         let mut runner = runner.lock().await;
         self.interrupt = Arc::clone(&runner.interrupt);
         self.interrupt.store(false, Ordering::Relaxed);
+        if !self.goes_on {
+            runner.run = self.parts.clock.now();
+        }
         let result = {
             let made = make(&mut runner, pass, (&keys, &decided));
             tokio::pin!(made);
@@ -257,6 +274,10 @@ impl Task {
             }
         };
         drop(runner);
+        if let (Work::Everything, Ok(counts)) = (pass.work, &result) {
+            let repaired = counts.created + counts.updated + counts.deleted;
+            self.parts.metrics.repaired(&self.parts.pipeline.name, repaired);
+        }
         let outcome = outcome(result);
         let again = match &outcome {
             Outcome::Failed { class, .. } => class.is_retried(),
@@ -266,6 +287,9 @@ impl Task {
         if again {
             self.records.extend(asked);
             self.decided.extend(decided);
+        }
+        if pass.work != Work::Records {
+            self.goes_on = outcome == Outcome::Interrupted;
         }
         self.tell(pass, &outcome);
         let loaded = is_loaded(&self.parts);

@@ -7,7 +7,7 @@ use tokio::sync::{Notify, watch};
 use crate::model::Counts;
 use crate::runtime::metrics::Metrics;
 use crate::runtime::registry::Registry;
-use crate::runtime::status::{PipelineStatus, Progress};
+use crate::runtime::status::{Comparison, PipelineStatus, Progress};
 
 /// Carries progress of passes into the status and the metrics, and wakes the pipelines that may have waited.
 pub struct TaskObserver {
@@ -39,5 +39,11 @@ impl crate::runtime::pass::Observer for TaskObserver {
         if let (true, Some(registry)) = (counts.created + counts.linked > 0, self.registry.upgrade()) {
             registry.wake_users_of(&self.name);
         }
+    }
+
+    fn compared(&self, _: &crate::model::PipelineName, comparison: &Comparison) {
+        self.metrics.compared(&self.name, comparison);
+        self.status.send_modify(|status| status.comparison = Some(*comparison));
+        self.changed.notify_waiters();
     }
 }

@@ -4,6 +4,7 @@ use jiff::Timestamp;
 
 use super::Task;
 use crate::model::{Cursor, Side};
+use crate::runtime::registry::PushState;
 use crate::runtime::status::{Condition, PipelineStatus, State, StatusCounts};
 use crate::store::PipelineCounts;
 
@@ -14,12 +15,22 @@ impl Task {
         let summary = self.parts.store.summary(&pipeline.name, pipeline.generation).unwrap_or_default();
         let cursor =
             self.parts.store.cursor(&pipeline.name, pipeline.generation, Side::Salesforce).ok().flatten();
-        let absent = || self.parts.registry.absent(&pipeline.looks_up);
+        let push = self.parts.registry.push(&pipeline.name);
+        let absent = || {
+            let absent = self.parts.registry.absent(&pipeline.looks_up);
+            absent.or_else(|| push.as_ref().and_then(|push| push.problem.clone()))
+        };
         let (state, message) = self.life.shown(&self.rules, absent);
         let next_look = Some(self.due()).filter(|due| *due != Timestamp::MAX);
         self.parts.status.send_modify(|status| {
             status.state = state;
             status.message = message;
+            match push.as_ref().map(PushState::word) {
+                Some(word) => status.push = word.to_owned(),
+                // Nobody listens for it any more. What the app says at once is shown by its own listener.
+                None if status.push.starts_with("cdc") => status.push = "–".to_owned(),
+                None => {}
+            }
             status.counts = counts(&summary);
             status.caught_up = match cursor {
                 Some(Cursor::Changes { upto, .. }) => Some(upto),

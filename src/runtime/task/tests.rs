@@ -92,6 +92,8 @@ impl Stage {
             seed: 1,
             observer: Arc::new(observer),
             limit: Limit { records: 2, ..Limit::default() },
+            swings: crate::runtime::batch::Swings::default(),
+            run: clock.now(),
             interrupt: Arc::default(),
         };
         store.activate(&plan.name, plan.generation, clock.now()).unwrap();

@@ -123,6 +123,15 @@ impl Bench {
         self.daemon = Some((daemon, store));
     }
 
+    /// Ends the daemon and starts the next one.
+    pub(super) async fn again(&mut self) {
+        if let Some((daemon, store)) = self.daemon.take() {
+            daemon.shutdown().await;
+            drop((daemon, store));
+        }
+        self.run().await;
+    }
+
     pub(super) fn daemon(&self) -> &Supervisor {
         &self.daemon.as_ref().expect("it runs").0
     }

@@ -6,4 +6,5 @@ mod bench;
 mod duplicates;
 mod faults;
 mod listen;
+mod people;
 mod shared;

@@ -1,6 +1,8 @@
 //! Pipelines that flow both ways, between two systems in memory: scenarios, and random histories that have to converge.
 
+mod breaker;
 mod convergence;
 mod mass;
 mod scenarios;
+mod undo;
 mod world;

@@ -16,7 +16,7 @@ use sfsync::model::{
 };
 use sfsync::plan::Pipeline;
 use sfsync::plan::catalog::{Catalog, DatabaseCatalog, OrgCatalog};
-use sfsync::runtime::batch::{Demand, Partners, References};
+use sfsync::runtime::batch::{Demand, Partners, References, Swings};
 use sfsync::runtime::clock::ManualClock;
 use sfsync::runtime::facts::OrgFacts;
 use sfsync::runtime::folder::{File, Texts};
@@ -37,6 +37,8 @@ pub struct World {
     state: TempDir,
     store: Option<Arc<Store>>,
     limit: usize,
+    runs: i64,
+    swings: Swings,
 }
 
 impl World {
@@ -49,7 +51,16 @@ impl World {
             MemoryTable::new(schema, MemoryKey::Issued(at))
         };
         let (salesforce, app) = (table(Side::Salesforce, "Id"), table(Side::App, "id"));
-        Self { salesforce, app, pipeline, state: TempDir::new().unwrap(), store: None, limit: 10_000 }
+        Self {
+            salesforce,
+            app,
+            pipeline,
+            state: TempDir::new().unwrap(),
+            store: None,
+            limit: 10_000,
+            runs: 0,
+            swings: Swings::default(),
+        }
     }
 
     /// Batches of at most so many records.
@@ -78,6 +89,7 @@ impl World {
     /// The process dies: everything that is not on the disk is gone.
     pub fn die(&mut self) {
         self.store = None;
+        self.swings = Swings::default();
     }
 
     pub fn table(&self, side: Side) -> &MemoryTable {
@@ -112,6 +124,7 @@ impl World {
     /// A runner as a start makes it.
     pub fn runner(&mut self) -> Runner {
         let store = self.store();
+        self.runs += 1;
         let name = &self.pipeline.name;
         store.save_row_set(name, self.pipeline.row_set.id, &self.pipeline.row_set.rows).unwrap();
         let row_sets = store.row_sets(name).unwrap();
@@ -129,6 +142,8 @@ impl World {
             seed: store.seed(),
             observer: Arc::new(Deaf),
             limit: Limit { records: self.limit, bytes: 16 << 20 },
+            swings: self.swings.clone(),
+            run: Timestamp::from_second(self.runs).unwrap(),
             interrupt: Arc::new(AtomicBool::new(false)),
             store,
         }

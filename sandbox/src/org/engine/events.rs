@@ -65,6 +65,22 @@ impl Org {
         self.add_channel_member((&name, DEFAULT, &entity), Vec::new(), None)
     }
 
+    /// Which objects are selected on which channel: pairs of channel and event entity, in the order of their selection.
+    pub fn selected_for_events(&self) -> Vec<(String, String)> {
+        let inner = self.events.lock();
+        let members = inner.channels.members.iter();
+        members.map(|member| (member.channel.clone(), member.entity.clone())).collect()
+    }
+
+    /// Takes an object off the channel that every org has; false if it was not on it.
+    pub fn deselect_for_events(&self, object: &str) -> bool {
+        let entity = entity_of(object);
+        let channels = &mut self.events.lock().channels;
+        let of = |member: &&Member| member.channel == DEFAULT && member.entity == entity;
+        let id = channels.members.iter().find(of).map(|member| member.id);
+        id.is_some_and(|id| channels.remove(id))
+    }
+
     /// Selects an object on a channel: full name of the member, channel and entity.
     pub(crate) fn add_channel_member(
         &self,

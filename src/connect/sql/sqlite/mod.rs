@@ -10,14 +10,14 @@ mod write;
 
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, mpsc};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
 use rusqlite::functions::FunctionFlags;
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, OpenFlags};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::oneshot;
 
 use super::error::{Refusal, sqlite_code};
 use super::{TableName, TableSpec, convert};
@@ -41,6 +41,11 @@ impl SqliteConfig {
         Self { path: path.into(), read_only: false, busy_timeout: Duration::from_secs(5) }
     }
 }
+
+/// Changed rows from which on the log is worth bringing into the file while nobody waits.
+const WORTH_TIDYING: u64 = 1_000;
+/// How long nobody has asked for anything when it is.
+const REST: Duration = Duration::from_millis(100);
 
 /// Work for the thread.
 type Job = Box<dyn FnOnce(&mut Connection) + Send>;
@@ -70,14 +75,13 @@ impl Sqlite {
     /// Opens the file on a new thread. Fails where it cannot be opened or is no database.
     pub(super) async fn open(config: SqliteConfig) -> Result<Self, ConnectError> {
         let name = format!("sqlite {}", config.path.display());
-        let (jobs, mut queue) = mpsc::channel::<Job>(16);
+        // Unbounded: everybody waits for the answer to a job before the next one.
+        let (jobs, queue) = mpsc::channel::<Job>();
         let (opened, answer) = oneshot::channel();
         let run = move || match open(&config) {
             Ok(mut connection) => {
                 _ = opened.send(Ok(()));
-                while let Some(job) = queue.blocking_recv() {
-                    job(&mut connection);
-                }
+                work(&mut connection, &queue, config.read_only);
             }
             Err(error) => _ = opened.send(Err(open_error(&config.path, &error))),
         };
@@ -105,7 +109,7 @@ impl Sqlite {
         let (done, answer) = oneshot::channel();
         let job: Job = Box::new(move |connection| _ = done.send(job(connection)));
         let jobs = self.0.jobs.as_ref().ok_or_else(|| self.gone())?;
-        jobs.send(job).await.map_err(|_| self.gone())?;
+        jobs.send(job).map_err(|_| self.gone())?;
         answer.await.map_err(|_| self.gone())
     }
 
@@ -123,6 +127,31 @@ impl Sqlite {
     }
 }
 
+/// Does the jobs in their order, until nobody can send one any more. Between them, when there is time, what was committed is brought from
+/// the log into the file, so that few commits have to.
+fn work(connection: &mut Connection, queue: &mpsc::Receiver<Job>, read_only: bool) {
+    let mut tidied = connection.total_changes();
+    loop {
+        let untidy = !read_only && connection.total_changes().saturating_sub(tidied) >= WORTH_TIDYING;
+        let job = if untidy {
+            queue.recv_timeout(REST)
+        } else {
+            queue.recv().map_err(|_| mpsc::RecvTimeoutError::Disconnected)
+        };
+        match job {
+            Ok(job) => job(connection),
+            Err(mpsc::RecvTimeoutError::Disconnected) => return,
+            Err(mpsc::RecvTimeoutError::Timeout) => {
+                tidied = connection.total_changes();
+                let done = connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()));
+                if let Err(error) = done {
+                    tracing::debug!(%error, "the log of a SQLite file stays as it is for now");
+                }
+            }
+        }
+    }
+}
+
 fn open(config: &SqliteConfig) -> rusqlite::Result<Connection> {
     let access = if config.read_only {
         OpenFlags::SQLITE_OPEN_READ_ONLY
@@ -134,10 +163,10 @@ fn open(config: &SqliteConfig) -> rusqlite::Result<Connection> {
     if config.read_only {
         connection.query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(()))?;
     } else {
-        // FULL: what is acknowledged survives a power failure; it costs one sync per batch. The log goes into the file every 16 MB, not
-        // every 4, since that costs two more.
+        // FULL: what is acknowledged survives a power failure; it costs one sync per batch. A commit brings the log into the file every
+        // 64 MB, not every 4, since that costs two more and all pages once again; see `work` for when it is done before.
         connection.execute_batch(
-            "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = 4000; \
+            "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = 16000; \
              PRAGMA foreign_keys = ON; PRAGMA cache_size = -8000;",
         )?;
     }
