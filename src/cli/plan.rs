@@ -18,7 +18,7 @@ use crate::serve::shown::thousands;
 pub(super) struct Args {
     /// Pipelines; without names all
     names: Vec<String>,
-    /// Only this Salesforce record
+    /// Only this record: a Salesforce id, or a key of the app
     #[arg(long, value_name = "ID")]
     record: Option<String>,
     /// List at most so many records of each pipeline; all are counted
@@ -98,6 +98,11 @@ pub(super) fn render(report: &PlanReport, verb: &str, screen: Screen) -> String 
         let _ = writeln!(text, "  {passed} of {all} records that were read pass the filters");
     }
     let _ = writeln!(text, "  {}\n", counts(report));
+    if report.stays > 0 {
+        let records = if report.stays == 1 { "record has" } else { "records have" };
+        let _ =
+            writeln!(text, "  {} unchanged {records} fields that differ and stay\n", thousands(report.stays));
+    }
     for entry in &report.entries {
         text.push_str(&record(entry, screen));
     }

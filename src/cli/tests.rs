@@ -135,6 +135,7 @@ fn plan_shows_fields_before_and_after() {
         pipeline: "projects".to_owned(),
         way: "Opportunity → operating.projects".to_owned(),
         looked_at: 4_310,
+        stays: 0,
         counts: PlanCounts {
             create: 37,
             update: 12,

@@ -7,7 +7,7 @@ use crate::runtime::control::Why;
 /// Say why a record is or is not synced
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    /// A Salesforce id
+    /// A Salesforce id, or a key of the app
     id: String,
 }
 

@@ -89,6 +89,8 @@ pub struct Commit {
     pub cursors: Vec<(Side, Cursor)>,
     /// Links to insert or replace.
     pub links: Vec<Link>,
+    /// Links of other pipelines to insert: a lead was converted, and its pair goes on with what it became.
+    pub elsewhere: Vec<Elsewhere>,
     /// Links to remove, by Salesforce id and app key.
     pub unlinked: Vec<(Key, Key)>,
     /// Failures to insert or replace.
@@ -114,6 +116,17 @@ pub struct Commit {
     pub undone: Vec<(Timestamp, u64)>,
     /// How many records were created, updated, deleted, unchanged and skipped, for the run's summary.
     pub counts: Counts,
+}
+
+/// A link of another pipeline.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Elsewhere {
+    /// The pipeline.
+    pub pipeline: PipelineName,
+    /// Its generation.
+    pub generation: u32,
+    /// The pair, nothing of which is settled there yet.
+    pub link: Link,
 }
 
 /// Counters of a batch or a run.

@@ -24,7 +24,7 @@ pub use catalog::{ColumnInfo, FieldInfo, ObjectInfo, PicklistValue, RecordTypeIn
 pub use change::{Change, ChangeEvent, Read, Version};
 pub use class::Class;
 pub use clock::Clock;
-pub use commit::{Commit, Counts, Failure, FailureId, FailureKind, FailureWay, Want};
+pub use commit::{Commit, Counts, Elsewhere, Failure, FailureId, FailureKind, FailureWay, Want};
 pub use compare::{fingerprint, same_value};
 pub use cursor::{Backfill, Cursor, Keyset};
 pub use intent::Intent;

@@ -8,7 +8,7 @@ use crate::diag::Span;
 use crate::expr::Bound;
 use crate::expr::normal::NormalForm;
 use crate::model::{
-    ConnectionName, Kind, Op, Ops, PipelineName, ResourceName, Schema, Side, StoredForm, Value,
+    ConnectionName, Key, Kind, Op, Ops, PipelineName, ResourceName, Row, Schema, Side, StoredForm, Value,
 };
 use crate::spec::values::Schedule;
 
@@ -170,6 +170,27 @@ pub struct SalesforceSide {
     pub own_records: bool,
     /// What `archive` sets: position in the schema, value.
     pub archive: Vec<(usize, Value)>,
+}
+
+/// Field of a lead that says whether it was converted.
+pub(super) const CONVERTED: &str = "IsConverted";
+/// What a lead becomes, the closest first: object and field of the lead with its id.
+pub(super) const BECAME: [(&str, &str); 3] = [
+    ("Contact", "ConvertedContactId"),
+    ("Account", "ConvertedAccountId"),
+    ("Opportunity", "ConvertedOpportunityId"),
+];
+
+impl SalesforceSide {
+    /// What a record became that was converted: objects with the ids of the records, the closest first. Nothing else than leads is.
+    pub fn became(&self, row: &Row) -> Vec<(&'static str, Key)> {
+        let value = |name: &str| self.schema.position(name).map(|at| row.get(at));
+        if !self.object.eq_ignore_ascii_case("Lead") || value(CONVERTED) != Some(&Value::Bool(true)) {
+            return Vec::new();
+        }
+        let id = |(object, field)| Some((object, Key::salesforce(value(field)?.as_text()?)));
+        BECAME.into_iter().filter_map(id).collect()
+    }
 }
 
 /// The app side of a pipeline.

@@ -176,7 +176,7 @@ pub struct PlanQuery {
     /// Pipelines; without names all.
     #[serde(default)]
     pub names: Vec<String>,
-    /// Only this Salesforce record.
+    /// Only this record: a Salesforce id, or a key of the app.
     #[serde(default)]
     pub record: Option<String>,
     /// Records of each pipeline that are listed.

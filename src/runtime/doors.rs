@@ -2,25 +2,19 @@
 
 use std::sync::Arc;
 
-use crate::model::{
-    Change, ConnectionName, Failure, FailureId, FailureKind, Key, LinkState, PipelineName, SalesforceId, Side,
-};
-use crate::plan::Pipeline;
-use crate::sync::Mode;
+use crate::model::{ConnectionName, Failure, FailureId, FailureKind, Key, LinkState, PipelineName, Side};
 
-use super::batch::{BACK_AND_FORTH, FailureDetail, Fate, Item};
+use super::batch::{BACK_AND_FORTH, FailureDetail};
 use super::control::{
     ApiUse, Control, ControlError, ControlErrorKind, FailureFilter, FailureView, LinkView, PlanQuery,
-    ReloadReport, SignInBegun, SignInState, UndoQuery, Why, WhyEntry,
+    ReloadReport, SignInBegun, SignInState, UndoQuery, Why,
 };
-use super::pass::Preview;
 use super::planning::PlanAnswer;
 use super::sign_in::Disconnected;
 use super::status::PipelineStatus;
 use super::supervisor::Supervisor;
 use super::task::Command;
 use super::undo::UndoReport;
-use super::words;
 
 /// The door of a daemon.
 #[derive(Clone, Debug)]
@@ -51,123 +45,6 @@ impl Door {
     async fn generation(&self, name: &PipelineName) -> Result<u32, ControlError> {
         self.0.plan(name).await.map(|plan| plan.generation).ok_or_else(|| no_pipeline(name))
     }
-
-    /// The Salesforce ids that an id given by a person may mean: itself, or the records linked to an app key.
-    async fn ids(&self, id: &str) -> Result<Vec<(Arc<Pipeline>, Key)>, ControlError> {
-        let plans = self.0.plans().await;
-        if SalesforceId::parse(id).is_some() {
-            let key = Key::salesforce(id);
-            return Ok(plans
-                .into_iter()
-                .filter(|plan| self.may_be(plan, &key))
-                .map(|plan| (plan, key.clone()))
-                .collect());
-        }
-        let mut found = Vec::new();
-        for plan in plans {
-            let links =
-                self.0.store.links_by_app(&plan.name, plan.generation, &[Key::app(id)]).map_err(failed)?;
-            found.extend(links.into_iter().flatten().map(|link| (Arc::clone(&plan), link.salesforce)));
-        }
-        Ok(found)
-    }
-
-    /// Whether a record with this id can be of the pipeline's object.
-    fn may_be(&self, plan: &Pipeline, key: &Key) -> bool {
-        let latest = self.0.latest();
-        let object = latest.catalog.org(&plan.salesforce.connection).and_then(|org| {
-            org.objects.iter().find(|object| object.name.eq_ignore_ascii_case(&plan.salesforce.object))
-        });
-        object
-            .and_then(|object| object.key_prefix.as_deref())
-            .is_none_or(|prefix| key.as_str().starts_with(prefix))
-    }
-
-    async fn why_one(&self, plan: &Arc<Pipeline>, key: &Key) -> Result<(String, WhyEntry), ControlError> {
-        let mut entry = WhyEntry {
-            pipeline: plan.name.clone(),
-            verdict: "unknown".to_owned(),
-            reason: String::new(),
-            place: None,
-            linked: None,
-        };
-        let Some(running) = self.0.registry.get(&plan.name) else {
-            entry.verdict = "not running".to_owned();
-            return Ok((String::new(), entry));
-        };
-        let mut runner = running.runner.lock().await;
-        let events = runner.source.fetch(std::slice::from_ref(key)).await.map_err(failed)?;
-        let Some(event) = events.first() else {
-            entry.verdict = "not found".to_owned();
-            entry.reason = "Salesforce has no such record, or the integration user may not see it".to_owned();
-            return Ok((String::new(), entry));
-        };
-        if matches!(event.change, Change::Left(None)) {
-            entry.verdict = "left out".to_owned();
-            entry.reason = format!("it does not pass the filters: {}", plan.salesforce.condition);
-            return Ok((String::new(), entry));
-        }
-        match runner.preview(Side::Salesforce, events, Mode::Repair).await.map_err(failed)? {
-            Preview::Linked(prepared) => {
-                let title = prepared.items.first().map(|item| super::batch::title(plan, item));
-                if let Some(item) = prepared.items.first() {
-                    explain(plan, item, &mut entry);
-                }
-                Ok((title.unwrap_or_default(), entry))
-            }
-            Preview::Mirror(batch) => {
-                let verdict = if batch.skipped > 0 {
-                    "left out"
-                } else if batch.writes.is_empty() {
-                    "in sync"
-                } else {
-                    "to be written"
-                };
-                entry.verdict = verdict.to_owned();
-                Ok((String::new(), entry))
-            }
-        }
-    }
-}
-
-/// What is to become of a record, in words.
-fn explain(plan: &Pipeline, item: &Item, entry: &mut WhyEntry) {
-    entry.linked = item.link.as_ref().map(|link| link.app.clone());
-    let row_place = |row: usize| Some(format!("{} row {}", plan.file, row + 1));
-    let (verdict, reason) = match item.fate.as_ref() {
-        Some(Fate::LeftOut(why)) => {
-            let row = item.row.clone().unwrap_or_else(|| crate::model::Row::absent(0));
-            ("left out".to_owned(), words::left_out(plan, item.origin, why, &row))
-        }
-        Some(Fate::Stopped(stop)) => {
-            use crate::sync::Stop;
-            match stop {
-                Stop::Skip { row, reason, .. } => {
-                    entry.place = row_place(*row);
-                    ("left out".to_owned(), format!("row {}: {reason}", row + 1))
-                }
-                Stop::Wait { row, pipeline, key } => {
-                    entry.place = row_place(*row);
-                    ("waiting".to_owned(), format!("row {}: {key} is not linked in {pipeline} yet", row + 1))
-                }
-                Stop::Fail { row, error } => {
-                    entry.place = row_place(*row);
-                    ("failed".to_owned(), error.message.clone())
-                }
-            }
-        }
-        _ => match super::planner::entry(plan, item) {
-            Some(planned)
-                if planned.fields.iter().all(|field| field.after.is_none()) && planned.reason.is_empty() =>
-            {
-                ("in sync".to_owned(), String::new())
-            }
-            Some(planned) => (format!("to be: {}", planned.op), planned.reason),
-            None => ("in sync".to_owned(), String::new()),
-        },
-    };
-    entry.verdict = verdict;
-    entry.reason = reason;
 }
 
 #[async_trait::async_trait]
@@ -339,20 +216,7 @@ impl Control for Door {
     }
 
     async fn why(&self, id: &str) -> Result<Why, ControlError> {
-        let ids = self.ids(id).await?;
-        if ids.is_empty() {
-            let message = format!("no pipeline carries a record {id}");
-            return Err(ControlError::new(ControlErrorKind::NotFound, message));
-        }
-        let mut why = Why { record: id.to_owned(), entries: Vec::new() };
-        for (plan, key) in ids {
-            let (title, entry) = self.why_one(&plan, &key).await?;
-            if !title.is_empty() {
-                why.record = format!("{} {key} \"{title}\"", plan.salesforce.object);
-            }
-            why.entries.push(entry);
-        }
-        Ok(why)
+        self.0.why(id).await
     }
 
     async fn reload(&self) -> Result<ReloadReport, ControlError> {

@@ -39,6 +39,7 @@ pub mod task;
 pub mod undo;
 pub mod visitors;
 pub mod watch;
+mod why;
 pub mod words;
 pub mod workbench;
 pub mod world;

@@ -1,12 +1,14 @@
 //! What a sync would do, record by record and field by field, without doing it (`sfsync plan`).
 
+use std::collections::HashSet;
+
 use serde::{Deserialize, Serialize};
 
 use super::batch::{Fate, Item, MirrorBatch, Prepared};
 use super::pass::{PassError, Preview, Runner};
 use super::words;
-use crate::model::{Cursor, Key, Read, Row, Side, Value, WriteOp};
-use crate::plan::Pipeline;
+use crate::model::{Cursor, Key, Read, Row, SalesforceId, Side, Value, WriteOp};
+use crate::plan::{Pipeline, Scope};
 use crate::sync::{Decision, Kept, Mode, SideWrite, Stop};
 
 /// What a sync of one pipeline would do.
@@ -24,6 +26,9 @@ pub struct PlanReport {
     pub entries: Vec<PlanEntry>,
     /// Changes that are counted and not listed.
     pub more: u64,
+    /// Records that need nothing and have fields that differ and stay; listed after the changes, as far as there is room.
+    #[serde(default)]
+    pub stays: u64,
     /// Records that do not pass the filters.
     #[serde(default)]
     pub left_out: u64,
@@ -93,61 +98,118 @@ pub struct PlanField {
     pub note: String,
 }
 
-/// Plans a full sync, or one record. `limit` entries are listed, everything is counted.
-pub async fn plan(runner: &mut Runner, record: Option<&Key>, limit: usize) -> Result<PlanReport, PassError> {
+/// Plans a full sync, or one record, named by its Salesforce id or by its key in the app. `limit` entries are listed, everything is
+/// counted.
+pub async fn plan(runner: &mut Runner, record: Option<&str>, limit: usize) -> Result<PlanReport, PassError> {
     let pipeline = std::sync::Arc::clone(&runner.pipeline);
-    let mut report = unplanned(&pipeline, String::new());
-    if let Some(key) = record {
-        let events = runner.source.fetch(std::slice::from_ref(key)).await?;
-        let preview = runner.preview(Side::Salesforce, events, Mode::Repair).await?;
-        report.add(&pipeline, preview, limit);
-        return Ok(report);
+    let mut looks = Looks { report: unplanned(&pipeline, String::new()), stays: Vec::new(), limit };
+    if let Some(id) = record {
+        for (side, key) in named(runner, id)? {
+            let events = runner.source_of(side)?.fetch(std::slice::from_ref(&key)).await?;
+            let preview = runner.preview(side, events, Mode::Repair).await?;
+            looks.add(&pipeline, preview);
+        }
+        return Ok(looks.end());
     }
-    let mut cursor: Option<Cursor> = None;
-    while let Read::Batch { events, next, more, .. } =
-        runner.source.read(cursor.as_ref(), runner.limit).await?
-    {
-        report.looked_at += events.len() as u64;
-        let preview = runner.preview(Side::Salesforce, events, Mode::Repair).await?;
-        report.add(&pipeline, preview, limit);
-        let complete = matches!(next, Cursor::Changes { .. });
-        cursor = Some(next);
-        if complete || !more {
-            break;
+    let mut met = HashSet::new();
+    for side in pipeline.sources().filter(|side| pipeline.scope(*side) != Scope::Referenced) {
+        let mut cursor: Option<Cursor> = None;
+        let limit = runner.limit;
+        while let Read::Batch { mut events, next, more, .. } =
+            runner.source_of(side)?.read(cursor.as_ref(), limit).await?
+        {
+            // Pairs that were looked at from the other side are not looked at again.
+            events.retain(|event| !met.contains(&(side, hash(&event.key))));
+            looks.report.looked_at += events.len() as u64;
+            let preview = runner.preview(side, events, Mode::Repair).await?;
+            if let Preview::Linked(prepared) = &preview {
+                let others = prepared.items.iter().filter_map(|item| item.key_on(side.other()));
+                met.extend(others.map(|key| (side.other(), hash(key))));
+            }
+            looks.add(&pipeline, preview);
+            let complete = matches!(next, Cursor::Changes { .. });
+            cursor = Some(next);
+            if complete || !more {
+                break;
+            }
         }
     }
-    Ok(report)
+    Ok(looks.end())
 }
+
+/// The records that an id may mean: a Salesforce record, one linked to an app record, or an app record that is not linked.
+fn named(runner: &Runner, id: &str) -> Result<Vec<(Side, Key)>, PassError> {
+    if SalesforceId::parse(id).is_some() {
+        return Ok(vec![(Side::Salesforce, Key::salesforce(id))]);
+    }
+    let (pipeline, key) = (&runner.pipeline, Key::app(id));
+    let links = runner.store.links_by_app(&pipeline.name, pipeline.generation, std::slice::from_ref(&key))?;
+    let linked: Vec<(Side, Key)> =
+        links.into_iter().flatten().map(|link| (Side::Salesforce, link.salesforce)).collect();
+    let follows = pipeline.sources().any(|side| side == Side::App);
+    Ok(if linked.is_empty() && follows { vec![(Side::App, key)] } else { linked })
+}
+
+fn hash(key: &Key) -> u64 {
+    xxhash_rust::xxh3::xxh3_64(key.as_str().as_bytes())
+}
+
+/// A report while it is being made.
+struct Looks {
+    report: PlanReport,
+    /// Records that need nothing and have something to say.
+    stays: Vec<PlanEntry>,
+    limit: usize,
+}
+
+impl Looks {
+    fn add(&mut self, pipeline: &Pipeline, preview: Preview) {
+        match preview {
+            Preview::Linked(prepared) => self.linked(pipeline, prepared),
+            Preview::Mirror(batch) => self.report.mirror(pipeline, batch, self.limit),
+        }
+    }
+
+    fn linked(&mut self, pipeline: &Pipeline, prepared: Prepared) {
+        for item in prepared.items {
+            self.report.count(&item);
+            match entry(pipeline, &item) {
+                Some(entry) if entry.op == STAYS => {
+                    self.report.stays += 1;
+                    if self.stays.len() < self.limit {
+                        self.stays.push(entry);
+                    }
+                }
+                Some(entry) => self.report.list(entry, self.limit),
+                None => {}
+            }
+        }
+    }
+
+    /// What changes comes first.
+    fn end(mut self) -> PlanReport {
+        let room = self.limit.saturating_sub(self.report.entries.len());
+        self.report.entries.extend(self.stays.into_iter().take(room));
+        self.report
+    }
+}
+
+/// The word for records of which some fields differ and stay.
+const STAYS: &str = "keep";
 
 /// A report without any record, and why.
 pub(super) fn unplanned(pipeline: &Pipeline, why: String) -> PlanReport {
     let (salesforce, app) = (&pipeline.salesforce, &pipeline.app);
     PlanReport {
         pipeline: pipeline.name.to_string(),
-        way: format!("{} → {}.{}", salesforce.object, app.connection, app.resource),
-        app: app.connection.to_string(),
+        way: format!("{} {} {}.{}", salesforce.object, arrow(pipeline), app.connection, app.resource),
+        app: if writes_both(pipeline) { "both sides".to_owned() } else { app.connection.to_string() },
         unplanned: why,
         ..PlanReport::default()
     }
 }
 
 impl PlanReport {
-    fn add(&mut self, pipeline: &Pipeline, preview: Preview, limit: usize) {
-        match preview {
-            Preview::Linked(prepared) => self.linked(pipeline, prepared, limit),
-            Preview::Mirror(batch) => self.mirror(pipeline, batch, limit),
-        }
-    }
-
-    fn linked(&mut self, pipeline: &Pipeline, prepared: Prepared, limit: usize) {
-        for item in prepared.items {
-            self.count(&item);
-            if let Some(entry) = entry(pipeline, &item) {
-                self.list(entry, limit);
-            }
-        }
-    }
-
     fn list(&mut self, entry: PlanEntry, limit: usize) {
         if self.entries.len() < limit {
             self.entries.push(entry);
@@ -233,21 +295,25 @@ fn changed(schema: &crate::model::Schema, row: &Row, before: Option<&Row>) -> Ve
 
 /// What the plan says about a record; nothing for those that need no attention.
 pub(super) fn entry(pipeline: &Pipeline, item: &Item) -> Option<PlanEntry> {
+    let stay = |kept: &[(usize, Kept)]| -> Vec<PlanField> {
+        kept.iter().filter_map(|kept| kept_field(pipeline, item, *kept)).collect()
+    };
     let (op, fields, reason) = match item.fate.as_ref()? {
+        Fate::Decided(Decision::Nothing { kept }) if !kept.is_empty() => (STAYS, stay(kept), String::new()),
         Fate::Decided(Decision::Create { on, row }) => {
-            ("create", changed(pipeline.schema(*on), row, None), String::new())
+            let mut fields = changed(pipeline.schema(*on), row, None);
+            for field in &mut fields {
+                field.note = on_side(pipeline, *on);
+            }
+            ("create", fields, String::new())
         }
         Fate::Decided(Decision::Update { writes, kept, linking }) => {
             let mut fields: Vec<PlanField> =
                 writes.iter().flat_map(|write| written(pipeline, item, write)).collect();
-            fields.extend(kept.iter().filter_map(|kept| kept_field(pipeline, item, *kept)));
+            fields.extend(stay(kept));
             (if *linking { "link" } else { "update" }, fields, String::new())
         }
-        Fate::Decided(Decision::Link { kept }) => (
-            "link",
-            kept.iter().filter_map(|kept| kept_field(pipeline, item, *kept)).collect(),
-            String::new(),
-        ),
+        Fate::Decided(Decision::Link { kept }) => ("link", stay(kept), String::new()),
         Fate::Decided(Decision::Hold(held)) => ("hold", Vec::new(), words::held(pipeline, held)),
         Fate::Delete { on, .. } => ("delete", Vec::new(), words::gone(on.other())),
         Fate::Archive { on, .. } => ("archive", Vec::new(), words::gone(on.other())),
@@ -271,9 +337,31 @@ fn written(pipeline: &Pipeline, item: &Item, write: &SideWrite) -> Vec<PlanField
         name: field.name.to_string(),
         before: held.map(|row| shown(row.get(at))),
         after: Some(shown(write.row.get(at))),
-        note: String::new(),
+        note: on_side(pipeline, write.side),
     })
     .collect()
+}
+
+/// Where a field is written, for pipelines that write to both sides.
+fn on_side(pipeline: &Pipeline, side: Side) -> String {
+    let place = match side {
+        _ if !writes_both(pipeline) => "",
+        Side::Salesforce => "in Salesforce",
+        Side::App => "in the app",
+    };
+    place.to_owned()
+}
+
+fn writes_both(pipeline: &Pipeline) -> bool {
+    pipeline.to_app.writes() && pipeline.to_salesforce.writes()
+}
+
+fn arrow(pipeline: &Pipeline) -> &'static str {
+    match (pipeline.to_app.any(), pipeline.to_salesforce.any()) {
+        (true, true) => "↔",
+        (false, true) => "←",
+        (_, false) => "→",
+    }
 }
 
 fn kept_field(pipeline: &Pipeline, item: &Item, (row, why): (usize, Kept)) -> Option<PlanField> {
@@ -282,7 +370,11 @@ fn kept_field(pipeline: &Pipeline, item: &Item, (row, why): (usize, Kept)) -> Op
     let field = mapping.field_on(side)?;
     let held = item.row_on(side).map(|row| shown(row.get(field)));
     let name = words::field_name(pipeline, side, field);
-    Some(PlanField { name, before: held, after: None, note: why.reason().to_owned() })
+    let said = mapping.field_on(side.other()).and_then(|field| Some(item.row_on(side.other())?.get(field)));
+    let said =
+        said.filter(|_| writes_both(pipeline)).map(|value| format!("; the other side says {}", shown(value)));
+    let note = format!("{}{}", why.reason(), said.unwrap_or_default());
+    Some(PlanField { name, before: held, after: None, note })
 }
 
 pub(super) fn shown(value: &Value) -> String {

@@ -132,7 +132,7 @@ pub async fn plan_one(
     plan: &Arc<Pipeline>,
     (files, catalog): (&Files, &Catalog),
     registry: &Arc<Registry>,
-    (record, limit): (Option<&Key>, usize),
+    (record, limit): (Option<&str>, usize),
 ) -> Result<PlanReport, PassError> {
     let references: Arc<dyn References> = Arc::new(NothingComes(Arc::clone(registry)));
     let shop = Workshop { only_looks: true, ..shop.clone() };
@@ -200,10 +200,10 @@ impl Supervisor {
             answer.files = changes.into_iter().filter(|change| is_asked(change, &query.names)).collect();
         }
         let shop = self.workshop();
-        let record = query.record.as_deref().map(Key::salesforce);
         for plan in plans {
             let known = (&*latest.files, &*latest.catalog);
-            let report = plan_one(&shop, &plan, known, &self.registry, (record.as_ref(), query.limit)).await;
+            let report =
+                plan_one(&shop, &plan, known, &self.registry, (query.record.as_deref(), query.limit)).await;
             answer.pipelines.push(report.map_err(|error| refused(&plan.name, error))?);
         }
         Ok(answer)
@@ -261,10 +261,9 @@ impl Workbench {
         let plans = self.loaded.compiled.plans();
         registry.set_order(plans.iter().map(|plan| (plan.name.clone(), plan.salesforce.scope)));
         let shop = self.workshop(store);
-        let record = query.record.as_deref().map(Key::salesforce);
         for plan in self.plans(&query.names)?.iter().filter(|plan| plan.enabled) {
             let known = (&self.loaded.files, &self.looked.catalog);
-            let asked = (record.as_ref(), query.limit);
+            let asked = (query.record.as_deref(), query.limit);
             answer.pipelines.push(plan_one(&shop, plan, known, &registry, asked).await?);
         }
         Ok(answer)

@@ -13,7 +13,7 @@ use super::replaced::ReplacedTable;
 use super::tables::{self, Bytes, CURSORS, SPACES};
 use super::wants::WantTables;
 use super::{Store, StoreError};
-use crate::model::{Commit, FailureKind, PipelineName, Side, Want};
+use crate::model::{Commit, Elsewhere, FailureKind, PipelineName, Side, Want};
 
 /// A commit with its address, for several in one transaction.
 #[derive(Clone, Copy, Debug)]
@@ -38,6 +38,11 @@ pub struct CommitSummary {
     pub parcel: Option<u64>,
 }
 
+/// What a commit changes in other pipelines, as commits of theirs.
+fn elsewhere(commit: &Commit) -> impl Iterator<Item = (&Elsewhere, Commit)> {
+    commit.elsewhere.iter().map(|to| (to, Commit { links: vec![to.link.clone()], ..Commit::default() }))
+}
+
 impl Store {
     /// Applies one commit. When it returns, everything is on the disk; when it fails, nothing changed and the batch may be replayed.
     /// Applying the same commit twice is the same as once, except for the counters.
@@ -53,17 +58,27 @@ impl Store {
 
     /// Applies several commits, in their order, in one transaction: one wait for the disk instead of many. All or nothing.
     pub fn commit_many(&self, batches: &[Batch<'_>]) -> Result<Vec<CommitSummary>, StoreError> {
-        self.write(|txn, registry| {
+        let others: Vec<(&Elsewhere, Commit)> =
+            batches.iter().flat_map(|batch| elsewhere(batch.commit)).collect();
+        let others = others.iter().map(|(to, commit)| Batch {
+            pipeline: &to.pipeline,
+            generation: to.generation,
+            commit,
+        });
+        let all: Vec<Batch<'_>> = batches.iter().copied().chain(others).collect();
+        let mut summaries: Vec<CommitSummary> = self.write(|txn, registry| {
             let mut numbers = Vec::new();
-            for batch in batches {
+            for batch in &all {
                 numbers.push(Address::of(txn, registry, batch)?);
             }
             let mut tables = Tables::open(txn)?;
-            let addressed = batches.iter().zip(&numbers);
+            let addressed = all.iter().zip(&numbers);
             addressed
                 .map(|(batch, address)| self.apply(&mut tables, registry, address, batch.commit))
-                .collect()
-        })
+                .collect::<Result<_, _>>()
+        })?;
+        summaries.truncate(batches.len());
+        Ok(summaries)
     }
 
     fn apply(

@@ -8,6 +8,7 @@ use super::mentions::{Mention, Role};
 use super::salesforce::SalesforceField;
 use super::unit::Unit;
 use crate::model::{Field, Kind, Schema, Side};
+use crate::plan::pipeline::{BECAME, CONVERTED};
 use crate::spec::{Conflict, Links};
 
 /// Columns of one side while they are collected.
@@ -59,6 +60,9 @@ impl Layout {
         let salesforce_modified = modified_field(unit).map(|name| salesforce.add(name, Kind::DateTime));
         let stamp = unit.salesforce.info().and_then(|object| object.stamp_field());
         let stamp = stamp.map(|field| salesforce.add(&field.name, Kind::DateTime));
+        for name in conversion_fields(unit) {
+            salesforce.add(name, unit.kind_of(Side::Salesforce, name));
+        }
         let key = app.add(app_key, unit.app.kind_of(app_key));
         let app_modified = unit.app.updated_at.clone().map(|path| {
             let kind = unit.app.kind_of(&path);
@@ -102,6 +106,14 @@ fn is_column(unit: &Unit<'_>, mention: &Mention) -> bool {
         Side::App => matches!(unit.app.field(&mention.path), AppField::Missing),
     };
     mention.role.is_read() && !(missing && mention.role == Role::Optional)
+}
+
+/// What tells that a lead was converted, and into what: its links move.
+fn conversion_fields(unit: &Unit<'_>) -> Vec<&'static str> {
+    let fields = std::iter::once(CONVERTED).chain(BECAME.iter().map(|(_, field)| *field));
+    let there = |name: &&str| matches!(unit.salesforce.field(name), SalesforceField::Field(..));
+    let is_lead = unit.salesforce.object_name.eq_ignore_ascii_case("Lead");
+    fields.filter(|_| is_lead).filter(there).collect()
 }
 
 /// `LastModifiedDate`, where somebody asks which side or record changed last and the object has it.

@@ -33,6 +33,8 @@ pub enum Fate {
     },
     /// It is gone, or left, and nothing is done to its partner: the pair is remembered in this state.
     Retire(LinkState),
+    /// It is a lead that was converted: its pair ends here, and goes on in the pipeline of what it became, if that has none for it.
+    Converted(Option<(PipelineName, u32, Key)>),
     /// It was merged into another Salesforce record, which takes its place in the pair.
     Moved(Key),
     /// The linked Salesforce record was not found. Only its own side can tell whether it was deleted, merged, or is merely not to be seen:

@@ -4,8 +4,8 @@ use super::decide::{Fate, Item, Prepared, stamp};
 use super::{BatchError, Bench};
 use crate::connect::WriteMode;
 use crate::model::{
-    Change, ChangeEvent, Commit, Counts, Key, Link, LinkState, Op, Outcome, RecordError, Row, Schema, Side,
-    Value, Version, Want, WriteOp,
+    Change, ChangeEvent, Commit, Counts, Elsewhere, Key, Link, LinkState, Op, Outcome, PipelineName,
+    RecordError, Row, Schema, Side, Value, Version, Want, WriteOp,
 };
 use crate::plan::{LinkRule, Pipeline};
 use crate::sync::{self, Decision, Image, Stop};
@@ -211,6 +211,7 @@ impl Bench<'_> {
             }
             Some(Fate::Unchanged) => counts.unchanged += 1,
             Some(Fate::Retire(state)) => self.retire(&mut executed.commit, item, *state),
+            Some(Fate::Converted(heir)) => self.converted_to(&mut executed.commit, item, heir.as_ref()),
             Some(Fate::Moved(survivor)) => self.moved(&mut executed.commit, item, survivor)?,
             Some(Fate::AskSalesforce(key)) => {
                 counts.skipped += 1;
@@ -280,6 +281,29 @@ impl Bench<'_> {
         commit.links.push(Link { salesforce: survivor.clone(), salesforce_version: None, ..link.clone() });
         commit.touch.push((name.clone(), Side::Salesforce, survivor.clone()));
         Ok(())
+    }
+
+    /// A lead is at its end: its pair goes on with what it became, in the same commit, and is looked at there.
+    fn converted_to(&self, commit: &mut Commit, item: &Item, heir: Option<&(PipelineName, u32, Key)>) {
+        let Some(link) = &item.link else { return };
+        if let Some((pipeline, generation, key)) = heir {
+            commit.counts.linked += 1;
+            let (pipeline, generation) = (pipeline.clone(), *generation);
+            let link = Link {
+                salesforce: key.clone(),
+                app: link.app.clone(),
+                state: LinkState::Active,
+                made: link.made,
+                salesforce_version: None,
+                app_version: None,
+                row_set: 0,
+                salesforce_baseline: Box::default(),
+                app_baseline: Box::default(),
+            };
+            commit.touch.push((pipeline.clone(), Side::Salesforce, key.clone()));
+            commit.elsewhere.push(Elsewhere { pipeline, generation, link });
+        }
+        self.retire(commit, item, LinkState::Gone);
     }
 
     /// The pair as it is now, with the baselines of what both sides hold after the writes that were stored. `None` without a partner.

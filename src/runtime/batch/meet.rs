@@ -14,6 +14,7 @@ impl Bench<'_> {
     /// Brings what the decisions need from the other side.
     pub(super) async fn meet(&mut self, items: &mut Vec<Item>) -> Result<(), BatchError> {
         self.fetch_linked(items).await?;
+        self.leave_converted(items);
         self.find_unlinked(items).await?;
         match self.origin {
             Side::Salesforce => self.claims(items)?,

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::Bench;
 use super::decide::{Fate, Item};
 use crate::model::{Key, Link, PipelineName, Side};
-use crate::plan::{LinkRule, Pipeline, Scope};
+use crate::plan::{Lane, LinkRule, Pipeline, Scope};
 use crate::store::StoreError;
 use crate::sync::LeftOut;
 
@@ -19,6 +19,8 @@ pub struct Partners {
     pub makers_in_salesforce: Vec<PipelineName>,
     /// Those of the same pair of systems that create records of its app resource.
     pub makers_in_app: Vec<PipelineName>,
+    /// Those that keep the records which its leads may become, on the same resource: name, generation, object.
+    pub heirs: Vec<(PipelineName, u32, Arc<str>)>,
     /// One batch at a time for all that share: two of them would make the same record.
     pub turn: Option<Arc<tokio::sync::Mutex<()>>>,
 }
@@ -43,7 +45,13 @@ impl Partners {
             others().filter(|other| shares && other.links == LinkRule::ManyToOne).filter(same_resource);
         let in_salesforce = others().filter(systems).filter(same_object);
         let in_app = others().filter(systems).filter(same_resource);
+        let is_lead = pipeline.salesforce.object.eq_ignore_ascii_case("Lead");
+        let heirs = others().filter(|_| is_lead).filter(systems).filter(same_resource);
+        let heir = |other: &Arc<Pipeline>| {
+            (other.name.clone(), other.generation, Arc::clone(&other.salesforce.object))
+        };
         Self {
+            heirs: heirs.filter(|other| other.lane == Lane::Linked).map(heir).collect(),
             sharing: sharing.map(name).collect(),
             makers_in_salesforce: in_salesforce
                 .filter(|other| other.to_salesforce.create && !pipeline.salesforce.own_records)

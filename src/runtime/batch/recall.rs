@@ -5,7 +5,9 @@ use std::collections::{HashMap, HashSet};
 
 use super::decide::{Fate, Item};
 use super::{BatchError, Bench};
-use crate::model::{Change, ChangeEvent, Fingerprint, Key, Link, LinkState, Op, Row, Side, Value};
+use crate::model::{
+    Change, ChangeEvent, Fingerprint, Key, Link, LinkState, Op, PipelineName, Row, Side, Value,
+};
 use crate::plan::{LinkRule, OnLeave, Pipeline};
 use crate::runtime::facts::RunContext;
 use crate::store::StoreError;
@@ -59,6 +61,12 @@ impl Bench<'_> {
 
     fn item(&self, event: ChangeEvent, link: Option<Link>) -> Result<Item, BatchError> {
         let mut item = Item::new(self.origin, event.key, event.version, link);
+        if let Change::Upsert(row) | Change::Left(Some(row)) = &event.change
+            && let Some(fate) = self.converted(&item, row)?
+        {
+            item.fate = Some(fate);
+            return Ok(item);
+        }
         match event.change {
             Change::Delete { merged_into } => item.fate = Some(self.deleted(&item, merged_into)?),
             Change::Left(row) => self.left(&mut item, row),
@@ -126,6 +134,52 @@ impl Bench<'_> {
             }
         }
         Ok(self.gone(self.origin, Some(link)))
+    }
+
+    /// A linked lead that was converted, where other pipelines keep what it may have become. Nobody can change it any more.
+    fn converted(&self, item: &Item, row: &Row) -> Result<Option<Fate>, BatchError> {
+        let Some(link) = item.link.as_ref().filter(|_| self.origin == Side::Salesforce) else {
+            return Ok(None);
+        };
+        if self.partners.heirs.is_empty() {
+            return Ok(None);
+        }
+        let became = self.pipeline.salesforce.became(row);
+        let heir = became.iter().find_map(|(object, key)| {
+            let heirs = self.partners.heirs.iter();
+            let (name, generation, _) = heirs.into_iter().find(|heir| heir.2.eq_ignore_ascii_case(object))?;
+            Some((name.clone(), *generation, key.clone()))
+        });
+        match heir {
+            None => Ok(None),
+            Some(_) if link.state.is_gone() => Ok(Some(Fate::Unchanged)),
+            Some(heir) => Ok(Some(Fate::Converted(self.is_unpaired(&heir, &link.app)?.then_some(heir)))),
+        }
+    }
+
+    /// What the app says of a lead that was converted is for what the lead became: nobody can change it any more, and its pair is over.
+    pub(super) fn leave_converted(&self, items: &mut [Item]) {
+        if self.origin != Side::App || self.partners.heirs.is_empty() {
+            return;
+        }
+        let kept = |object: &str| self.partners.heirs.iter().any(|heir| heir.2.eq_ignore_ascii_case(object));
+        for item in items.iter_mut().filter(|item| item.fate.is_none() && item.link.is_some()) {
+            let Some((_, lead)) = &item.other else { continue };
+            if self.pipeline.salesforce.became(lead).iter().any(|(object, _)| kept(object)) {
+                item.fate = Some(Fate::Unchanged);
+            }
+        }
+    }
+
+    /// Whether neither the record that a lead became nor its app record has a pair in that pipeline.
+    fn is_unpaired(&self, (name, _, key): &(PipelineName, u32, Key), app: &Key) -> Result<bool, BatchError> {
+        for place in [(Side::Salesforce, key), (Side::App, app)] {
+            let links = self.store.links_of_current(name, (place.0, std::slice::from_ref(place.1)))?;
+            if links.iter().flatten().any(|link| !link.state.is_gone()) {
+                return Ok(false);
+            }
+        }
+        Ok(true)
     }
 
     /// A record of a pair is gone on a side: what becomes of its partner.

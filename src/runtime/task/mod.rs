@@ -341,6 +341,8 @@ impl Task {
         if let Err(error) = self.parts.store.set_paused(name, by, self.parts.clock.now()) {
             tracing::error!(pipeline = %name, %error, "the pause could not be stored");
         }
+        // Who was signed out wants no change events until somebody signs in again.
+        self.parts.registry.tell_moved();
     }
 
     fn remember_comparison(&self, at: Timestamp) {

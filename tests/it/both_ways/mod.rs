@@ -3,6 +3,7 @@
 
 mod accounts;
 mod bench;
+mod conversion;
 mod duplicates;
 mod faults;
 mod listen;

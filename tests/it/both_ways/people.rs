@@ -3,13 +3,13 @@
 use std::process::Output;
 use std::sync::Arc;
 
-use assert_cmd::Command;
 use assert_cmd::cargo::cargo_bin;
 use serde_json::json;
 use sfsync::model::PipelineName;
-use sfsync::runtime::control::{Control, ControlErrorKind, UndoQuery};
+use sfsync::runtime::control::{Control, ControlErrorKind, PlanQuery, UndoQuery};
 use sfsync::runtime::doors::Door;
 use sfsync::runtime::status::State;
+use sfsync::runtime::task::Command;
 
 use super::bench::{ACCOUNTS, Bench};
 use crate::harness::rig::until;
@@ -89,8 +89,86 @@ async fn an_undo_of_a_daemon_pauses_the_pipeline_and_nothing_is_written_again_by
     assert_eq!(bench.org(&["Name"], &format!("FROM Account WHERE Id = '{acme}'")), ["Acme Inc"]);
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_record_of_the_app_can_be_asked_about_whether_it_is_linked_or_not() {
+    let mut bench = Bench::new(FILES).await;
+    bench.insert("Account", json!({ "Name": "Acme", "Website": "acme.com" }));
+    bench.run().await;
+    bench.until("it is there", |bench| bench.app("SELECT id FROM customers").len() == 1).await;
+    bench.daemon().command(&accounts(), Command::Pause { by: "the test".to_owned() }).await;
+    until(bench.daemon(), "accounts", |status| status.state == State::Paused).await;
+    bench.sql("INSERT INTO customers (id, domain, name) VALUES (70, 'globex.com', 'Globex')");
+    let door = Door(bench.supervisor());
+    let linked = door.why("1").await.unwrap();
+    assert_eq!((linked.entries[0].verdict.as_str(), linked.entries.len()), ("in sync", 1));
+    assert!(
+        linked.record.starts_with("Account 001") && linked.record.ends_with("\"Acme\""),
+        "{}",
+        linked.record
+    );
+    let new = door.why("70").await.unwrap();
+    assert_eq!(new.record, "crm.customers 70 \"Globex\"");
+    assert_eq!(new.entries[0].verdict, "to be: create");
+    assert!(new.entries[0].reason.contains("writes Name in Salesforce"), "{}", new.entries[0].reason);
+    let unknown = door.why("71").await.unwrap_err();
+    assert_eq!(unknown.kind, ControlErrorKind::NotFound);
+    bench.sql("UPDATE customers SET name = 'Acme Inc' WHERE id = 1");
+    let edited = door.why("1").await.unwrap();
+    assert_eq!(edited.entries[0].verdict, "to be: update");
+    assert_eq!(edited.entries[0].reason, "writes Name in Salesforce");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_plan_shows_what_both_sides_would_write_and_why_the_rest_stays() {
+    let file = ACCOUNTS.replace(
+        "{ salesforce: NumberOfEmployees, app: employees }",
+        "{ salesforce: NumberOfEmployees, app: employees, to_salesforce: false, write: if_empty }",
+    );
+    let mut bench = Bench::new(&[("accounts.yaml", &file)]).await;
+    let acme = bench.insert("Account", json!({ "Name": "Acme", "NumberOfEmployees": 5 }));
+    bench.insert("Account", json!({ "Name": "Globex", "NumberOfEmployees": 6 }));
+    bench.run().await;
+    bench.until("all", |bench| bench.app("SELECT id FROM customers").len() == 2).await;
+    bench.daemon().command(&accounts(), Command::Pause { by: "the test".to_owned() }).await;
+    until(bench.daemon(), "accounts", |status| status.state == State::Paused).await;
+    bench.update("Account", &acme, json!({ "Name": "Acme Inc", "NumberOfEmployees": 50 }));
+    bench.sql(&format!("UPDATE customers SET phone = '7' WHERE salesforce_id = '{acme}'"));
+    bench.sql("UPDATE customers SET employees = 7 WHERE name = 'Globex'");
+    bench.sql("INSERT INTO customers (id, name) VALUES (70, 'Initech')");
+    let door = Door(bench.supervisor());
+    let plan = |record: Option<&str>| PlanQuery {
+        record: record.map(str::to_owned),
+        limit: 9,
+        ..PlanQuery::default()
+    };
+    let report = door.plan(plan(None)).await.unwrap().pipelines.remove(0);
+    assert_eq!(report.way, "Account ↔ crm.customers");
+    let mut shown: Vec<String> = Vec::new();
+    for entry in &report.entries {
+        for field in &entry.fields {
+            let (before, after) =
+                (field.before.as_deref().unwrap_or("-"), field.after.as_deref().unwrap_or("stays"));
+            shown.push(format!("{} {} {before} {after} ({})", entry.op, field.name, field.note));
+        }
+    }
+    shown.sort();
+    assert_eq!(
+        shown,
+        [
+            "create Name - Initech (in Salesforce)",
+            "keep employees 7 stays (write: if_empty, is not empty; the other side says 6)",
+            "update Phone empty 7 (in Salesforce)",
+            "update employees 5 stays (write: if_empty, is not empty; the other side says 50)",
+            "update name Acme Acme Inc (in the app)",
+        ]
+    );
+    assert_eq!((report.counts.create, report.counts.update, report.stays), (1, 1, 1));
+    let one = door.plan(plan(Some("70"))).await.unwrap().pipelines.remove(0);
+    assert_eq!((one.entries.len(), one.entries[0].op.as_str()), (1, "create"), "a key of the app names it");
+}
+
 fn sfsync(bench: &Bench, arguments: &[&str]) -> Output {
-    let mut command = Command::new(cargo_bin("sfsync"));
+    let mut command = assert_cmd::Command::new(cargo_bin("sfsync"));
     let folder = bench.rig.folder();
     command.current_dir(&folder).args(arguments).env_remove("SFSYNC_CONFIG").env_remove("SFSYNC_SOCKET");
     command.env("XDG_RUNTIME_DIR", bench.rig.dir.path()).envs(&bench.rig.secrets.0);
