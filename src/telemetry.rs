@@ -4,6 +4,8 @@
 //! kind only, errors of connectors carry safe messages, and of the libraries below only warnings are heard, whatever the level, because their
 //! finer messages quote statements and headers. Read [`init`] first.
 
+use std::io::IsTerminal as _;
+
 use tracing::Subscriber;
 use tracing::level_filters::LevelFilter;
 use tracing_subscriber::filter::Targets;
@@ -37,16 +39,22 @@ impl LevelHandle {
 
 /// Sets up the logs of this process. Called once, first thing; `None` if somebody did it before (tests), whose set-up stays.
 pub fn init(level: LogLevel, format: Format) -> Option<LevelHandle> {
-    let (subscriber, handle) = subscriber(level, format, std::io::stderr);
+    let colours = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
+    let (subscriber, handle) = subscriber((level, format), colours, std::io::stderr);
     subscriber.try_init().ok().map(|()| handle)
 }
 
-fn subscriber<W>(level: LogLevel, format: Format, writer: W) -> (impl Subscriber + Send + Sync, LevelHandle)
+/// Colours are for terminals: in a file or a journal they are rubbish between the words.
+fn subscriber<W>(
+    (level, format): (LogLevel, Format),
+    colours: bool,
+    writer: W,
+) -> (impl Subscriber + Send + Sync, LevelHandle)
 where
     W: for<'w> MakeWriter<'w> + Send + Sync + 'static,
 {
     let (filter, handle) = reload::Layer::new(targets(level));
-    let lines = fmt::layer().with_writer(writer).with_target(false);
+    let lines = fmt::layer().with_writer(writer).with_target(false).with_ansi(colours);
     let lines = match format {
         Format::Text => lines.boxed(),
         Format::Json => lines.json().flatten_event(true).with_span_list(false).boxed(),
@@ -95,7 +103,7 @@ mod tests {
     fn the_level_changes_while_it_runs_and_libraries_stay_quiet() {
         let lines = Lines::default();
         let writer = lines.clone();
-        let (subscriber, handle) = subscriber(LogLevel::Info, Format::Text, move || writer.clone());
+        let (subscriber, handle) = subscriber((LogLevel::Info, Format::Text), false, move || writer.clone());
         tracing::subscriber::with_default(subscriber, || {
             tracing::info!("first");
             tracing::debug!("second");
@@ -111,13 +119,14 @@ mod tests {
         let heard = ["first", "second", "third", "fourth", "fifth", "sixth", "seventh"]
             .map(|word| text.contains(word));
         assert_eq!(heard, [true, false, true, false, false, false, true], "{text}");
+        assert!(!text.contains('\u{1b}'), "a file is no terminal: {text:?}");
     }
 
     #[test]
     fn json_lines_are_objects_with_the_fields_beside_the_message() {
         let lines = Lines::default();
         let writer = lines.clone();
-        let (subscriber, _handle) = subscriber(LogLevel::Info, Format::Json, move || writer.clone());
+        let (subscriber, _handle) = subscriber((LogLevel::Info, Format::Json), false, move || writer.clone());
         tracing::subscriber::with_default(subscriber, || {
             tracing::info!(pipeline = "deals", records = 3, "batch committed");
         });

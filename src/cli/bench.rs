@@ -9,7 +9,7 @@ use super::exit::Failure;
 use crate::runtime::clock::SystemClock;
 use crate::runtime::control::ControlError;
 use crate::runtime::pass::PassError;
-use crate::runtime::service::{ServiceSettings, SettingsError, open_state};
+use crate::runtime::service::{ServiceSettings, SettingsError, StateOpened, open_state, state_to_look_at};
 use crate::runtime::workbench::{WorkError, Workbench};
 use crate::runtime::world::ProcessSecrets;
 
@@ -65,12 +65,21 @@ pub(super) enum Bench {
 
 /// The folder with its state, or the daemon that has the state open.
 pub(super) fn bench(context: &Context) -> Result<Bench, Failure> {
+    bench_with(context, open_state)
+}
+
+/// The same for who only looks: where no state was begun yet, none is begun.
+pub(super) fn looking(context: &Context) -> Result<Bench, Failure> {
+    bench_with(context, state_to_look_at)
+}
+
+fn bench_with(context: &Context, open: fn(&Path) -> StateOpened) -> Result<Bench, Failure> {
     let folder = context.folder();
     // A socket that is named is meant.
     if context.socket.is_some() {
         return Ok(Bench::Daemon(context.daemon()));
     }
-    match open_state(&settings(&folder)?.state) {
+    match open(&settings(&folder)?.state) {
         Ok(store) => {
             let bench =
                 Workbench::open(&folder, Some(store), Arc::new(ProcessSecrets), Arc::new(SystemClock))?;

@@ -81,7 +81,7 @@ fn render(links: &[LinkView]) -> String {
         table::text("SALESFORCE", 18),
         table::text("APP", 0),
         table::text("STATE", 0),
-        table::text("SETTLED", 0),
+        table::text("AS OF", 0),
     ];
     let rows = links.iter().map(|link| {
         let settled = link.settled.map_or_else(|| "–".to_owned(), |at| at.to_string());

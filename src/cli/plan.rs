@@ -28,7 +28,7 @@ pub(super) struct Args {
 
 pub(super) async fn run(args: Args, context: &Context) -> Result<Exit, Failure> {
     let query = PlanQuery { names: args.names, record: args.record, limit: args.limit };
-    let (answer, verb) = match bench::bench(context)? {
+    let (answer, verb) = match bench::looking(context)? {
         Bench::Free(mut workbench) => (workbench.plan(&query).await?, "run"),
         Bench::Daemon(daemon) => {
             let answer: PlanAnswer = daemon.post_slowly(&["api", "plan"], &query).await?;
@@ -134,10 +134,11 @@ fn needs(report: &PlanReport, verb: &str) -> String {
             }
             _ => String::new(),
         };
+        let noun = if writes == 1 { "write" } else { "writes" };
         let calls = if api.calls == 1 { "call" } else { "calls" };
         let _ = writeln!(
             text,
-            "  needs about {} Salesforce API {calls}{left} and {} writes to {}",
+            "  needs about {} Salesforce API {calls}{left} and {} {noun} to {}",
             thousands(api.calls),
             thousands(writes),
             report.app

@@ -64,7 +64,7 @@ pub(super) async fn reload(context: &Context) -> Result<Exit, Failure> {
     Ok(if answer.status == 200 { Exit::Done } else { Exit::Errors })
 }
 
-/// A line for each file, and a line for each message; `check` shows them with their places marked.
+/// A line for each file, and each message with its way out; `check` shows them with their places marked.
 pub(super) fn told(report: &ReloadReport) -> String {
     let rows: Vec<Vec<String>> = report
         .files
@@ -87,6 +87,9 @@ pub(super) fn told(report: &ReloadReport) -> String {
             format!("  {}:{}:{}", message.file, message.line, message.column)
         };
         text.push_str(&[&message.severity, "[", &message.code, "]: ", &message.title, &place, "\n"].concat());
+        for help in &message.help {
+            text.push_str(&["  = help: ", &help.replace('\n', "\n          "), "\n"].concat());
+        }
     }
     text
 }

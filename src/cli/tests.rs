@@ -43,6 +43,7 @@ fn pipelines() -> Vec<PipelineStatus> {
 #[test]
 fn status_is_the_table_of_the_language() {
     let api = [ApiUse {
+        counted: 0,
         connection: "salesforce".to_owned(),
         used: 10_790,
         budget: Some(25_000),

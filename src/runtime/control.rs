@@ -145,6 +145,9 @@ pub struct ApiUse {
     pub connection: String,
     /// Calls of this daemon in the last 24 hours.
     pub used: u64,
+    /// Calls of this daemon since it started, or since the connection changed.
+    #[serde(default)]
+    pub counted: u64,
     /// Calls this daemon may make in 24 hours.
     pub budget: Option<u64>,
     /// Calls of the whole org, and its allocation.

@@ -72,6 +72,7 @@ impl Control for Door {
                 ApiUse {
                     connection: name.to_string(),
                     used: status.used,
+                    counted: status.counted,
                     budget: status.budget,
                     org: status.org,
                 }
@@ -254,6 +255,10 @@ impl Control for Door {
         if self.0.plan(name).await.is_some() {
             let message = format!("{name} runs; remove its file first");
             return Err(ControlError::new(ControlErrorKind::Conflict, message));
+        }
+        if !self.0.store.pipelines().iter().any(|(known, _)| known == name) {
+            let message = format!("there is no state of a pipeline {name}");
+            return Err(ControlError::new(ControlErrorKind::NotFound, message));
         }
         self.0.store.forget(name).map_err(failed)
     }

@@ -67,7 +67,7 @@ pub struct Metrics {
     queue: Family<OfPipeline, Gauge>,
     lag: Family<OfPipeline, Gauge<f64, AtomicU64>>,
     push_up: Family<OfPipeline, Gauge>,
-    api_calls: Family<OfConnection, Gauge>,
+    api_calls: Family<OfConnection, Counter>,
     api_left: Family<OfConnection, Gauge>,
     repairs: Family<OfPipeline, Counter>,
     differences: Family<OfPipeline, Gauge>,
@@ -125,11 +125,7 @@ impl Metrics {
             self.lag.clone(),
         );
         registry.register("push_up", "1 if news arrive at once", self.push_up.clone());
-        registry.register(
-            "salesforce_api_calls",
-            "API calls of this daemon in the last 24 hours",
-            self.api_calls.clone(),
-        );
+        registry.register("salesforce_api_calls", "API calls of this daemon", self.api_calls.clone());
         registry.register(
             "salesforce_api_budget_remaining",
             "API calls left of the budget",
@@ -189,7 +185,9 @@ impl Metrics {
         self.failures.get_or_create(&labels).set(gauge(status.counts.failed));
         self.held.get_or_create(&labels).set(gauge(status.counts.held));
         self.queue.get_or_create(&labels).set(gauge(status.counts.queued));
-        self.push_up.get_or_create(&labels).set(0);
+        if status.asks_for_news() {
+            self.push_up.get_or_create(&labels).set(i64::from(status.news_arrive()));
+        }
         if let Some(upto) = status.caught_up {
             let lag = Timestamp::now().duration_since(upto).as_secs_f64().max(0.0);
             self.lag.get_or_create(&labels).set(lag);
@@ -209,7 +207,9 @@ impl Metrics {
     pub fn api(&self, usage: &ApiUse) {
         let labels = OfConnection { connection: usage.connection.clone() };
         let gauge = |value: u64| i64::try_from(value).unwrap_or(i64::MAX);
-        self.api_calls.get_or_create(&labels).set(gauge(usage.used));
+        // The client counts; made anew it begins at zero, which is what a counter may do.
+        self.api_calls.remove(&labels);
+        self.api_calls.get_or_create(&labels).inc_by(usage.counted);
         if let Some(budget) = usage.budget {
             self.api_left.get_or_create(&labels).set(gauge(budget.saturating_sub(usage.used)));
         }
@@ -222,5 +222,38 @@ impl Metrics {
             let _ = writeln!(text, "# the metrics could not be written");
         }
         text
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::runtime::supervisor::new_status;
+
+    #[test]
+    fn calls_are_a_counter_and_news_are_told_only_where_they_are_asked_for() {
+        let metrics = Metrics::new();
+        let usage = |counted| ApiUse {
+            connection: "salesforce".to_owned(),
+            used: 90,
+            counted,
+            budget: Some(100),
+            org: None,
+        };
+        // 3: the client was made anew.
+        for counted in [7, 9, 3] {
+            metrics.api(&usage(counted));
+            let line = format!("sfsync_salesforce_api_calls_total{{connection=\"salesforce\"}} {counted}\n");
+            assert!(metrics.text().contains(&line), "{}", metrics.text());
+        }
+        assert!(
+            metrics.text().contains("sfsync_salesforce_api_budget_remaining{connection=\"salesforce\"} 10\n")
+        );
+        let mut status = new_status(&PipelineName::from("deals"));
+        metrics.pipeline(&status);
+        assert!(!metrics.text().contains("sfsync_push_up{"), "{}", metrics.text());
+        status.push = "cdc off".to_owned();
+        metrics.pipeline(&status);
+        assert!(metrics.text().contains("sfsync_push_up{pipeline=\"deals\"} 0\n"), "{}", metrics.text());
     }
 }

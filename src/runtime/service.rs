@@ -86,10 +86,18 @@ impl ServiceSettings {
     }
 }
 
+/// A state, or why there is none.
+pub type StateOpened = Result<Arc<Store>, StoreError>;
+
 /// Opens the state in a folder, or begins one. Its key comes from `SFSYNC_STATE_KEY`, or from the file `key` beside it.
-pub fn open_state(folder: &Path) -> Result<Arc<Store>, StoreError> {
+pub fn open_state(folder: &Path) -> StateOpened {
     let key = StoreKey::from_environment(std::env::var("SFSYNC_STATE_KEY").ok());
     Store::open(folder, &key).map(Arc::new)
+}
+
+/// The state in a folder for whoever only looks: where none was begun yet, one in memory that is gone with its owner.
+pub fn state_to_look_at(folder: &Path) -> StateOpened {
+    if Store::is_begun(folder) { open_state(folder) } else { Store::passing().map(Arc::new) }
 }
 
 #[cfg(test)]

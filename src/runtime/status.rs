@@ -56,6 +56,17 @@ pub struct ConfigStatus {
     pub generation: u32,
     /// Errors of the file on disk.
     pub errors: usize,
+    /// Code and title of the first of them, where another version runs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub problem: Option<(String, String)>,
+}
+
+impl ConfigStatus {
+    /// Whether the file on disk runs, and if not, why.
+    pub fn loaded(&self) -> Condition {
+        let (reason, message) = self.problem.clone().unwrap_or_default();
+        Condition { kind: "Loaded".to_owned(), status: self.current, reason, message, since: self.loaded_at }
+    }
 }
 
 /// A fact about a pipeline that is true or false since some time, with the reason.
@@ -142,4 +153,19 @@ pub struct PipelineStatus {
     pub comparison: Option<Comparison>,
     /// When it will look next.
     pub next_look: Option<Timestamp>,
+}
+
+impl PipelineStatus {
+    /// What `push` says when the file asks for no news at once.
+    pub const NO_PUSH: &str = "–";
+
+    /// Whether the file asks for news at once; otherwise their absence is nothing to tell.
+    pub fn asks_for_news(&self) -> bool {
+        self.push != Self::NO_PUSH
+    }
+
+    /// Whether they arrive.
+    pub fn news_arrive(&self) -> bool {
+        matches!(self.push.as_str(), "cdc" | "listen")
+    }
 }

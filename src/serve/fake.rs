@@ -65,6 +65,7 @@ pub(crate) fn status(name: &str) -> PipelineStatus {
             current: true,
             generation: 1,
             errors: 0,
+            problem: None,
         },
         conditions: Vec::new(),
         counts: StatusCounts::default(),
@@ -121,6 +122,7 @@ impl Control for FakeDaemon {
     async fn changed(&self) {}
     fn api_use(&self) -> Vec<ApiUse> {
         vec![ApiUse {
+            counted: 0,
             connection: "salesforce".to_owned(),
             used: 10_790,
             budget: Some(25_000),

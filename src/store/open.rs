@@ -49,6 +49,20 @@ impl Store {
         Self::begin(dir, &key, Arc::new(backend), Some(lock))
     }
 
+    /// Whether a state was begun in a folder.
+    pub fn is_begun(dir: &Path) -> bool {
+        folder::state_file(dir).exists()
+    }
+
+    /// A state that begins empty and is gone with its owner: for whoever only looks, where no state was begun yet.
+    pub fn passing() -> Result<Self, StoreError> {
+        let backend = || {
+            let memory = redb::backends::InMemoryBackend::new();
+            Ok(Builder::new().set_cache_size(CACHE_BYTES).create_with_backend(memory)?)
+        };
+        Self::begin(Path::new("memory"), &random()?, Arc::new(backend), None)
+    }
+
     /// Opens a state on something else than a file; `storage` is asked again after an I/O error.
     #[cfg(test)]
     pub(super) fn on<B: redb::StorageBackend>(

@@ -102,6 +102,17 @@ async fn a_table_that_changed() {
 }
 
 #[tokio::test]
+async fn a_plan_before_the_first_run_begins_no_state() {
+    let rig = accounts().await;
+    let plan = output(&rig, &["plan"]).await;
+    assert_eq!(plan.status.code(), Some(3), "{}", said(&plan));
+    assert!(said(&plan).contains("create 2"), "{}", said(&plan));
+    assert!(!rig.dir.path().join("state").exists(), "a plan writes nothing");
+    works(&rig, &["run"]).await;
+    assert_eq!(output(&rig, &["plan"]).await.status.code(), Some(0), "it looks at the state of the run");
+}
+
+#[tokio::test]
 async fn a_second_one_on_the_same_state() {
     let rig = accounts().await;
     let holder = Store::open(&rig.dir.path().join("state"), &StoreKey::File).unwrap();

@@ -5,7 +5,7 @@ use std::process::Stdio;
 use std::sync::Arc;
 
 use sfsync::model::{ConnectionName, PipelineName};
-use sfsync::runtime::control::{Control, PlanQuery};
+use sfsync::runtime::control::{Control, ControlErrorKind, PlanQuery};
 use sfsync::runtime::doors::Door;
 use sfsync::runtime::status::State;
 use sfsync::runtime::supervisor::Supervisor;
@@ -267,6 +267,18 @@ async fn a_plan_tells_what_edited_files_would_change() {
         .query_row("SELECT count(*) FROM sqlite_master WHERE name = 'more'", [], |row| row.get(0))
         .unwrap();
     assert_eq!(tables, 0, "a plan creates no table");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn only_what_is_known_is_forgotten() {
+    let small = Small::loaded(5).await;
+    let door = Door(Arc::clone(&small.daemon));
+    let error = door.forget(&"acounts".into()).await.unwrap_err();
+    assert_eq!(
+        (error.kind, error.message.as_str()),
+        (ControlErrorKind::NotFound, "there is no state of a pipeline acounts")
+    );
+    assert!(door.forget(&"accounts".into()).await.is_err(), "it runs");
 }
 
 /// The program itself, in the folder of a rig.

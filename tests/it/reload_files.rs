@@ -48,12 +48,19 @@ async fn a_broken_file_changes_nothing() {
     let status = small.status("deals");
     assert!(!status.config.current && status.config.errors > 0, "{status:?}");
     assert_eq!(status.state, State::Running);
+    let loaded = status.conditions.iter().find(|condition| condition.kind == "Loaded").unwrap();
+    assert_eq!(
+        (loaded.status, loaded.reason.as_str(), loaded.message.as_str()),
+        (false, "E101", "unknown key `to_ap`"),
+        "status says why the file on disk does not run"
+    );
     let (_, deal) = small.deal("Goes on");
     small.becomes("deals", &format!("SELECT count(*) FROM deals WHERE salesforce_id = '{deal}'"), 1).await;
     // Mended, it is taken over.
     let report = small.reload("deals.yaml", DEALS).await;
     assert!(report.diagnostics.is_empty(), "{report:?}");
-    assert!(small.status("deals").config.current);
+    let config = small.status("deals").config;
+    assert!(config.current && config.problem.is_none(), "{config:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -96,6 +96,36 @@ async fn a_locked_sqlite_file_is_transient() {
 }
 
 #[tokio::test]
+async fn a_full_disk_of_the_server_is_said_and_loses_nothing() {
+    let database = Database::postgres().await;
+    database.execute("CREATE TABLE clients (id text PRIMARY KEY, name text)").await;
+    let mut table = database.destination(database.mirror("clients", COLUMNS)).await;
+    table.write(batch(3, "x"), WriteMode::Load).await.unwrap();
+    // The server's own answer for a full disk, from a trigger in place of the disk.
+    database
+        .execute(
+            "CREATE FUNCTION no_space() RETURNS trigger LANGUAGE plpgsql AS \
+             $$ BEGIN RAISE EXCEPTION 'could not extend file: No space left on device' USING ERRCODE = '53100'; END $$",
+        )
+        .await;
+    database
+        .execute("CREATE TRIGGER no_space BEFORE INSERT OR UPDATE ON clients EXECUTE FUNCTION no_space()")
+        .await;
+    for mode in [WriteMode::Load, WriteMode::Changes] {
+        let error = table.write(batch(500, "y"), mode).await.unwrap_err();
+        assert_eq!(
+            (error.code, error.class, error.remote.as_deref()),
+            ("R132", Class::TRANSIENT, Some("53100"))
+        );
+        assert!(error.help.as_deref().unwrap().contains("space"), "{error:?}");
+    }
+    assert_eq!(database.number("SELECT count(*) FROM clients WHERE name = 'x'").await, 3);
+    database.execute("DROP TRIGGER no_space ON clients").await;
+    let outcomes = table.write(batch(500, "y"), WriteMode::Changes).await.unwrap();
+    assert_eq!((outcomes.len(), database.number("SELECT count(*) FROM clients").await), (500, 500));
+}
+
+#[tokio::test]
 async fn files_that_cannot_be_opened_are_named() {
     let folder = tempfile::tempdir().unwrap();
     let missing = SqliteConfig::new(folder.path().join("no/such/folder/a.db"));

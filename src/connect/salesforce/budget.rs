@@ -44,6 +44,8 @@ pub enum Admission {
 pub struct BudgetStatus {
     /// Own calls in the rolling day.
     pub used: u64,
+    /// Own calls since the client was made.
+    pub counted: u64,
     /// Calls this connection may make in a day; `None` until the org told its allocation.
     pub budget: Option<u64>,
     /// What is left of the budget.
@@ -66,6 +68,7 @@ pub struct Budget {
     allowance: ApiBudget,
     hours: BTreeMap<i64, u64>,
     org: Option<Usage>,
+    counted: u64,
     /// The org refused a call because its day is used up.
     spent_until: Option<Timestamp>,
 }
@@ -73,7 +76,7 @@ pub struct Budget {
 impl Budget {
     /// A governor that remembers the stored hours.
     pub fn new(allowance: ApiBudget, stored: impl IntoIterator<Item = (i64, u64)>) -> Self {
-        Self { allowance, hours: stored.into_iter().collect(), org: None, spent_until: None }
+        Self { allowance, hours: stored.into_iter().collect(), org: None, counted: 0, spent_until: None }
     }
 
     /// Counts one call that Salesforce counts. Gives the hour and its new count, to store.
@@ -82,6 +85,7 @@ impl Budget {
         self.hours.retain(|&old, _| old > hour - HOURS);
         let calls = self.hours.entry(hour).or_insert(0);
         *calls += 1;
+        self.counted += 1;
         (hour, *calls)
     }
 
@@ -122,6 +126,7 @@ impl Budget {
         let budget = self.budget();
         BudgetStatus {
             used,
+            counted: self.counted,
             budget,
             remaining: budget.map(|budget| budget.saturating_sub(used)),
             org: self.org.map(|usage| (usage.used, usage.max)),
@@ -201,6 +206,7 @@ mod tests {
         assert_eq!(budget.admit(Purpose::Backfill, at(11, 0)), Admission::WaitUntil(at(24, 0)));
         assert_eq!(budget.status(at(23, 59)).used, 100);
         assert_eq!(budget.status(at(24, 0)).used, 50);
+        assert_eq!(budget.status(at(24, 0)).counted, 100, "what was counted never falls");
         assert_eq!(budget.admit(Purpose::Poll, at(24, 0)), Admission::Go);
     }
 
@@ -227,7 +233,7 @@ mod tests {
         let mut budget = Budget::new(ApiBudget::PerMille(500), [(500_000, 7)]);
         assert_eq!(
             budget.status(at(1, 0)),
-            BudgetStatus { used: 7, budget: None, remaining: None, org: None }
+            BudgetStatus { used: 7, counted: 0, budget: None, remaining: None, org: None }
         );
         assert_eq!(budget.admit(Purpose::Backfill, at(1, 0)), Admission::Go);
         budget.refused(at(1, 0));

@@ -51,6 +51,7 @@ impl Supervisor {
         self.show_configs(texts, &judged, now);
         self.use_settings(&judged.running().files);
         let report = self.report(texts, &judged, &before);
+        show::log_messages(&report, &before.report);
         let earlier = judged.desired.earlier();
         let (files, desired) = (Arc::new(judged.running().files.clone()), Arc::new(judged.desired.files));
         self.set_latest(Latest {

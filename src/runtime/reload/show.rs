@@ -5,7 +5,7 @@ use std::sync::PoisonError;
 use jiff::Timestamp;
 
 use super::judge::Judged;
-use crate::diag::Diagnostic;
+use crate::diag::{Diagnostic, SourceId};
 use crate::model::{ConnectionName, PipelineName};
 use crate::plan::Files;
 use crate::runtime::control::{FileReport, ReloadReport};
@@ -56,13 +56,21 @@ impl Supervisor {
             let loaded_at = if current { self.since(&path).or(Some(now)) } else { old };
             let running = judged.running().files.pipeline(&file.name).and_then(|file| file.value());
             let generation = running.map_or(1, PipelineFile::generation);
-            let config = ConfigStatus { file: path.clone(), loaded_at, current, generation, errors };
+            let first = first(&judged.desired, file.source).filter(|_| !current);
+            let problem = first.map(|message| (message.code.to_string(), message.title.clone()));
+            let config = ConfigStatus { file: path.clone(), loaded_at, current, generation, errors, problem };
             let invalid = !current && old.is_none();
             self.status_of(&file.name).send_if_modified(|status| {
                 let changed = status.config != config || (invalid && status.state != State::Invalid);
                 if invalid {
                     status.state = State::Invalid;
-                    status.message = why_invalid(&judged.desired, file.source, &path);
+                    status.message = why_invalid(first, &path);
+                }
+                // The task shows all conditions, but only when it works next.
+                let loaded = config.loaded();
+                match status.conditions.iter_mut().find(|known| known.kind == loaded.kind) {
+                    Some(known) => *known = loaded,
+                    None => status.conditions.insert(0, loaded),
                 }
                 status.config = config;
                 changed
@@ -127,13 +135,27 @@ impl Supervisor {
     }
 }
 
+/// Logs what a load found and the one before did not, since a log is all that many people see of a daemon.
+pub(super) fn log_messages(report: &ReloadReport, before: &ReloadReport) {
+    for message in report.diagnostics.iter().filter(|message| !before.diagnostics.contains(message)) {
+        let (code, file, line) = (&message.code, &message.file, message.line);
+        if message.severity == "error" {
+            tracing::error!(%code, %file, line, "{}", message.title);
+        } else {
+            tracing::warn!(%code, %file, line, "{}", message.title);
+        }
+    }
+}
+
 /// The first thing that keeps a file from running.
-fn why_invalid(desired: &Loaded, source: crate::diag::SourceId, path: &str) -> String {
+fn first(desired: &Loaded, source: SourceId) -> Option<&Diagnostic> {
     let here =
         |message: &&Diagnostic| message.primary.as_ref().is_some_and(|label| label.span.source == source);
-    let mut messages: Vec<&Diagnostic> = desired.compiled.diagnostics.iter().filter(here).collect();
-    messages.sort_by_key(|message| !message.is_error());
-    match messages.first() {
+    desired.compiled.diagnostics.iter().filter(here).min_by_key(|message| !message.is_error())
+}
+
+fn why_invalid(first: Option<&Diagnostic>, path: &str) -> String {
+    match first {
         Some(message) => format!("{}: {} (sfsync check shows more)", message.code, message.title),
         None => format!("no version of {path} was ever loaded"),
     }

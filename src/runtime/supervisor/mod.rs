@@ -239,7 +239,7 @@ pub(super) fn new_status(name: &PipelineName) -> PipelineStatus {
         conditions: Vec::new(),
         counts: StatusCounts::default(),
         caught_up: None,
-        push: "–".to_owned(),
+        push: PipelineStatus::NO_PUSH.to_owned(),
         progress: None,
         totals: Counts::default(),
         passes: 0,

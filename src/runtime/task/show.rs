@@ -65,10 +65,13 @@ fn conditions(status: &PipelineStatus, loaded: bool) -> Vec<Condition> {
         since,
     };
     let works = !matches!(status.state, State::Blocked | State::Degraded | State::Invalid);
-    vec![
-        condition("Loaded", status.config.current, "", "", status.config.loaded_at),
+    let mut conditions = vec![
+        status.config.loaded(),
         condition("Backfill", loaded, "", "", None),
         condition("CaughtUp", status.caught_up.is_some() && works, "", &status.message, status.caught_up),
-        condition("Push", matches!(status.push.as_str(), "cdc" | "listen"), &status.push, "", None),
-    ]
+    ];
+    if status.asks_for_news() {
+        conditions.push(condition("Push", status.news_arrive(), &status.push, "", None));
+    }
+    conditions
 }
