@@ -1,5 +1,5 @@
 //! `sfsync undo`: what the last run wrote is taken back, record by record, where the record has not moved since. What the undo leaves
-//! behind is in docs/decisions/0033. Read [`Runner::undo`] first.
+//! behind is in docs/decisions/0034. Read [`Runner::undo`] first.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;

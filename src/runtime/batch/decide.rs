@@ -37,8 +37,8 @@ pub enum Fate {
     Converted(Option<(PipelineName, u32, Key)>),
     /// It was merged into another Salesforce record, which takes its place in the pair.
     Moved(Key),
-    /// The linked Salesforce record was not found. Only its own side can tell whether it was deleted, merged, or is merely not to be seen:
-    /// it is looked at there.
+    /// The linked Salesforce record was not found, or the pair rests since it left the filters. Only its own side can tell whether it was
+    /// deleted, merged, is merely not to be seen, or is back: it is looked at there.
     AskSalesforce(Key),
     /// Gone, and never linked: nothing to do.
     NotLinked,

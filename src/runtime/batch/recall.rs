@@ -11,7 +11,7 @@ use crate::model::{
 use crate::plan::{LinkRule, OnLeave, Pipeline};
 use crate::runtime::facts::RunContext;
 use crate::store::StoreError;
-use crate::sync::{self, LeftOut};
+use crate::sync::{self, LeftOut, Mode};
 
 impl Bench<'_> {
     /// Brings the remembered pairs: an item for each. An app record that several Salesforce records share has several.
@@ -71,10 +71,27 @@ impl Bench<'_> {
             Change::Delete { merged_into } => item.fate = Some(self.deleted(&item, merged_into)?),
             Change::Left(row) => self.left(&mut item, row),
             Change::Upsert(_) if self.linked_only && item.link.is_none() => item.fate = Some(Fate::NotLinked),
+            Change::Upsert(_) if self.is_stopped(&item) => {
+                item.fate = Some(self.ask_whether_it_is_back(&item))
+            }
             Change::Upsert(row) => self.passes(&mut item, row),
             Change::Touched => item.fate = Some(Fate::NotLinked),
         }
         Ok(item)
+    }
+
+    /// A pair that stopped when its Salesforce record left the filters (`on_leave: stop`). What the app says of it since is nobody's
+    /// business until the record is back, and that only its own side can tell.
+    fn is_stopped(&self, item: &Item) -> bool {
+        self.origin == Side::App && item.link.as_ref().is_some_and(|link| link.state == LinkState::Stopped)
+    }
+
+    fn ask_whether_it_is_back(&self, item: &Item) -> Fate {
+        match (&item.link, self.facts.mode) {
+            (Some(link), Mode::Changes) => Fate::AskSalesforce(link.salesforce.clone()),
+            // A comparison reads that side anyway.
+            _ => Fate::Unchanged,
+        }
     }
 
     fn passes(&self, item: &mut Item, row: Row) {

@@ -255,6 +255,25 @@ async fn an_edit_in_the_app_before_a_merge_was_heard_of_loses_no_partner() {
 }
 
 #[tokio::test]
+async fn a_pair_that_stopped_is_written_from_neither_side_until_its_record_is_back() {
+    let filtered = "salesforce: { object: Account, filter: 'record.Industry != \"Closed\"', on_leave: stop }";
+    let mut world = World::new(&with("salesforce: Account", filtered));
+    world.set(S, "s1", &[("Email__c", "a@x.com"), ("Name", "Ann"), ("Industry", "Open")]);
+    world.settle().await;
+    let key = world.links()[0].app.to_string();
+    world.set(S, "s1", &[("Industry", "Closed")]);
+    world.settle().await;
+    assert_eq!(world.links()[0].state, LinkState::Stopped);
+    world.set(A, &key, &[("name", "Anna")]);
+    world.settle().await;
+    world.runner().everything(false).await.unwrap();
+    assert_eq!(world.get(S, "s1", "Name"), "Ann", "{}", world.shown());
+    world.set(S, "s1", &[("Industry", "Open again")]);
+    world.settle().await;
+    assert_eq!(world.get(S, "s1", "Name"), "Anna", "{}", world.shown());
+}
+
+#[tokio::test]
 async fn a_direction_that_is_added_leaves_the_differences_that_exist() {
     let both = with("  - { salesforce: Industry, app: industry, to_app: false }\n", "");
     let mut world = World::new(&both.replace("to_salesforce: [create, update]\n", ""));
