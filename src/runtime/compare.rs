@@ -11,7 +11,7 @@ use super::mass::{self, Approval, Ask, Ending, Sides};
 use super::pass::{Gathered, PassError, Runner, Setting, gather, settle};
 use super::status::Comparison;
 use crate::connect::WriteMode;
-use crate::model::{ChangeEvent, Counts, Cursor, Key, Read, Side};
+use crate::model::{ChangeEvent, Commit, Counts, Cursor, Key, Read, Side};
 use crate::plan::{Lane, Scope};
 use crate::sync::{Decision, Mode, Stop};
 
@@ -148,7 +148,11 @@ impl Runner {
                 let prepared = bench.prepare(events).await?;
                 let others = prepared.items.iter().filter_map(|item| item.key_on(side.other()));
                 met.of(side.other()).extend(others.map(hash));
+                let links = bench.rebased(&prepared.items);
                 pending.add(prepared);
+                if !links.is_empty() {
+                    self.commit(pass, Commit { links, ..Commit::default() }, false, None)?;
+                }
             }
             Lane::Mirror => {
                 let batch = bench.mirror(events);

@@ -257,6 +257,17 @@ impl Bench<'_> {
         self.want(commit, item);
     }
 
+    /// The pairs that are equal and have something new to remember all the same: a row that was added or changed has no baseline yet, and
+    /// the first edit of one side would pass for a difference that was there from the start.
+    pub(in crate::runtime) fn rebased(&self, items: &[Item]) -> Vec<Link> {
+        let equal = |item: &&Item| matches!(&item.fate, Some(Fate::Decided(Decision::Nothing { kept })) if kept.is_empty());
+        let moved = |item: &Item| {
+            let link = item.link.as_ref()?;
+            self.link(item, &[]).filter(|now| now != link)
+        };
+        items.iter().filter(equal).filter_map(moved).collect()
+    }
+
     fn retire(&self, commit: &mut Commit, item: &Item, state: LinkState) {
         commit.counts.skipped += 1;
         if let Some(link) = item.link.as_ref().filter(|link| link.state != state) {

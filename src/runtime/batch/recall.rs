@@ -72,7 +72,7 @@ impl Bench<'_> {
             Change::Left(row) => self.left(&mut item, row),
             Change::Upsert(_) if self.linked_only && item.link.is_none() => item.fate = Some(Fate::NotLinked),
             Change::Upsert(_) if self.is_stopped(&item) => {
-                item.fate = Some(self.ask_whether_it_is_back(&item))
+                item.fate = Some(self.ask_whether_it_is_back(&item));
             }
             Change::Upsert(row) => self.passes(&mut item, row),
             Change::Touched => item.fate = Some(Fate::NotLinked),

@@ -52,6 +52,9 @@ struct History {
     dice: Dice,
     written: BTreeSet<String>,
     made: u64,
+    /// Records are merged in Salesforce. Then none belong together from the start: the partner of a record that takes the place of another
+    /// would be left over, and held for a person.
+    merges: bool,
     /// The file was edited: differences of a row that did not flow for a while are for the next comparison.
     edited: bool,
 }
@@ -63,7 +66,8 @@ impl History {
         let file = format!("{BOTH}conflict: {}\n", dice.one_of(&rules));
         let limit = 1 + usize::try_from(dice.roll(7)).unwrap();
         let world = World::new(&file).with_batches_of(limit);
-        Self { world, dice, written: BTreeSet::from([String::new()]), made: 0, edited: false }
+        let merges = dice.roll(2) == 0;
+        Self { world, dice, written: BTreeSet::from([String::new()]), made: 0, merges, edited: false }
     }
 
     fn value(&mut self) -> String {
@@ -80,9 +84,17 @@ impl History {
         if side == Side::Salesforce { salesforce } else { app }
     }
 
+    /// A new record; sometimes one on each side that belong together.
     fn create(&mut self) {
         let side = self.side();
         self.made += 1;
+        self.create_on(side);
+        if !self.merges && self.dice.roll(5) == 0 {
+            self.create_on(side.other());
+        }
+    }
+
+    fn create_on(&mut self, side: Side) {
         let (key, email) = (format!("{side}{}", self.made), format!("{}@x.com", self.made));
         let mut fields = vec![(Self::name(side, ("Email__c", "email")), email)];
         for field in FIELDS {
@@ -169,7 +181,7 @@ impl History {
                 13..=14 => self.fault(),
                 15 => self.world.die(),
                 16 => drop(self.world.runner().everything(false).await),
-                17 => self.merge(),
+                17 if self.merges => self.merge(),
                 18 => self.die_waiting().await,
                 19 if self.dice.roll(3) == 0 => self.edit_file(),
                 _ => drop(self.world.look().await),
@@ -205,6 +217,29 @@ impl History {
                 .unwrap();
         }
         self.world.settle().await;
+    }
+
+    /// Edits of one side that nobody contradicts are on the other side when it is silent again.
+    async fn edits_arrive(&mut self, seed: u64) {
+        let links = self.world.links();
+        let alive: Vec<_> = links.iter().filter(|link| !link.state.is_gone()).collect();
+        let mut expected = Vec::new();
+        for link in alive.iter().take(6) {
+            let (side, field) = (self.side(), *self.dice.one_of(&FIELDS[..2]));
+            let value = format!("last{}", expected.len());
+            self.world.set(side, link.key(side).as_str(), &[(Self::name(side, field), &value)]);
+            expected.push((
+                side.other(),
+                link.key(side.other()).clone(),
+                Self::name(side.other(), field),
+                value,
+            ));
+        }
+        self.world.settle().await;
+        for (side, key, field, value) in expected {
+            let there = self.world.get(side, key.as_str(), field);
+            assert_eq!(there, value, "seed {seed}: {field} of {key}\n{}", self.world.shown());
+        }
     }
 
     fn check(&mut self, seed: u64) {
@@ -256,5 +291,6 @@ async fn random_histories_converge() {
         let mut history = History::new(seed);
         history.tell(60).await;
         history.check(seed);
+        history.edits_arrive(seed).await;
     }
 }

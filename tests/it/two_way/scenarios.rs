@@ -274,6 +274,20 @@ async fn a_pair_that_stopped_is_written_from_neither_side_until_its_record_is_ba
 }
 
 #[tokio::test]
+async fn after_a_comparison_the_first_edit_of_a_changed_row_is_an_edit() {
+    let one_way = with("app: phone, conflict: app", "app: phone, to_salesforce: false");
+    let mut world = World::new(&one_way);
+    world.set(S, "s1", &[("Email__c", "a@x.com"), ("Phone", "1")]);
+    world.settle().await;
+    world.edit(BOTH);
+    world.runner().everything(false).await.unwrap();
+    world.set(S, "s1", &[("Phone", "2")]);
+    world.settle().await;
+    let key = world.links()[0].app.to_string();
+    assert_eq!((world.get(S, "s1", "Phone"), world.get(A, &key, "phone")), ("2".into(), "2".into()));
+}
+
+#[tokio::test]
 async fn a_direction_that_is_added_leaves_the_differences_that_exist() {
     let both = with("  - { salesforce: Industry, app: industry, to_app: false }\n", "");
     let mut world = World::new(&both.replace("to_salesforce: [create, update]\n", ""));
