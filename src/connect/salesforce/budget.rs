@@ -102,6 +102,11 @@ impl Budget {
         self.spent_until = Some(now + REST);
     }
 
+    /// Whether it rests because the org said so, not by its own count.
+    pub fn is_told(&self) -> bool {
+        self.spent_until.is_some()
+    }
+
     /// Whether a call of this purpose may be made now.
     pub fn admit(&self, purpose: Purpose, now: Timestamp) -> Admission {
         let share = match purpose {

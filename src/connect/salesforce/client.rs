@@ -324,6 +324,9 @@ impl Client {
 
     pub(super) async fn open_once(&self, call: &Call) -> Result<Opened, ConnectError> {
         self.check_write(call)?;
+        if matches!(self.admit(call.purpose), Admission::WaitUntil(_)) && locked(&self.budget).is_told() {
+            self.ask_limits(call).await;
+        }
         self.check_budget(call)?;
         let mut session = self.session.current(self).await?;
         let mut is_fresh = false;
@@ -336,6 +339,17 @@ impl Client {
                 }
                 answer => return answer,
             }
+        }
+    }
+
+    /// The org said that its day is used up: its counters tell whether that holds still. Their answer is learned from its headers.
+    async fn ask_limits(&self, before: &Call) {
+        let root: Vec<&str> = before.path.splitn(5, '/').take(4).collect();
+        let limits = Call::get(format!("{}/limits", root.join("/")), Purpose::Control);
+        if let Ok(session) = self.session.current(self).await
+            && let Err(error) = self.exchange(&limits, &session).await
+        {
+            tracing::debug!(connection = %self.config.name, error = %error.message, "the counters of the org did not answer");
         }
     }
 
