@@ -135,9 +135,12 @@ async fn the_two_limits_are_told_apart() {
     rig.sandbox.faults().add(limit(LimitKind::Total));
     assert_eq!(ask(&rig.client).await.unwrap_err().class, Class::Quota);
     rig.sandbox.reset_calls();
-    // The connection rests: nothing is even asked.
+    // The connection rests as long as the counters do not tell otherwise: nothing but them is asked.
+    let of_counters = Fault::new(FaultKind::RequestLimit { limit: LimitKind::Total });
+    rig.sandbox.faults().add(of_counters.on(ResourceKind::Limits).once());
     assert_eq!(ask(&rig.client).await.unwrap_err().code, "R121");
-    assert_eq!(rig.sandbox.calls().total, 0);
+    assert_eq!(rig.sandbox.calls().of(ResourceKind::Query), 0);
+    assert_eq!(ask(&rig.client).await.unwrap(), 200, "they say that there is something left");
 }
 
 #[tokio::test]
