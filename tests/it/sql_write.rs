@@ -3,7 +3,7 @@
 use sfsync::connect::sql::{Policy, TableSpec};
 use sfsync::connect::{Destination, MatchQuery, WriteMode};
 use sfsync::expr::NormalForm;
-use sfsync::model::{Key, Kind, Outcome, Value, WriteOp};
+use sfsync::model::{Key, Kind, Outcome, Value, Version, WriteOp};
 
 use crate::sql_rig::{
     Database, create, decimal, destination, fetched, key_of, on_both, row, stored, update, upsert,
@@ -17,6 +17,7 @@ on_both!(
     absent_is_left_alone_and_null_clears,
     policies_decide_what_an_existing_value_suffers,
     linked_records_are_created_changed_and_deleted,
+    an_update_of_a_record_that_moved_since_it_was_read_is_held_off,
     upserts_by_a_unique_column_answer_generated_keys,
     two_writes_to_one_record_in_one_batch_keep_their_order,
     json_paths_change_their_own_key_only,
@@ -159,6 +160,36 @@ async fn linked_records_are_created_changed_and_deleted(database: Database) {
     let left = fetched(&mut table, &keys).await;
     assert_eq!(left[0].as_ref().unwrap(), &row(["z".into(), Value::Int(0)]));
     assert!(left[2].is_none());
+}
+
+async fn an_update_of_a_record_that_moved_since_it_was_read_is_held_off(database: Database) {
+    let spec = TableSpec {
+        unique: Vec::new(),
+        updated_at: Some("changed".to_owned()),
+        ..database.linked("people", &[("name", Kind::Text), ("changed", Kind::DateTime)])
+    };
+    let mut table = database.destination(spec).await;
+    let at = |text: &str| text.parse::<jiff::Timestamp>().unwrap();
+    let (then, since) = (at("2026-03-01T10:00:00.5Z"), at("2026-03-01T10:00:00.501Z"));
+    let made = |name: &str| create([Value::text(name), Value::DateTime(then)]);
+    let keys = stored(&mut table, vec![made("a"), made("b"), made("c")]).await;
+    let gone = Key::app("999999");
+    let guarded = |key: &Key, name: &str| WriteOp::Update {
+        key: key.clone(),
+        row: row([Value::text(name), Value::Absent]),
+        expected: Some(Version(then)),
+    };
+    stored(&mut table, vec![update(&keys[1], ["edited".into(), Value::DateTime(since)])]).await;
+    let ops = vec![
+        guarded(&keys[0], "ours"),
+        guarded(&keys[1], "ours"),
+        guarded(&gone, "ours"),
+        update(&keys[2], ["ours".into(), Value::Absent]),
+    ];
+    assert_eq!(words(&write(&mut table, ops).await), ["written", "stale", "stale", "written"]);
+    let names = database.rows("SELECT name FROM people ORDER BY id").await;
+    let names: Vec<_> = names.iter().map(|row| row[0].as_deref().unwrap()).collect();
+    assert_eq!(names, ["ours", "edited", "ours"]);
 }
 
 async fn upserts_by_a_unique_column_answer_generated_keys(database: Database) {

@@ -14,6 +14,7 @@ mod ddl;
 mod destination;
 mod dialect;
 mod error;
+mod guard;
 mod postgres;
 mod select;
 mod source;

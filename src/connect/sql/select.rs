@@ -30,6 +30,12 @@ impl Statements<'_> {
         format!("SELECT {columns} FROM {table} AS t WHERE {}{}", self.key_among(), self.not_deleted())
     }
 
+    /// The same, and nobody else changes them until the transaction is over (PostgreSQL). In one order for everybody, so that two writers
+    /// wait for each other but never deadlock.
+    pub(super) fn fetch_locked(&self) -> String {
+        format!("{} ORDER BY t.{} FOR UPDATE OF t", self.fetch(), ident(&self.spec.key.column))
+    }
+
     /// The records that have one of the values in a field: one parameter with all values. The answer has the key, the
     /// read schema, and in PostgreSQL the place of the value that matched. Text is compared trimmed and without case.
     pub(super) fn find(&self, field: &ColumnSpec) -> String {

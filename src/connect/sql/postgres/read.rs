@@ -126,7 +126,7 @@ impl Postgres {
     }
 }
 
-fn askable<'a>(spec: &TableSpec, keys: &'a [Key]) -> Vec<&'a str> {
+pub(super) fn askable<'a>(spec: &TableSpec, keys: &'a [Key]) -> Vec<&'a str> {
     keys.iter().map(Key::as_str).filter(|key| can_ask(&spec.key.native, key)).collect()
 }
 

@@ -7,10 +7,12 @@ use tokio_postgres::Transaction;
 use tokio_postgres::types::ToSql;
 use xxhash_rust::xxh3::xxh3_64;
 
+use super::read::askable;
 use super::stage::{Into, Stage};
-use super::{Postgres, refusal};
+use super::{Postgres, decode, refusal};
 use crate::connect::sql::batch::{self, Group, OpKind, sets};
 use crate::connect::sql::error::{Refusal, Unwritten};
+use crate::connect::sql::guard::{self, Guard};
 use crate::connect::sql::statement::{STAGE, Statements};
 use crate::connect::sql::{Dialect, TableSpec};
 use crate::connect::{ConnectError, Notes, WriteMode};
@@ -114,6 +116,7 @@ impl Batch<'_> {
     async fn run(&mut self) -> Result<(), Refusal> {
         // A lock that nobody releases must not hang a pipeline; deferred constraints would only speak up at the commit.
         self.execute("SET LOCAL lock_timeout = '30s'; SET CONSTRAINTS ALL IMMEDIATE").await?;
+        self.hold_off().await?;
         let mut upserted = false;
         for group in sets(self.spec, self.ops) {
             upserted |= group.kind == OpKind::Upsert;
@@ -121,6 +124,25 @@ impl Batch<'_> {
         }
         if upserted {
             self.straight.worthwhile = self.all_new;
+        }
+        Ok(())
+    }
+
+    /// Settles the updates of records that moved since they were read; those that did not can no longer move before the commit.
+    async fn hold_off(&mut self) -> Result<(), Refusal> {
+        let Some(guard) = Guard::of(self.spec, self.ops) else { return Ok(()) };
+        let sql = Statements { dialect: Dialect::Postgres, spec: &guard.spec }.fetch_locked();
+        let keys = guard.keys();
+        let answers = self.transaction.query(&sql, &[&askable(&guard.spec, &keys)]).await;
+        let record = |answer: &tokio_postgres::Row| -> Result<_, tokio_postgres::Error> {
+            Ok((Key::app(answer.get::<_, &str>(0)), decode::record(answer, 1, &guard.spec.reads)?))
+        };
+        let now = answers.and_then(|answers| answers.iter().map(record).collect::<Result<Vec<_>, _>>());
+        let moved = guard.moved(now.map_err(|error| refusal(&error))?);
+        for (op, outcome) in self.ops.iter().zip(&mut self.outcomes) {
+            if guard::is_held_off(op, &moved) {
+                *outcome = Some(Outcome::Stale);
+            }
         }
         Ok(())
     }
@@ -136,7 +158,11 @@ impl Batch<'_> {
     }
 
     async fn write(&mut self, group: &Group) -> Result<(), Refusal> {
-        let mut order = group.ops.clone();
+        let open = |at: &usize| self.outcomes[*at].is_none();
+        let mut order: Vec<usize> = group.ops.iter().copied().filter(open).collect();
+        if order.is_empty() {
+            return Ok(());
+        }
         if group.kind == OpKind::Upsert {
             // One order for everybody who writes the table, so that two writers wait for each other but never deadlock.
             if let Some(key) = self.spec.unique_positions().and_then(|positions| positions.first().copied()) {

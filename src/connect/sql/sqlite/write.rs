@@ -1,6 +1,8 @@
 //! Writes of a batch to SQLite: one transaction of prepared statements. A refused row is undone by SQLite alone, so its
 //! neighbours stand. Where a deferred constraint refuses the commit, the batch is halved until the bad row is alone.
 
+use std::collections::HashSet;
+
 use rusqlite::{CachedStatement, Connection, Transaction, TransactionBehavior};
 
 use super::bind::{BindError, Binding};
@@ -8,6 +10,7 @@ use super::{read, refusal};
 use crate::connect::Notes;
 use crate::connect::sql::batch::{self, Group, OpKind, runs};
 use crate::connect::sql::error::{Refusal, Unwritten, misfit};
+use crate::connect::sql::guard::{self, Guard};
 use crate::connect::sql::statement::Statements;
 use crate::connect::sql::{Dialect, KeyOrigin, TableSpec};
 use crate::model::{Key, Outcome, RecordError, Row, Value, WriteOp};
@@ -31,9 +34,15 @@ fn write_part(
 ) -> Result<Vec<Outcome>, Unwritten> {
     let transaction =
         connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(|e| refusal(&e))?;
+    let moved = match Guard::of(spec, ops) {
+        Some(guard) => {
+            guard.moved(read::fetch(&transaction, &guard.spec, &guard.keys()).map_err(|e| refusal(&e))?)
+        }
+        None => HashSet::new(),
+    };
     let mut outcomes: Vec<Outcome> = Vec::with_capacity(ops.len());
     for group in runs(ops) {
-        Run::new(&transaction, spec, &group)?.write(ops, &group, &mut outcomes)?;
+        Run::new(&transaction, spec, &group)?.write(ops, (&group, &moved), &mut outcomes)?;
     }
     batch::note(notes, base, ops, outcomes.iter().map(Some))?;
     match transaction.commit().map_err(|error| refusal(&error)) {
@@ -114,9 +123,15 @@ impl<'a> Run<'a> {
         Ok(Self { spec, statement, lookup, bindings, key, scratch: String::new() })
     }
 
-    fn write(mut self, ops: &[WriteOp], group: &Group, outcomes: &mut Vec<Outcome>) -> Result<(), Refusal> {
+    fn write(
+        mut self,
+        ops: &[WriteOp],
+        (group, moved): (&Group, &HashSet<Key>),
+        outcomes: &mut Vec<Outcome>,
+    ) -> Result<(), Refusal> {
         for at in &group.ops {
             let outcome = match &ops[*at] {
+                op if guard::is_held_off(op, moved) => Ok(Outcome::Stale),
                 WriteOp::Create { row } => self.put(row, false),
                 WriteOp::Upsert { row } => self.put(row, true),
                 WriteOp::Update { key, row, .. } => self.update(key, row),
