@@ -192,6 +192,34 @@ async fn an_update_of_a_record_that_moved_since_it_was_read_is_held_off(database
     assert_eq!(names, ["ours", "edited", "ours"]);
 }
 
+#[tokio::test]
+async fn the_guard_reads_stamps_however_sqlite_keeps_them() {
+    for (native, then, since) in [
+        ("TEXT", "'2026-03-01 10:00:00'", "'2026-03-01 10:00:01'"),
+        ("INTEGER", "1772359200", "1772359201"),
+        ("DATETIME", "'2026-03-01T10:00:00Z'", "'2026-03-01T10:00:01Z'"),
+    ] {
+        let database = Database::sqlite().await;
+        let table = format!("CREATE TABLE people (id INTEGER PRIMARY KEY, name TEXT, changed {native})");
+        database
+            .execute(&format!("{table}; INSERT INTO people VALUES (1, 'a', {then}), (2, 'b', {since})"))
+            .await;
+        let spec = TableSpec {
+            unique: Vec::new(),
+            updated_at: Some("changed".to_owned()),
+            ..database.linked("people", &[("name", Kind::Text), ("changed", Kind::DateTime)])
+        };
+        let mut table = database.destination(spec).await;
+        let guarded = |id: &str| WriteOp::Update {
+            key: Key::app(id),
+            row: row([Value::from("ours"), Value::Absent]),
+            expected: Some(Version("2026-03-01T10:00:00Z".parse().unwrap())),
+        };
+        let outcomes = write(&mut table, vec![guarded("1"), guarded("2")]).await;
+        assert_eq!(words(&outcomes), ["written", "stale"], "{native}");
+    }
+}
+
 async fn upserts_by_a_unique_column_answer_generated_keys(database: Database) {
     let mut table =
         database.destination(database.linked("crm", &[("sf", Kind::Id), ("name", Kind::Text)])).await;

@@ -64,10 +64,8 @@ impl Layout {
             salesforce.add(name, unit.kind_of(Side::Salesforce, name));
         }
         let key = app.add(app_key, unit.app.kind_of(app_key));
-        let app_modified = unit.app.updated_at.clone().map(|path| {
-            let kind = unit.app.kind_of(&path);
-            app.add(&path, if kind == Kind::Any { Kind::DateTime } else { kind })
-        });
+        // A time, however the column keeps it: SQLite has no type of its own for times.
+        let app_modified = unit.app.updated_at.as_ref().map(|path| app.add(path, Kind::DateTime));
         Self {
             salesforce: salesforce.schema(),
             id,

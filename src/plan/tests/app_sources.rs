@@ -72,3 +72,14 @@ fn the_app_side_knows_its_change_time_and_key() {
     let name = |at: usize| &*plan.app.schema.fields()[at].name;
     assert_eq!((name(plan.app.key), plan.app.modified.map(name)), ("no", Some("changed")));
 }
+
+#[test]
+fn a_change_time_is_a_time_however_sqlite_keeps_it() {
+    let sqlite = "type: sqlite\npath: /x\nresources:\n  clients: { updated_at: changed }\n";
+    for kept in [Kind::Text, Kind::Int, Kind::DateTime] {
+        let catalog = database("clients", &[("no", Kind::Int), ("name", Kind::Text), ("changed", kept)], &[]);
+        let plan = plan(("connections/db.yaml", sqlite), &PIPELINE.replace(" BACKFILL", ""), &catalog);
+        let modified = plan.app.modified.unwrap();
+        assert_eq!(plan.app.schema.fields()[modified].kind, Kind::DateTime, "{kept:?}");
+    }
+}

@@ -4,6 +4,7 @@ use rusqlite::Statement;
 use rusqlite::types::{Null, ValueRef};
 use rust_decimal::Decimal;
 
+use super::stamp;
 use crate::connect::sql::convert::{self, Misfit};
 use crate::connect::sql::types::FLOAT_DIGITS;
 use crate::connect::sql::{ColumnSpec, Dialect, types};
@@ -127,6 +128,11 @@ fn affinity(native: &str) -> Affinity {
 
 /// A stored value as the kind that the pipeline asks for.
 pub(super) fn read(stored: ValueRef<'_>, column: &ColumnSpec) -> Value {
+    if column.kind == Kind::DateTime
+        && let Some(time) = time(stored)
+    {
+        return time;
+    }
     let value = plain(stored);
     let is_json = column.json_key.is_some() || types::kind_of(Dialect::Sqlite, &column.native) == Kind::Json;
     match value {
@@ -136,6 +142,13 @@ pub(super) fn read(stored: ValueRef<'_>, column: &ColumnSpec) -> Value {
         }
         value => convert::to_kind(value, column.kind),
     }
+}
+
+/// A time that is kept as a number; text is read as any other.
+fn time(stored: ValueRef<'_>) -> Option<Value> {
+    let is_number = matches!(stored, ValueRef::Integer(_) | ValueRef::Real(_));
+    let micros = is_number.then(|| stamp::micros(stored)).flatten()?;
+    jiff::Timestamp::from_microsecond(micros).ok().map(Value::DateTime)
 }
 
 /// A stored value as it is.
