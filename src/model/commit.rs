@@ -118,6 +118,47 @@ pub struct Commit {
     pub counts: Counts,
 }
 
+impl Commit {
+    /// Takes in what another commit changes, so that both are applied together.
+    pub fn absorb(&mut self, other: Self) {
+        // Named one by one, so that a new part is not forgotten here.
+        let Self {
+            cursors,
+            links,
+            elsewhere,
+            unlinked,
+            failures,
+            settled,
+            wants,
+            touch,
+            touched_upto,
+            intents,
+            arrived,
+            replaced,
+            undone,
+            counts,
+        } = other;
+        self.cursors.extend(cursors);
+        self.links.extend(links);
+        self.elsewhere.extend(elsewhere);
+        self.unlinked.extend(unlinked);
+        self.failures.extend(failures);
+        self.settled.extend(settled);
+        self.wants.extend(wants);
+        self.touch.extend(touch);
+        self.touched_upto = self.touched_upto.max(touched_upto);
+        self.intents.extend(intents);
+        self.arrived.extend(arrived);
+        match (&mut self.replaced, replaced) {
+            (Some(noted), Some(more)) => noted.add(more),
+            (noted @ None, more) => *noted = more,
+            (Some(_), None) => {}
+        }
+        self.undone.extend(undone);
+        self.counts += counts;
+    }
+}
+
 /// A link of another pipeline.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Elsewhere {

@@ -8,7 +8,8 @@ use xxhash_rust::xxh3::xxh3_64;
 
 use super::batch::{Fate, Item, MirrorBatch, Prepared};
 use super::mass::{self, Approval, Ask, Ending, Sides};
-use super::pass::{Gathered, PassError, Runner, Setting, gather, settle};
+use super::pass::{Gathered, PassError, Runner, Setting};
+use super::settling::{gather, settle};
 use super::status::Comparison;
 use crate::connect::WriteMode;
 use crate::model::{ChangeEvent, Commit, Counts, Cursor, Key, Read, Side};

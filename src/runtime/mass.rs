@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use std::fmt;
 
 use super::batch::{Fate, Item};
-use super::pass::{Gathered, PassError, Runner, Setting, merge};
+use super::pass::{Gathered, PassError, Runner, Setting};
 use crate::model::{Commit, Counts, Cursor, Key, Side};
 
 /// A number for each side.
@@ -128,7 +128,7 @@ impl Runner {
         for items in [here, there] {
             let Some(origin) = items.first().map(|item| item.origin) else { continue };
             let setting = Setting { origin, ..pass.setting.clone() };
-            merge(commit, self.bench(&setting).execute_deletes(items).await?.commit);
+            commit.absorb(self.bench(&setting).execute_deletes(items).await?.commit);
         }
         let setting = pass.setting.clone();
         let gone: Vec<Key> = mirrored.iter().map(|(key, _)| key.clone()).collect();
@@ -136,7 +136,7 @@ impl Runner {
         let failed: HashSet<&Key> = executed.commit.failures.iter().map(|one| &one.source.1).collect();
         let settled = gone.iter().filter(|key| !failed.contains(key));
         commit.settled.extend(settled.map(|key| (Side::Salesforce, key.clone())));
-        merge(commit, executed.commit);
+        commit.absorb(executed.commit);
         Ok(())
     }
 }

@@ -28,6 +28,7 @@ pub mod registry;
 mod reload;
 pub mod schedule;
 pub mod service;
+mod settling;
 pub mod sign_in;
 pub mod state;
 pub mod status;

@@ -14,7 +14,8 @@ use futures_util::stream::FuturesOrdered;
 
 use super::batch::{BatchError, Bench, Executed, References, Swings};
 use super::facts::OrgFacts;
-use super::pass::{Gathered, Observer, PassError, Runner, Setting, gather, merge, remember, settled_keys};
+use super::pass::{Gathered, Observer, PassError, Runner, Setting};
+use super::settling::{gather, remember, settled_keys};
 use crate::connect::{Destination, WriteMode};
 use crate::model::{ChangeEvent, Commit, Cursor, Key, Read, Side, WriteOp};
 use crate::plan::Pipeline;
@@ -187,7 +188,7 @@ impl<'a> Load<'a, '_> {
         if !self.pass.holds_cursor() {
             self.together.commit.cursors = vec![(Side::Salesforce, next)];
         }
-        merge(&mut self.together.commit, commit);
+        self.together.commit.absorb(commit);
         self.together.batches += 1;
         self.together.total = total;
         let failing = self.pass.failed_in_a_row >= self.shared.pipeline.pause_after;

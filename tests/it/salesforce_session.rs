@@ -139,7 +139,18 @@ async fn the_two_limits_are_told_apart() {
     let of_counters = Fault::new(FaultKind::RequestLimit { limit: LimitKind::Total });
     rig.sandbox.faults().add(of_counters.on(ResourceKind::Limits).once());
     assert_eq!(ask(&rig.client).await.unwrap_err().code, "R121");
+    // They were asked just now, so that nothing is.
+    assert_eq!(ask(&rig.client).await.unwrap_err().code, "R121");
     assert_eq!(rig.sandbox.calls().of(ResourceKind::Query), 0);
+    assert_eq!(rig.sandbox.calls().total, 1);
+}
+
+#[tokio::test]
+async fn counters_that_know_better_end_the_rest() {
+    let rig = Rig::with(sandbox_config(), |_| {}).await;
+    let limit = Fault::new(FaultKind::RequestLimit { limit: LimitKind::Total });
+    rig.sandbox.faults().add(limit.on(ResourceKind::Query).once());
+    assert_eq!(ask(&rig.client).await.unwrap_err().class, Class::Quota);
     assert_eq!(ask(&rig.client).await.unwrap(), 200, "they say that there is something left");
 }
 

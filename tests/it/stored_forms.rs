@@ -1,27 +1,22 @@
 //! What a side makes of a value when it stores it is neither a difference nor an edit: after every write both sides stay as they are,
 //! whoever looks and however often. Two records in memory, kept by the pure policy alone.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use proptest::prelude::*;
 use rust_decimal::{Decimal, RoundingStrategy};
-use sfsync::expr::Engine;
-use sfsync::model::{
-    ColumnInfo, ConnectionName, FieldInfo, Key, Kind, Link, LinkState, ObjectInfo, Op, PipelineName, Row,
-    Side, TableInfo, Value,
-};
+use sfsync::model::{Key, Kind, Link, LinkState, Op, Row, Side, Value};
 use sfsync::plan::Pipeline;
-use sfsync::plan::catalog::{Catalog, DatabaseCatalog, OrgCatalog};
+use sfsync::plan::catalog::Catalog;
 use sfsync::runtime::facts::{OrgFacts, RunContext, RunFacts};
-use sfsync::runtime::folder::{File, Texts};
-use sfsync::runtime::load::{Loading, load, parse};
 use sfsync::sync::{
     Decision, Fingerprints, Image, Known, LookupTable, MapInputs, Mapped, Match, Mode, Situation, baselines,
     decide, map,
 };
+
+use crate::harness::plans;
 
 const FILE: &str = "
 salesforce: { object: Thing__c, poll: 1 hour }
@@ -341,99 +336,11 @@ fn a_finer_value_of_the_app_stays_and_a_real_edit_goes_through() {
 }
 
 fn compiled(pipeline: &str) -> Arc<Pipeline> {
-    let file = |path: &str, text: &str| (path.to_owned(), File { path: path.to_owned(), bytes: text.into() });
-    let salesforce = "type: salesforce\nenvironment: production\ndomain: acme.my.salesforce.com\nauth: { flow: client_credentials, client_id: a, \
-        client_secret: '${env:SECRET}' }\n";
-    let texts = Texts {
-        settings: None,
-        connections: BTreeMap::from([
-            file("salesforce", salesforce),
-            file("shop", "type: postgres\nurl: ${env:URL}\nresources: { things: { key: id } }\n"),
-        ]),
-        pipelines: BTreeMap::from([file("things", pipeline)]),
-    };
-    let (engine, catalog) = (Engine::new(), catalog());
-    let loading =
-        Loading { engine: &engine, catalog: &catalog, now: Timestamp::UNIX_EPOCH, ignore_not_yet: true };
-    let loaded = load(parse(&texts, |_| None), &loading);
-    match loaded.compiled.pipelines.get(&PipelineName::from("things")).and_then(|plan| plan.as_ref().ok()) {
-        Some(plan) => Arc::clone(plan),
-        None => {
-            panic!("{}", sfsync::diag::all_to_text(&loaded.compiled.diagnostics, &loaded.files.map, false))
-        }
-    }
+    plans::plan("things", pipeline, "resources: { things: { key: id } }\n", &catalog())
 }
 
 fn catalog() -> Catalog {
-    let object = ObjectInfo {
-        name: "Thing__c".to_owned(),
-        label: "Thing".to_owned(),
-        key_prefix: None,
-        fields: FIELDS.map(field).into(),
-        record_types: Vec::new(),
-        queryable: true,
-        createable: true,
-        updateable: true,
-        deletable: true,
-        replicateable: true,
-        undeletable: true,
-        read_at: Timestamp::UNIX_EPOCH,
-    };
-    let org = OrgCatalog {
-        names: vec!["Thing__c".to_owned()],
-        objects: vec![Arc::new(object)],
-        ..OrgCatalog::default()
-    };
-    let columns = COLUMNS.map(|(name, native, kind)| ColumnInfo {
-        name: name.to_owned(),
-        kind,
-        native: native.to_owned(),
-        nullable: true,
-        has_default: name == "id",
-        read_only: false,
-        one_of: Vec::new(),
-    });
-    let table = TableInfo {
-        name: "things".to_owned(),
-        columns: columns.into(),
-        primary_key: vec!["id".to_owned()],
-        unique: Vec::new(),
-        read_at: Timestamp::UNIX_EPOCH,
-    };
-    let database = DatabaseCatalog { tables: vec![Arc::new(table)], ..DatabaseCatalog::default() };
-    Catalog {
-        orgs: [(ConnectionName::from("salesforce"), org)].into(),
-        databases: [(ConnectionName::from("shop"), database)].into(),
-        ..Catalog::default()
-    }
-}
-
-fn field((name, wire, kind, scale): (&str, &str, Kind, u32)) -> FieldInfo {
-    let own = !matches!(name, "Id" | "SystemModstamp");
-    FieldInfo {
-        name: name.to_owned(),
-        label: name.to_owned(),
-        wire: wire.to_owned(),
-        kind,
-        length: 255,
-        precision: if kind == Kind::Decimal { 18 } else { 0 },
-        scale,
-        nillable: true,
-        defaulted_on_create: false,
-        createable: own,
-        updateable: own,
-        calculated: false,
-        auto_number: false,
-        external_id: false,
-        id_lookup: !own,
-        unique: name == "Id",
-        filterable: true,
-        sortable: true,
-        reference_to: Vec::new(),
-        relationship: None,
-        picklist: Vec::new(),
-        restricted: false,
-        compound: None,
-        html: false,
-    }
+    let fields = FIELDS.map(|(name, wire, kind, scale)| plans::field(name, wire, kind, scale));
+    let columns = COLUMNS.map(|(name, native, kind)| plans::column(name, native, kind));
+    plans::catalog(("Thing__c", fields.into()), ("things", columns.into()))
 }

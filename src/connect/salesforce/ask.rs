@@ -1,11 +1,10 @@
 //! One page of a query: by GET, or inside a composite request when its text is too long for an address (section 3.8). Both are one call.
 
 use jiff::Timestamp;
-use serde::Deserialize;
+use serde::de::Error as _;
 use serde_json::json;
-use serde_json::value::RawValue;
 
-use super::api::error::{parse_body, request_error};
+use super::api::composite::Composite;
 use super::api::query::{Page, Shape, decode_page};
 use super::api::soql::MAX_URI;
 use super::budget::Purpose;
@@ -21,21 +20,6 @@ pub(super) struct Asked {
     pub bytes: usize,
     /// Server time when it was asked for.
     pub sent_at: Option<Timestamp>,
-}
-
-/// The answer of a composite request with one part.
-#[derive(Deserialize)]
-struct Composite<'a> {
-    #[serde(borrow, rename = "compositeResponse")]
-    parts: [Part<'a>; 1],
-}
-
-#[derive(Deserialize)]
-struct Part<'a> {
-    #[serde(borrow)]
-    body: &'a RawValue,
-    #[serde(rename = "httpStatusCode")]
-    status: u16,
 }
 
 /// Asks for the page at a path, a query's first one or a locator's.
@@ -65,11 +49,15 @@ async fn ask_in_body(
     let body = json!({ "compositeRequest": [{ "method": "GET", "url": path, "referenceId": "query" }] });
     let call = Call::post(format!("{}/composite", client.data_path().await?), body.to_string(), purpose);
     let read = client.read(&call, |answer| {
-        let Composite { parts: [part] } = serde_json::from_slice(&answer.body)?;
-        if part.status != 200 {
-            return Ok(Err(request_error(part.status, &parse_body(part.body.get().as_bytes()))));
-        }
-        let page = decode_page(part.body.get().as_bytes(), shape)?;
+        let composite: Composite<'_> = serde_json::from_slice(&answer.body)?;
+        let [part] = composite.parts.as_slice() else {
+            return Err(serde_json::Error::custom("it has not one part"));
+        };
+        let body = match part.told() {
+            Ok(body) => body,
+            Err(refused) => return Ok(Err(refused)),
+        };
+        let page = decode_page(body.as_bytes(), shape)?;
         Ok(Ok(Asked { page, bytes: answer.body.len(), sent_at: answer.asked_at }))
     });
     read.await?

@@ -15,6 +15,9 @@ const HOURS: i64 = 24;
 /// How long everything rests when the org itself says that its day is used up and the counters give no better answer.
 const REST: SignedDuration = SignedDuration::from_mins(15);
 
+/// The counters are asked this often while it rests.
+const ASK_AGAIN: SignedDuration = SignedDuration::from_secs(5);
+
 /// What a call is for; decides at which level it waits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Purpose {
@@ -71,12 +74,21 @@ pub struct Budget {
     counted: u64,
     /// The org refused a call because its day is used up.
     spent_until: Option<Timestamp>,
+    /// When its counters were asked about that last.
+    asked: Option<Timestamp>,
 }
 
 impl Budget {
     /// A governor that remembers the stored hours.
     pub fn new(allowance: ApiBudget, stored: impl IntoIterator<Item = (i64, u64)>) -> Self {
-        Self { allowance, hours: stored.into_iter().collect(), org: None, counted: 0, spent_until: None }
+        Self {
+            allowance,
+            hours: stored.into_iter().collect(),
+            org: None,
+            counted: 0,
+            spent_until: None,
+            asked: None,
+        }
     }
 
     /// Counts one call that Salesforce counts. Gives the hour and its new count, to store.
@@ -102,9 +114,15 @@ impl Budget {
         self.spent_until = Some(now + REST);
     }
 
-    /// Whether it rests because the org said so, not by its own count.
-    pub fn is_told(&self) -> bool {
-        self.spent_until.is_some()
+    /// Whether to ask the counters of the org now: everything rests because the org said so, and nobody has asked in the last moments.
+    /// However many pipelines rest, they ask together.
+    pub fn may_ask(&mut self, now: Timestamp) -> bool {
+        let rests = self.spent_until.is_some_and(|until| until > now);
+        let lately = self.asked.is_some_and(|asked| now.duration_since(asked) < ASK_AGAIN);
+        if rests && !lately {
+            self.asked = Some(now);
+        }
+        rests && !lately
     }
 
     /// Whether a call of this purpose may be made now.
@@ -245,5 +263,19 @@ mod tests {
         assert_eq!(budget.admit(Purpose::Poll, at(1, 0)), Admission::WaitUntil(at(1, 15)));
         budget.observe(Usage { used: 10, max: 100 });
         assert_eq!(budget.admit(Purpose::Poll, at(1, 1)), Admission::Go);
+    }
+
+    #[test]
+    fn the_counters_are_asked_while_it_rests_and_not_by_everybody_at_once() {
+        let mut budget = Budget::new(ApiBudget::Calls(100), []);
+        assert!(!budget.may_ask(at(0, 0)), "nobody said that the day is used up");
+        budget.refused(at(0, 0));
+        assert!(budget.may_ask(at(0, 0)));
+        assert!(!budget.may_ask(at(0, 0)));
+        assert!(budget.may_ask(at(0, 1)));
+        assert!(matches!(budget.admit(Purpose::Poll, at(0, 1)), Admission::WaitUntil(_)));
+        budget.observe(Usage { used: 1, max: 100 });
+        assert_eq!(budget.admit(Purpose::Poll, at(0, 1)), Admission::Go);
+        assert!(!budget.may_ask(at(0, 2)));
     }
 }

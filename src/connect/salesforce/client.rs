@@ -2,6 +2,8 @@
 //! how many run at once, tries again what may work in a moment, and refuses writes that the connection forbids.
 //! It knows nothing of objects, cursors or rows. Read [`Client`] and [`Call`] first.
 
+mod allowance;
+
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -13,7 +15,7 @@ use tokio::sync::{OnceCell, Semaphore};
 
 use super::api::error::{self, Reaction};
 use super::api::soql;
-use super::budget::{Admission, Budget, BudgetStatus, Purpose, UsageStore};
+use super::budget::{Budget, Purpose, UsageStore};
 use super::org::OrgFacts;
 use super::session::{Live, Session};
 use super::tokens::TokenStore;
@@ -25,9 +27,6 @@ use crate::model::{Class, Clock};
 
 /// Largest answer that is held whole: a describe or a page of long texts.
 pub(super) const MAX_BODY: usize = 128 << 20;
-/// Own calls are stored every so many.
-const STORE_EVERY: u64 = 20;
-
 /// What a client needs from outside.
 pub struct Services {
     /// Time.
@@ -158,16 +157,6 @@ impl Client {
     /// The clock of everything that waits for this org.
     pub fn clock(&self) -> &Arc<dyn Clock> {
         &self.clock
-    }
-
-    /// Use of the budget, for status and metrics.
-    pub fn budget_status(&self) -> BudgetStatus {
-        locked(&self.budget).status(self.clock.now())
-    }
-
-    /// Whether work of this purpose may begin now. Called before a poll, a batch of a backfill, a reconciliation.
-    pub fn admit(&self, purpose: Purpose) -> Admission {
-        locked(&self.budget).admit(purpose, self.clock.now())
     }
 
     /// The org's time as of now, once any answer has told it.
@@ -324,10 +313,7 @@ impl Client {
 
     pub(super) async fn open_once(&self, call: &Call) -> Result<Opened, ConnectError> {
         self.check_write(call)?;
-        if matches!(self.admit(call.purpose), Admission::WaitUntil(_)) && locked(&self.budget).is_told() {
-            self.ask_limits(call).await;
-        }
-        self.check_budget(call)?;
+        self.check_budget(call).await?;
         let mut session = self.session.current(self).await?;
         let mut is_fresh = false;
         loop {
@@ -339,17 +325,6 @@ impl Client {
                 }
                 answer => return answer,
             }
-        }
-    }
-
-    /// The org said that its day is used up: its counters tell whether that holds still. Their answer is learned from its headers.
-    async fn ask_limits(&self, before: &Call) {
-        let root: Vec<&str> = before.path.splitn(5, '/').take(4).collect();
-        let limits = Call::get(format!("{}/limits", root.join("/")), Purpose::Control);
-        if let Ok(session) = self.session.current(self).await
-            && let Err(error) = self.exchange(&limits, &session).await
-        {
-            tracing::debug!(connection = %self.config.name, error = %error.message, "the counters of the org did not answer");
         }
     }
 
@@ -384,25 +359,6 @@ impl Client {
         }
         if let Some(usage) = opened.usage {
             locked(&self.budget).observe(usage);
-        }
-    }
-
-    fn count(&self) {
-        let (hour, calls) = locked(&self.budget).count(self.clock.now());
-        if let Some(usage) = self.usage.as_ref().filter(|_| calls % STORE_EVERY == 1) {
-            usage.save(hour, calls);
-        }
-    }
-
-    fn check_budget(&self, call: &Call) -> Result<(), ConnectError> {
-        match self.admit(call.purpose) {
-            Admission::Go => Ok(()),
-            Admission::WaitUntil(until) => {
-                let text =
-                    format!("the API budget of {} is used up; waiting until {until}", self.config.name);
-                Err(ConnectError::new("R121", Class::Quota, text)
-                    .help("raise `api_budget` of the connection, or poll less often"))
-            }
         }
     }
 

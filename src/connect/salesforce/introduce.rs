@@ -1,12 +1,10 @@
 //! What the schema of a connection needs, in few calls: the objects that its pipelines name are described several at a time, and the first
 //! such call brings the org itself along. Read [`Client::describe_all`] first.
 
-use serde::Deserialize;
 use serde_json::json;
-use serde_json::value::RawValue;
 
+use super::api::composite::{Composite, Part};
 use super::api::describe;
-use super::api::error::{parse_body, request_error};
 use super::api::soql;
 use super::budget::Purpose;
 use super::client::{Call, Client, Established};
@@ -17,21 +15,6 @@ use crate::model::{Class, ObjectInfo};
 
 /// Describes of one call. A request may have 25 parts, but a describe of a large object has some hundred kilobytes.
 const AT_ONCE: usize = 10;
-
-/// The answer of a composite request (section 6.1).
-#[derive(Deserialize)]
-struct Composite<'a> {
-    #[serde(borrow, rename = "compositeResponse")]
-    parts: Vec<Part<'a>>,
-}
-
-#[derive(Deserialize)]
-struct Part<'a> {
-    #[serde(borrow)]
-    body: &'a RawValue,
-    #[serde(rename = "httpStatusCode")]
-    status: u16,
-}
 
 /// What became of one part.
 type Told<T> = Result<T, ConnectError>;
@@ -74,7 +57,7 @@ impl Client {
         let read_at = self.clock().now();
         let answer = self.composite(data, parts.collect(), |parts| {
             let (organization, objects) = parts.split_first()?;
-            let org = told(organization).and_then(|body| org::first(body.as_bytes()));
+            let org = organization.told().and_then(|body| org::first(body.as_bytes()));
             Some((org, objects.iter().map(|part| object(part, read_at)).collect::<Vec<_>>()))
         });
         match answer.await {
@@ -146,16 +129,9 @@ fn path(data: &str, name: &str) -> String {
     format!("{data}/sobjects/{name}/describe")
 }
 
-fn told<'a>(part: &Part<'a>) -> Told<&'a str> {
-    match part.status {
-        200 => Ok(part.body.get()),
-        status => Err(request_error(status, &parse_body(part.body.get().as_bytes()))),
-    }
-}
-
 fn object(part: &Part<'_>, read_at: jiff::Timestamp) -> Told<ObjectInfo> {
     let unreadable = |_| ConnectError::new("R106", Class::TRANSIENT, "a describe cannot be read");
-    told(part).and_then(|body| describe::decode_object(body.as_bytes(), read_at).map_err(unreadable))
+    part.told().and_then(|body| describe::decode_object(body.as_bytes(), read_at).map_err(unreadable))
 }
 
 fn is_missing(error: &ConnectError) -> bool {

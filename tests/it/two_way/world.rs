@@ -1,6 +1,5 @@
 //! Two tables in memory, a state on the disk, and the real passes between them.
 
-use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -9,21 +8,17 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use sfsync::connect::memory::{MemoryDestination, MemoryKey, MemorySource, MemoryTable};
 use sfsync::connect::{ConnectError, Limit};
-use sfsync::expr::Engine;
-use sfsync::model::{
-    ColumnInfo, ConnectionName, Counts, FieldInfo, Key, Kind, ObjectInfo, PipelineName, Row, Side, TableInfo,
-    Value,
-};
+use sfsync::model::{Counts, Key, Kind, PipelineName, Row, Side, Value};
 use sfsync::plan::Pipeline;
-use sfsync::plan::catalog::{Catalog, DatabaseCatalog, OrgCatalog};
+use sfsync::plan::catalog::Catalog;
 use sfsync::runtime::batch::{Demand, Partners, References, Swings};
 use sfsync::runtime::clock::ManualClock;
 use sfsync::runtime::facts::OrgFacts;
-use sfsync::runtime::folder::{File, Texts};
-use sfsync::runtime::load::{Loading, load, parse};
 use sfsync::runtime::pass::{Observer, PassError, Runner};
 use sfsync::store::{FailureFilter, Store, StoreKey};
 use tempfile::TempDir;
+
+use crate::harness::plans;
 
 /// Fields of the Salesforce object `Account`, and of the table `customers` by the same place.
 pub const SALESFORCE: [&str; 7] = ["Id", "Email__c", "Name", "Phone", "Industry", "Type", "SystemModstamp"];
@@ -249,103 +244,16 @@ impl Observer for Deaf {
 }
 
 fn compiled(pipeline: &str) -> Arc<Pipeline> {
-    let file = |path: &str, text: &str| (path.to_owned(), File { path: path.to_owned(), bytes: text.into() });
-    let salesforce = "type: salesforce\nenvironment: production\ndomain: acme.my.salesforce.com\nauth: { flow: client_credentials, client_id: a, \
-        client_secret: '${env:SECRET}' }\n";
-    let texts = Texts {
-        settings: None,
-        connections: BTreeMap::from([
-            file("salesforce", salesforce),
-            file("shop", "type: postgres\nurl: ${env:URL}\n"),
-        ]),
-        pipelines: BTreeMap::from([file("customers", pipeline)]),
-    };
-    let (engine, catalog) = (Engine::new(), catalog());
-    let loading =
-        Loading { engine: &engine, catalog: &catalog, now: Timestamp::UNIX_EPOCH, ignore_not_yet: true };
-    let loaded = load(parse(&texts, |_| None), &loading);
-    let plan = loaded.compiled.pipelines.get(&PipelineName::from("customers"));
-    match plan.and_then(|plan| plan.as_ref().ok()) {
-        Some(plan) => Arc::clone(plan),
-        None => {
-            panic!("{}", sfsync::diag::all_to_text(&loaded.compiled.diagnostics, &loaded.files.map, false))
-        }
-    }
+    plans::plan("customers", pipeline, "", &catalog())
 }
 
 fn catalog() -> Catalog {
-    let object = ObjectInfo {
-        name: "Account".to_owned(),
-        label: "Account".to_owned(),
-        key_prefix: None,
-        fields: SALESFORCE.map(field).into(),
-        record_types: Vec::new(),
-        queryable: true,
-        createable: true,
-        updateable: true,
-        deletable: true,
-        replicateable: true,
-        undeletable: true,
-        read_at: Timestamp::UNIX_EPOCH,
+    let kind = |name: &str| match name {
+        "Id" => Kind::Id,
+        "SystemModstamp" => Kind::DateTime,
+        _ => Kind::Text,
     };
-    let org = OrgCatalog {
-        names: vec!["Account".to_owned()],
-        objects: vec![Arc::new(object)],
-        ..OrgCatalog::default()
-    };
-    let columns = APP.map(|name| ColumnInfo {
-        name: name.to_owned(),
-        kind: Kind::Text,
-        native: "text".to_owned(),
-        nullable: true,
-        has_default: name == "id",
-        read_only: false,
-        one_of: Vec::new(),
-    });
-    let table = TableInfo {
-        name: "customers".to_owned(),
-        columns: columns.into(),
-        primary_key: vec!["id".to_owned()],
-        unique: Vec::new(),
-        read_at: Timestamp::UNIX_EPOCH,
-    };
-    let database = DatabaseCatalog { tables: vec![Arc::new(table)], ..DatabaseCatalog::default() };
-    Catalog {
-        orgs: [(ConnectionName::from("salesforce"), org)].into(),
-        databases: [(ConnectionName::from("shop"), database)].into(),
-        ..Catalog::default()
-    }
-}
-
-fn field(name: &str) -> FieldInfo {
-    FieldInfo {
-        name: name.to_owned(),
-        label: name.to_owned(),
-        wire: "string".to_owned(),
-        kind: match name {
-            "Id" => Kind::Id,
-            "SystemModstamp" => Kind::DateTime,
-            _ => Kind::Text,
-        },
-        length: 255,
-        precision: 0,
-        scale: 0,
-        nillable: true,
-        defaulted_on_create: false,
-        createable: !matches!(name, "Id" | "SystemModstamp"),
-        updateable: !matches!(name, "Id" | "SystemModstamp"),
-        calculated: false,
-        auto_number: false,
-        external_id: false,
-        id_lookup: name == "Id",
-        unique: name == "Id",
-        filterable: true,
-        sortable: true,
-        reference_to: Vec::new(),
-        relationship: None,
-        picklist: Vec::new(),
-        restricted: false,
-        compound: None,
-        html: false,
-    }
+    let fields = SALESFORCE.map(|name| plans::field(name, "string", kind(name), 0));
+    let columns = APP.map(|name| plans::column(name, "text", Kind::Text));
+    plans::catalog(("Account", fields.into()), ("customers", columns.into()))
 }

@@ -6,6 +6,7 @@ pub mod bulk_csv;
 pub mod cell;
 pub mod collections;
 pub mod columns;
+pub(super) mod composite;
 pub mod convert;
 pub mod describe;
 pub mod error;
