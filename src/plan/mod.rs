@@ -11,6 +11,7 @@ mod kinds;
 mod pipeline;
 pub mod rename;
 pub mod required;
+mod row;
 #[cfg(test)]
 mod testing;
 #[cfg(test)]
@@ -26,9 +27,9 @@ pub use diff::{Change, Effect, diff};
 pub use files::{FileOf, Files};
 pub use generation::{Identity, Running, check_generation};
 pub use pipeline::{
-    AppSide, BackfillRange, Conflict, Flow, Lane, LinkRule, Lookup, ManualLink, ManualRecord, Mapping,
-    Missing, OnError, OnLeave, OnNull, Pipeline, Push, RowSet, SalesforceSide, Scope, Selection, ValueMap,
-    WritePolicy,
+    AppSide, BackfillRange, Lane, LinkRule, ManualLink, ManualRecord, OnLeave, Pipeline, Push,
+    SalesforceSide, Scope, Selection,
 };
 pub use rename::{Gone, check_renames};
 pub use required::{RequiredColumn, RequiredKey, RequiredTable, required};
+pub use row::{Conflict, Flow, Lookup, Mapping, Missing, OnError, OnNull, RowSet, ValueMap, WritePolicy};

@@ -23,6 +23,7 @@ pub mod metrics;
 pub mod pass;
 pub mod planner;
 pub mod planning;
+pub mod preview;
 mod push;
 pub mod registry;
 mod reload;

@@ -13,7 +13,7 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use tokio::sync::OwnedMutexGuard;
 
-use super::batch::{BatchError, Bench, Item, MirrorBatch, Partners, Prepared, References, Swings};
+use super::batch::{BatchError, Bench, Item, Partners, References, Swings};
 use super::facts::{OrgFacts, RunFacts};
 use super::mass::{Approval, Ending};
 use super::settling::{remember, settle, settled_keys};
@@ -371,26 +371,6 @@ impl Runner {
         }
         Ok(Ending { pass, cursor: None })
     }
-
-    /// Decides about records as they are now and writes nothing: for plans and `why`.
-    pub async fn preview(
-        &mut self,
-        side: Side,
-        events: Vec<ChangeEvent>,
-        mode: Mode,
-    ) -> Result<Preview, PassError> {
-        let mut setting = self.gathered(mode, side).setting;
-        setting.linked_only = false;
-        let lane = self.pipeline.lane;
-        let mut bench = self.bench(&setting);
-        match lane {
-            Lane::Linked => Ok(Preview::Linked(bench.prepare(events).await?)),
-            Lane::Mirror => {
-                let batch = bench.mirror(events);
-                Ok(Preview::Mirror(bench.differing(batch).await?))
-            }
-        }
-    }
 }
 
 fn source_of<'a>(
@@ -405,13 +385,4 @@ fn source_of<'a>(
             Err(ConnectError::new("R109", Class::Pipeline, "the app of this pipeline is not followed"))
         }
     }
-}
-
-/// Decisions that nobody carried out.
-#[derive(Debug)]
-pub enum Preview {
-    /// Of a pipeline with links.
-    Linked(Prepared),
-    /// Of a mirror.
-    Mirror(MirrorBatch),
 }

@@ -5,7 +5,8 @@ use std::collections::HashSet;
 use serde::{Deserialize, Serialize};
 
 use super::batch::{Fate, Item, MirrorBatch, Prepared};
-use super::pass::{PassError, Preview, Runner};
+use super::pass::{PassError, Runner};
+use super::preview::Preview;
 use super::words;
 use crate::model::{Cursor, Key, Read, Row, SalesforceId, Side, Value, WriteOp};
 use crate::plan::{Pipeline, Scope};

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::batch::{self, Fate, Item};
 use super::control::{ControlError, ControlErrorKind, Why, WhyEntry};
-use super::pass::Preview;
+use super::preview::Preview;
 use super::supervisor::Supervisor;
 use super::{planner, words};
 use crate::model::{Change, Key, SalesforceId, Side};

@@ -1,29 +1,26 @@
 //! Work on a folder without a daemon: check, inline tests, plans, one pass and exit. The same loading, the same runners, the same policy.
 
+mod running;
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use jiff::Timestamp;
-use tokio::sync::{Mutex, Notify, watch};
-
-use super::build::{self, Workshop};
 use super::catalogs::{self, Looked};
 use super::folder::{self, Texts};
 use super::load::{self, Loaded, Loading};
-use super::pass::{Asked, Observer, PassError};
-use super::registry::{Registry, Running};
+use super::pass::PassError;
 use super::stories::StoryResult;
-use super::supervisor::new_status;
 use super::world::{Secrets, System, World};
-use crate::connect::{ConnectError, Limit};
+use crate::connect::ConnectError;
 use crate::diag::{Diagnostic, Rendered, Severity};
 use crate::expr::Engine;
-use crate::model::{Clock, Counts, ObjectInfo, PipelineName, Side, TableInfo};
+use crate::model::{Clock, Counts, ObjectInfo, PipelineName, TableInfo};
 use crate::plan::catalog::{Catalog, age};
 use crate::plan::{FileOf, Pipeline};
 use crate::spec::{ConnectionFile, ConnectionKind, PipelineFile};
 use crate::store::{Store, StoreError};
+use jiff::Timestamp;
 
 /// Work that could not be begun or carried through.
 #[derive(Debug, thiserror::Error)]
@@ -306,120 +303,6 @@ impl Workbench {
         Ok(plans
             .filter(|plan| names.is_empty() || names.iter().any(|name| name == plan.name.as_str()))
             .collect())
-    }
-
-    /// All runners of the folder, in the order in which they begin.
-    async fn runners(&self, observer: &Arc<dyn Observer>) -> Result<Arc<Registry>, WorkError> {
-        let Some(store) = &self.store else {
-            return Err(WorkError::Unknown("this needs a state folder".to_owned()));
-        };
-        let shop = self.workshop(store);
-        let registry = Arc::new(Registry::default());
-        let plans = self.loaded.compiled.plans();
-        registry.set_order(plans.iter().map(|plan| (plan.name.clone(), plan.salesforce.scope)));
-        for plan in plans.iter().filter(|plan| plan.enabled) {
-            let references: Arc<dyn super::batch::References> = Arc::clone(&registry) as _;
-            let known = (&self.loaded.files, &self.looked.catalog);
-            let runner = build::runner(&shop, plan, known, references, Arc::clone(observer)).await?;
-            let running = Running {
-                runner: Arc::new(Mutex::new(runner)),
-                scope: plan.salesforce.scope,
-                looks_up: plan.looks_up.clone(),
-                plan: Arc::clone(plan),
-                wake: Arc::new(Notify::new()),
-                status: watch::Sender::new(new_status(&plan.name)).subscribe(),
-            };
-            registry.insert(plan.name.clone(), running);
-        }
-        Ok(registry)
-    }
-
-    /// What runners are made with.
-    pub(super) fn workshop(&self, store: &Arc<Store>) -> Workshop {
-        Workshop {
-            world: Arc::clone(&self.world),
-            store: Arc::clone(store),
-            clock: Arc::clone(&self.clock),
-            limit: Limit::default(),
-            only_looks: false,
-        }
-    }
-
-    /// One pass of each pipeline, then exit. Records that wait for each other are looked at again until nothing moves.
-    pub async fn run(
-        &mut self,
-        names: &[String],
-        full: bool,
-        observer: Arc<dyn Observer>,
-    ) -> Result<Vec<RunReport>, WorkError> {
-        self.look(false).await;
-        let plans = self.plans(names)?;
-        let registry = self.runners(&observer).await?;
-        let mut reports = BTreeMap::new();
-        for plan in &plans {
-            let Some(running) = registry.get(&plan.name) else { continue };
-            let mut runner = running.runner.lock().await;
-            let first = runner.changes(false).await;
-            let result = match (first, full) {
-                (Ok(counts), true) => runner.everything(false).await.map(|more| {
-                    let mut all = counts;
-                    all += more;
-                    all
-                }),
-                (first, _) => first,
-            };
-            let (counts, error) = match result {
-                Ok(counts) => (counts, None),
-                Err(error) => (Counts::default(), Some(error.into())),
-            };
-            reports.insert(plan.name.clone(), RunReport { pipeline: plan.name.clone(), counts, error });
-        }
-        self.settle_queues(&plans, &registry, &mut reports).await?;
-        let done = plans.iter().filter_map(|plan| reports.remove(&plan.name));
-        Ok(done.chain(self.broken(names)).collect())
-    }
-
-    /// Pipelines that cannot run because their files have errors, where all are asked for: nobody may take them for done.
-    fn broken(&self, names: &[String]) -> Vec<RunReport> {
-        let all = self.loaded.compiled.pipelines.iter().filter(|(_, plan)| names.is_empty() && plan.is_err());
-        let report = |name: &PipelineName| RunReport {
-            pipeline: name.clone(),
-            counts: Counts::default(),
-            error: Some(WorkError::Broken(name.clone())),
-        };
-        all.map(|(name, _)| report(name)).collect()
-    }
-
-    async fn settle_queues(
-        &self,
-        plans: &[Arc<Pipeline>],
-        registry: &Registry,
-        reports: &mut BTreeMap<PipelineName, RunReport>,
-    ) -> Result<(), WorkError> {
-        let Some(store) = &self.store else { return Ok(()) };
-        for _ in 0..10 {
-            let mut moved = false;
-            for plan in plans {
-                let Some(report) = reports.get_mut(&plan.name).filter(|report| report.error.is_none()) else {
-                    continue;
-                };
-                let mut asked = Vec::new();
-                for side in [Side::Salesforce, Side::App] {
-                    asked.push(Asked { side, keys: store.touched(&plan.name, side, 10_000)?, take: None });
-                }
-                let waits = asked.iter().any(|asked| !asked.keys.is_empty());
-                let Some(running) = registry.get(&plan.name).filter(|_| waits) else { continue };
-                moved = true;
-                match running.runner.lock().await.asked_for(&asked, false).await {
-                    Ok(counts) => report.counts += counts,
-                    Err(error) => report.error = Some(error.into()),
-                }
-            }
-            if !moved {
-                return Ok(());
-            }
-        }
-        Ok(())
     }
 
     fn connection(&self, name: &str) -> Option<&ConnectionFile> {

@@ -1,0 +1,133 @@
+//! One pass of every pipeline without a daemon (`sfsync run`), parents before children.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use tokio::sync::{Mutex, Notify, watch};
+
+use super::{RunReport, WorkError, Workbench};
+use crate::connect::Limit;
+use crate::model::{Counts, PipelineName, Side};
+use crate::plan::Pipeline;
+use crate::runtime::batch::References;
+use crate::runtime::build::{self, Workshop};
+use crate::runtime::pass::{Asked, Observer};
+use crate::runtime::registry::{Registry, Running};
+use crate::runtime::supervisor::new_status;
+use crate::store::Store;
+
+impl Workbench {
+    /// All runners of the folder, in the order in which they begin.
+    async fn runners(&self, observer: &Arc<dyn Observer>) -> Result<Arc<Registry>, WorkError> {
+        let Some(store) = &self.store else {
+            return Err(WorkError::Unknown("this needs a state folder".to_owned()));
+        };
+        let shop = self.workshop(store);
+        let registry = Arc::new(Registry::default());
+        let plans = self.loaded.compiled.plans();
+        registry.set_order(plans.iter().map(|plan| (plan.name.clone(), plan.salesforce.scope)));
+        for plan in plans.iter().filter(|plan| plan.enabled) {
+            let references: Arc<dyn References> = Arc::clone(&registry) as _;
+            let known = (&self.loaded.files, &self.looked.catalog);
+            let runner = build::runner(&shop, plan, known, references, Arc::clone(observer)).await?;
+            let running = Running {
+                runner: Arc::new(Mutex::new(runner)),
+                scope: plan.salesforce.scope,
+                looks_up: plan.looks_up.clone(),
+                plan: Arc::clone(plan),
+                wake: Arc::new(Notify::new()),
+                status: watch::Sender::new(new_status(&plan.name)).subscribe(),
+            };
+            registry.insert(plan.name.clone(), running);
+        }
+        Ok(registry)
+    }
+
+    /// What runners are made with.
+    pub(in crate::runtime) fn workshop(&self, store: &Arc<Store>) -> Workshop {
+        Workshop {
+            world: Arc::clone(&self.world),
+            store: Arc::clone(store),
+            clock: Arc::clone(&self.clock),
+            limit: Limit::default(),
+            only_looks: false,
+        }
+    }
+
+    /// One pass of each pipeline, then exit. Records that wait for each other are looked at again until nothing moves.
+    pub async fn run(
+        &mut self,
+        names: &[String],
+        full: bool,
+        observer: Arc<dyn Observer>,
+    ) -> Result<Vec<RunReport>, WorkError> {
+        self.look(false).await;
+        let plans = self.plans(names)?;
+        let registry = self.runners(&observer).await?;
+        let mut reports = BTreeMap::new();
+        for plan in &plans {
+            let Some(running) = registry.get(&plan.name) else { continue };
+            let mut runner = running.runner.lock().await;
+            let first = runner.changes(false).await;
+            let result = match (first, full) {
+                (Ok(counts), true) => runner.everything(false).await.map(|more| {
+                    let mut all = counts;
+                    all += more;
+                    all
+                }),
+                (first, _) => first,
+            };
+            let (counts, error) = match result {
+                Ok(counts) => (counts, None),
+                Err(error) => (Counts::default(), Some(error.into())),
+            };
+            reports.insert(plan.name.clone(), RunReport { pipeline: plan.name.clone(), counts, error });
+        }
+        self.settle_queues(&plans, &registry, &mut reports).await?;
+        let done = plans.iter().filter_map(|plan| reports.remove(&plan.name));
+        Ok(done.chain(self.broken(names)).collect())
+    }
+
+    /// Pipelines that cannot run because their files have errors, where all are asked for: nobody may take them for done.
+    fn broken(&self, names: &[String]) -> Vec<RunReport> {
+        let all = self.loaded.compiled.pipelines.iter().filter(|(_, plan)| names.is_empty() && plan.is_err());
+        let report = |name: &PipelineName| RunReport {
+            pipeline: name.clone(),
+            counts: Counts::default(),
+            error: Some(WorkError::Broken(name.clone())),
+        };
+        all.map(|(name, _)| report(name)).collect()
+    }
+
+    async fn settle_queues(
+        &self,
+        plans: &[Arc<Pipeline>],
+        registry: &Registry,
+        reports: &mut BTreeMap<PipelineName, RunReport>,
+    ) -> Result<(), WorkError> {
+        let Some(store) = &self.store else { return Ok(()) };
+        for _ in 0..10 {
+            let mut moved = false;
+            for plan in plans {
+                let Some(report) = reports.get_mut(&plan.name).filter(|report| report.error.is_none()) else {
+                    continue;
+                };
+                let mut asked = Vec::new();
+                for side in [Side::Salesforce, Side::App] {
+                    asked.push(Asked { side, keys: store.touched(&plan.name, side, 10_000)?, take: None });
+                }
+                let waits = asked.iter().any(|asked| !asked.keys.is_empty());
+                let Some(running) = registry.get(&plan.name).filter(|_| waits) else { continue };
+                moved = true;
+                match running.runner.lock().await.asked_for(&asked, false).await {
+                    Ok(counts) => report.counts += counts,
+                    Err(error) => report.error = Some(error.into()),
+                }
+            }
+            if !moved {
+                return Ok(());
+            }
+        }
+        Ok(())
+    }
+}
