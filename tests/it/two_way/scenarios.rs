@@ -247,11 +247,13 @@ async fn an_edit_in_the_app_before_a_merge_was_heard_of_loses_no_partner() {
     let key = sfsync::model::Key::app(world.links()[0].app.as_str());
     world.set(S, "s2", &[("Email__c", "b@x.com"), ("Name", "Bob")]);
     world.salesforce.merge(&sfsync::model::Key::app("s1"), &sfsync::model::Key::app("s2"));
+    world.set(A, key.as_str(), &[("phone", "7")]);
     world.runner().records(A, std::slice::from_ref(&key), true).await.unwrap();
     assert_eq!(world.app.rows().len(), 1, "only its own side can tell what became of a record");
     world.settle().await;
     assert_eq!(world.app.rows().len(), 1, "{}", world.shown());
     assert_eq!(world.get(A, key.as_str(), "salesforce_id"), "s2");
+    assert_eq!(world.get(S, "s2", "Phone"), "7", "and the edit arrives");
 }
 
 #[tokio::test]
