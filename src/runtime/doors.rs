@@ -10,6 +10,7 @@ use super::control::{
     ReloadReport, SignInBegun, SignInState, UndoQuery, Why,
 };
 use super::planning::PlanAnswer;
+use super::schemas::Schemas;
 use super::sign_in::Disconnected;
 use super::status::PipelineStatus;
 use super::supervisor::Supervisor;
@@ -225,6 +226,10 @@ impl Control for Door {
 
     async fn check(&self, file: &str, text: &str) -> Result<ReloadReport, ControlError> {
         Ok(self.0.check_text(file, text))
+    }
+
+    fn schemas(&self) -> Schemas {
+        self.0.schemas()
     }
 
     async fn plan(&self, query: PlanQuery) -> Result<PlanAnswer, ControlError> {

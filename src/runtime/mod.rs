@@ -28,6 +28,7 @@ mod push;
 pub mod registry;
 mod reload;
 pub mod schedule;
+pub mod schemas;
 pub mod service;
 mod settling;
 pub mod sign_in;

@@ -10,6 +10,7 @@ use super::catalogs::{self, Looked};
 use super::folder::{self, Texts};
 use super::load::{self, Loaded, Loading};
 use super::pass::PassError;
+use super::schemas::Schemas;
 use super::stories::StoryResult;
 use super::world::{Secrets, System, World};
 use crate::connect::ConnectError;
@@ -146,6 +147,15 @@ impl Workbench {
         let loading =
             Loading { engine: &self.engine, catalog: &self.looked.catalog, now, ignore_not_yet: false };
         self.loaded = load::load(files, &loading);
+    }
+
+    /// Checks again with what a daemon knows of the systems.
+    pub fn know(&mut self, schemas: Schemas) {
+        self.looked.catalog.orgs.extend(schemas.orgs);
+        self.looked.catalog.databases.extend(schemas.databases);
+        let (catalog, now) = (&self.looked.catalog, self.clock.now());
+        let loading = Loading { engine: &self.engine, catalog, now, ignore_not_yet: false };
+        self.loaded = load::load(load::parse(&self.texts, |_| None), &loading);
     }
 
     /// Everything there is to say about the files that are asked for (all, without names).
@@ -344,6 +354,11 @@ impl Workbench {
         let table = crate::connect::sql::TableName::parse(&catalogs::table_of(file, resource));
         let info = database.inspect(&table).await?;
         info.ok_or_else(|| WorkError::Unknown(format!("{connection} has no table {table}")))
+    }
+
+    /// Whether it has the state.
+    pub fn has_state(&self) -> bool {
+        self.store.is_some()
     }
 
     /// What is known of the systems.

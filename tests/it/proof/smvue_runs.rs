@@ -4,17 +4,21 @@
 use std::sync::Arc;
 
 use jiff::SignedDuration;
+use sfsync::model::PipelineName;
+use sfsync::runtime::status::State;
 use sfsync::runtime::supervisor::Supervisor;
+use sfsync::runtime::task::Command;
 use sfsync_sandbox::{Customization, EditMix, Fault, FaultKind, OrgConfig, Population, SandboxConfig};
 use tokio_postgres::Client;
 
 use super::drive;
+use super::faults::{self, Scripted};
 use super::operating_runs::Mortal;
 use super::smvue::{Actual, Expected};
 use super::tables::listed;
 use super::{factor, seed};
 use crate::harness::postgres;
-use crate::harness::rig::Rig;
+use crate::harness::rig::{Rig, until};
 
 const PIPELINES: [&str; 16] = [
     "team_members",
@@ -85,7 +89,6 @@ CREATE TABLE activities (id bigserial PRIMARY KEY, salesforce_id text UNIQUE, ki
 /// The set over an org of so many opportunities, with the expectation beside it.
 struct Bench {
     rig: Rig,
-    supervisor: Arc<Supervisor>,
     client: Client,
     expected: Expected,
 }
@@ -122,7 +125,21 @@ impl Bench {
     async fn start((mut rig, client): (Rig, Client)) -> Self {
         let supervisor = rig.start().await;
         drive::loaded(&supervisor, &PIPELINES).await;
-        Self { rig, supervisor, client, expected: Expected::default() }
+        Self { rig, client, expected: Expected::default() }
+    }
+
+    /// The daemon. Nobody else keeps it, so that the state is closed when it stops.
+    fn supervisor(&self) -> &Arc<Supervisor> {
+        self.rig.supervisor.as_ref().expect("it runs")
+    }
+
+    /// After the daily limit nothing is asked for a quarter of an hour; a new daemon has not heard of it.
+    async fn rest_until_restarted(&mut self) {
+        let name = "opportunities";
+        self.supervisor().command(&PipelineName::from(name), Command::Sync { full: false }).await;
+        until(self.supervisor(), name, |status| status.state == State::Degraded).await;
+        self.rig.stop().await;
+        self.rig.start().await;
     }
 
     /// Random edits, spread over seconds of the org's clock.
@@ -142,22 +159,22 @@ impl Bench {
     /// All pipelines look, and then every value must be right. A user who became an owner did not change, so only the full comparison
     /// of team_members finds them.
     async fn prove(&mut self, when: &str) {
-        drive::look_at_everything(&self.supervisor, "team_members").await;
-        drive::look(&self.supervisor, &PIPELINES).await;
+        drive::look_at_everything(self.supervisor(), "team_members").await;
+        drive::look(self.supervisor(), &PIPELINES).await;
         self.expected.look(self.rig.sandbox.org());
         let (client, expected) = (&self.client, &self.expected);
         let found =
-            drive::eventually(&self.supervisor, async || expected.differences(&Actual::read(client).await))
+            drive::eventually(self.supervisor(), async || expected.differences(&Actual::read(client).await))
                 .await;
-        assert!(found.is_empty(), "{when}: {}\n{:#?}", listed(&found), self.supervisor.statuses());
-        let failures = drive::failures(&self.supervisor).await;
+        assert!(found.is_empty(), "{when}: {}\n{:#?}", listed(&found), self.supervisor().statuses());
+        let failures = drive::failures(self.supervisor()).await;
         assert!(failures.is_empty(), "{when}: {failures:#?}");
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn smvue_holds_every_value_after_thousands_of_edits() {
-    let rounds = 5 * u64::from(factor());
+async fn smvue_holds_every_value_after_ten_thousand_edits() {
+    let rounds = 10 * u64::from(factor());
     let mut bench = Bench::start(Bench::rig(300 * factor(), 21 + seed()).await).await;
     bench.prove("after the first load").await;
     let actual = Actual::read(&bench.client).await;
@@ -165,15 +182,44 @@ async fn smvue_holds_every_value_after_thousands_of_edits() {
         assert!(actual.len(table) > 1, "{table} has {} rows", actual.len(table));
     }
     for round in 0..rounds {
-        bench.edit(seed() + round * 1_000, 500);
-        bench.prove(&format!("after {} edits", (round + 1) * 500)).await;
+        bench.edit(seed() + round * 1_000, 1_000);
+        bench.prove(&format!("after {} edits", (round + 1) * 1_000)).await;
+    }
+    bench.rig.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn smvue_survives_every_fault_of_a_poll() {
+    // So many that everybody owns some from the first load on.
+    let mut bench = Bench::start(Bench::rig(300, 22 + seed()).await).await;
+    bench.prove("after the first load").await;
+    for round in 0..u64::from(factor()) {
+        let mishaps = faults::of_polls(bench.rig.sandbox.org());
+        let (limit, mut others): (Vec<_>, Vec<_>) =
+            mishaps.into_iter().partition(|mishap| mishap.name == "the daily limit");
+        let mut groups = vec![limit];
+        while !others.is_empty() {
+            groups.push(others.drain(..others.len().min(4)).collect());
+        }
+        for (number, group) in (0_u64..).zip(groups) {
+            bench.edit(round * 100_000 + number * 100, 100);
+            let when = format!("{:?}", group.iter().map(|mishap| mishap.name).collect::<Vec<_>>());
+            let scripted = Scripted::new(bench.rig.sandbox.faults(), group);
+            if number == 0 {
+                bench.rest_until_restarted().await;
+            } else {
+                drive::look(bench.supervisor(), &PIPELINES).await;
+            }
+            scripted.end(bench.rig.sandbox.faults(), &when);
+            bench.prove(&when).await;
+        }
     }
     bench.rig.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn smvue_survives_faults_by_chance_on_any_call() {
-    let mut bench = Bench::start(Bench::rig(60, 22 + seed()).await).await;
+    let mut bench = Bench::start(Bench::rig(60, 24 + seed()).await).await;
     bench.prove("after the first load").await;
     let kinds = [
         FaultKind::ServiceUnavailable,
@@ -185,15 +231,25 @@ async fn smvue_survives_faults_by_chance_on_any_call() {
     ];
     for round in 0..3 * u64::from(factor()) {
         bench.edit(seed() + round * 1_000, 100);
-        drive::look_at_everything(&bench.supervisor, "team_members").await;
-        for kind in &kinds {
-            bench.rig.sandbox.faults().add(Fault::new(kind.clone()).probability(0.04, round).times(3));
+        drive::look_at_everything(bench.supervisor(), "team_members").await;
+        for (seed, kind) in (round * 10..).zip(&kinds) {
+            bench.rig.sandbox.faults().add(Fault::new(kind.clone()).probability(0.04, seed).times(3));
         }
-        drive::look(&bench.supervisor, &PIPELINES).await;
+        drive::look(bench.supervisor(), &PIPELINES).await;
         bench.rig.sandbox.faults().clear();
         bench.prove(&format!("after faults of round {round}")).await;
     }
-    assert!(!bench.rig.sandbox.faults().fired().is_empty());
+    assert!(bench.rig.sandbox.faults().fired().len() >= 3, "{:?}", bench.rig.sandbox.faults().fired());
+    bench.rig.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn smvue_survives_every_fault_of_a_first_load_by_bulk() {
+    let (rig, client) = Bench::rig(11_500, 25 + seed()).await;
+    let scripted = Scripted::new(rig.sandbox.faults(), faults::of_loads());
+    let mut bench = Bench::start((rig, client)).await;
+    scripted.end(bench.rig.sandbox.faults(), "a load by bulk");
+    bench.prove("after a load by bulk").await;
     bench.rig.stop().await;
 }
 
