@@ -65,12 +65,11 @@ fn shown(ways: &BTreeMap<PushSource, PushState>, plan: &Pipeline) -> Option<Push
     for (side, order) in [(Side::Salesforce, &plan.salesforce.push), (Side::App, &plan.app.push)] {
         let known = || order.iter().filter_map(|way| Some((way.word(), ways.get(&(side, *way))?)));
         let Some((first, state)) = known().next() else { continue };
-        let word = match known().find(|(_, state)| state.up) {
-            Some((word, _)) => word.to_owned(),
-            None => {
-                all.problem = all.problem.or_else(|| state.problem.clone());
-                format!("{first} off")
-            }
+        let word = if let Some((word, _)) = known().find(|(_, state)| state.up) {
+            word.to_owned()
+        } else {
+            all.problem = all.problem.or_else(|| state.problem.clone());
+            format!("{first} off")
         };
         if all.word != word {
             let comma = if all.word.is_empty() { "" } else { ", " };

@@ -140,8 +140,8 @@ fn too_large(limit: usize) -> Refusal {
 
 /// `?token=`, for apps that cannot send a header.
 fn of_query(RawQuery(query): &RawQuery) -> Option<String> {
-    let pairs = query.as_deref()?.split('&');
-    let token = pairs.filter_map(|pair| pair.strip_prefix("token=")).next()?;
+    let mut pairs = query.as_deref()?.split('&');
+    let token = pairs.find_map(|pair| pair.strip_prefix("token="))?;
     percent_encoding::percent_decode_str(token).decode_utf8().ok().map(std::borrow::Cow::into_owned)
 }
 
@@ -199,7 +199,7 @@ mod tests {
 
     #[test]
     fn every_refusal_has_a_status_a_reason_and_a_way_out() {
-        let two = Duration::from_millis(2_000);
+        let two = Duration::from_secs(2);
         for (refusal, wanted, wait) in [
             (HookRefusal::Unknown, 404, None),
             (HookRefusal::Unproven, 401, None),

@@ -239,8 +239,9 @@ async fn an_app_may_sign_what_it_says() {
     let id = insert(&called.small.rig, "Signed");
     let body = json!({ "ids": [id] }).to_string();
     let key = hmac::Key::new(hmac::HMAC_SHA256, APP_TOKEN.as_bytes());
-    let signature: String =
-        hmac::sign(&key, body.as_bytes()).as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
+    let tag = hmac::sign(&key, body.as_bytes());
+    let digits = tag.as_ref().iter().flat_map(|byte| [byte >> 4, byte & 15]);
+    let signature: String = digits.filter_map(|digit| char::from_digit(u32::from(digit), 16)).collect();
     let signed = |signature: &str, body: &str| {
         let call = called.call("warehouse/customers").header("x-signature", signature.to_owned());
         answered(call.body(body.to_owned()))
