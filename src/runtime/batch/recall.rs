@@ -19,15 +19,20 @@ impl Bench<'_> {
         let events = latest(events);
         let keys: Vec<Key> = events.iter().map(|event| event.key.clone()).collect();
         let (name, generation) = (&self.pipeline.name, self.pipeline.generation);
-        let links = self.store.links_of(name, generation, (self.origin, &keys))?;
+        let links = self.store.numbered_links_of(name, generation, (self.origin, &keys))?;
         let mut items = Vec::with_capacity(events.len());
         for (event, links) in events.into_iter().zip(links) {
             if links.is_empty() {
                 items.push(self.item(event, None)?);
                 continue;
             }
-            for link in links {
-                items.push(self.item(event.clone(), Some(align(self.pipeline, self.row_sets, link)))?);
+            let mut event = Some(event);
+            let last = links.len() - 1;
+            for (at, (number, link)) in links.into_iter().enumerate() {
+                let Some(event) = (if at == last { event.take() } else { event.clone() }) else { break };
+                let mut item = self.item(event, Some(align(self.pipeline, self.row_sets, link)))?;
+                item.number = Some(number);
+                items.push(item);
             }
         }
         self.merges(&mut items);

@@ -135,6 +135,7 @@ impl Supervisor {
         };
         let listening = self.listen(seed, (status.clone(), Arc::clone(&wake))).await?;
         let task = Task::new(TaskParts {
+            version: xxhash_rust::xxh3::xxh3_64(seed.made_of.text.as_bytes()),
             runner,
             pipeline: Arc::clone(plan),
             store: Arc::clone(&self.store),
