@@ -56,6 +56,9 @@ pub struct Pipeline {
     pub looks_up: Vec<PipelineName>,
     /// An expression asks for the linked record (`other`): it has to be fetched before anything is mapped.
     pub reads_other: bool,
+    /// What expressions ask of the last state of a record (`old`), by side, Salesforce first: positions in the schema of that side.
+    /// `None`: nothing, not even whether there was one.
+    pub reads_old: [Option<Box<[usize]>>; 2],
 }
 
 impl Pipeline {
@@ -64,6 +67,15 @@ impl Pipeline {
         match side {
             Side::App => self.to_app,
             Side::Salesforce => self.to_salesforce,
+        }
+    }
+
+    /// The fields of the last state of a record that expressions ask for (`old`); `None` where nobody asks.
+    pub fn reads_old(&self, side: Side) -> Option<&[usize]> {
+        let [salesforce, app] = &self.reads_old;
+        match side {
+            Side::Salesforce => salesforce.as_deref(),
+            Side::App => app.as_deref(),
         }
     }
 
@@ -257,7 +269,7 @@ pub struct BackfillRange {
 }
 
 /// A way to hear of changes at once.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Push {
     /// Change events.
     Cdc,
@@ -267,6 +279,18 @@ pub enum Push {
     Webhook,
     /// PostgreSQL NOTIFY.
     Listen,
+}
+
+impl Push {
+    /// The word of files and of `status`.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Cdc => "cdc",
+            Self::OutboundMessage => "outbound_message",
+            Self::Webhook => "webhook",
+            Self::Listen => "listen",
+        }
+    }
 }
 
 /// What happens to a linked record that leaves the filters.

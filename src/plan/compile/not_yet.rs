@@ -5,14 +5,12 @@ use super::Checked;
 use super::app::AppKind;
 use super::unit::{Out, Unit};
 use crate::diag::{Diagnostic, Span};
-use crate::expr::Var;
 use crate::model::Side;
-use crate::spec::{AppPush, Push};
+use crate::spec::Push;
 
 pub(super) fn check_not_yet(checked: &Checked<'_>, out: &mut Out) {
     let unit = checked.unit;
     http(unit, out);
-    old(checked, out);
     push(unit, out);
 }
 
@@ -30,21 +28,10 @@ fn http(unit: &Unit<'_>, out: &mut Out) {
     }
 }
 
-fn old(checked: &Checked<'_>, out: &mut Out) {
-    for (_, script, scalar) in checked.scripts.iter().filter(|(_, script, _)| script.uses(Var::Old)) {
-        let text = script.text();
-        let span = text.find("old").map_or(scalar.span, |at| scalar.span_in(at, at + 3));
-        out.push(cannot("`old` in an expression", span));
-    }
-}
-
 /// Push degrades to polling by the language itself, so this only warns.
 fn push(unit: &Unit<'_>, out: &mut Out) {
-    let salesforce = unit.file.salesforce.push().filter(|push| push.value != Push::Cdc);
-    let salesforce = salesforce.map(|push| (push.value.word(), push.span));
-    let app = unit.file.app.push.iter().filter(|push| push.value == AppPush::Webhook);
-    let app = app.map(|push| (push.value.word(), push.span));
-    for (word, span) in salesforce.chain(app) {
+    let messages = unit.file.salesforce.push().filter(|push| push.value == Push::OutboundMessage);
+    for (word, span) in messages.map(|push| (push.value.word(), push.span)) {
         let title = format!("`push: {word}` does not run yet");
         out.push(Diagnostic::warning("W902", title, span, "changes are found by polling (`poll`)"));
     }

@@ -133,7 +133,7 @@ impl Supervisor {
             wake: Arc::clone(&wake),
             status: status.subscribe(),
         };
-        let listening = self.listen(seed, (status.clone(), Arc::clone(&wake))).await?;
+        let listening = self.listen(seed, Arc::clone(&wake)).await?;
         let task = Task::new(TaskParts {
             version: xxhash_rust::xxh3::xxh3_64(seed.made_of.text.as_bytes()),
             runner,

@@ -58,7 +58,10 @@ async fn changes_cost_a_call_for_two_hundred_and_very_many_a_constant_number() {
     let told = bench.org(&["NumberOfEmployees"], "FROM Account WHERE NumberOfEmployees >= 2");
     assert_eq!(told.len() as u64, RECORDS);
     assert_eq!(bench.failures(), []);
-    let told = format!("sfsync_records_total{{pipeline=\"accounts\",direction=\"to_salesforce\",op=\"update\"}} {}\n", 150 + 1_000 + 3_000 + RECORDS);
+    let told = format!(
+        "sfsync_records_total{{pipeline=\"accounts\",direction=\"to_salesforce\",op=\"update\"}} {}\n",
+        150 + 1_000 + 3_000 + RECORDS
+    );
     let metrics = Door(bench.supervisor()).metrics();
     assert!(metrics.contains(&told), "{metrics}");
 }

@@ -4,6 +4,7 @@ mod breaker;
 mod comparison;
 mod convergence;
 mod mass;
+mod old;
 mod scenarios;
 mod undo;
 mod world;
