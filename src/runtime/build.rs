@@ -357,6 +357,7 @@ async fn org_facts(
     let known = catalog.org(&pipeline.salesforce.connection).and_then(|org| org.facts.as_ref());
     let mut facts = OrgFacts {
         currency: known.map(|org| org.currency.clone()).unwrap_or_default(),
+        region: known.and_then(|org| org.region.clone()),
         ..OrgFacts::default()
     };
     if let Some(client) = shop.world.salesforce(&pipeline.salesforce.connection) {

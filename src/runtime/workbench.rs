@@ -44,6 +44,14 @@ pub enum WorkError {
     /// The files have errors; `check` shows them.
     #[error("{0} has errors: sfsync check {0}")]
     Broken(PipelineName),
+    /// Somebody, or an undo, said that it rests until told otherwise.
+    #[error("it is paused by {by}; it goes on after: sfsync resume {name}")]
+    Paused {
+        /// The pipeline.
+        name: PipelineName,
+        /// Who, or what.
+        by: String,
+    },
 }
 
 /// A folder on the bench.

@@ -137,6 +137,7 @@ impl Supervisor {
         };
         let listening = self.listen(seed, Arc::clone(&wake)).await?;
         let task = Task::new(TaskParts {
+            version: xxhash_rust::xxh3::xxh3_64(seed.made_of.text.as_bytes()),
             runner,
             pipeline: Arc::clone(plan),
             store: Arc::clone(&self.store),
