@@ -55,6 +55,7 @@ impl Runner {
         for pass in &mut passes {
             self.read_all(pass, &mut pending, &mut met, approved).await?;
             self.unseen(pass, &mut pending, &mut met, approved).await?;
+            self.count_compared(pass, &mut pending, None);
         }
         self.compared(pending.differed)?;
         if let Some(approval) = self.too_much(&pending, &passes).filter(|_| !approved) {
@@ -67,6 +68,13 @@ impl Runner {
         drop(turn);
         // The deletes were counted already.
         self.conclude("reconciliation", endings, true).await
+    }
+
+    /// Counts the records that were compared and need nothing; those that are written are counted with their writes.
+    fn count_compared(&self, pass: &mut Gathered, pending: &mut Pending, total: Option<u64>) {
+        let counts = std::mem::take(&mut pending.at_rest);
+        pass.counts += counts;
+        self.observer.settled(&self.pipeline.name, &counts, true, total);
     }
 
     /// Tells and remembers how far the sides were from being equal.
@@ -116,7 +124,7 @@ impl Runner {
             let complete = matches!(next, Cursor::Changes { .. });
             self.compare(pass, pending, events, met).await?;
             self.hold_back(pass, pending, approved).await?;
-            self.observer.settled(&self.pipeline.name, &Counts::default(), true, total);
+            self.count_compared(pass, pending, total);
             cursor = Some(next);
             if complete || !more {
                 return Ok(());
@@ -172,7 +180,7 @@ impl Runner {
     ) -> Result<(), PassError> {
         if approved {
             let batch = std::mem::take(pending);
-            pending.differed = batch.differed;
+            (pending.differed, pending.at_rest) = (batch.differed, batch.at_rest);
             return self.write_pending(pass, batch).await;
         }
         if pending.changes.all() > self.pipeline.max_changes {
@@ -279,15 +287,19 @@ struct Pending {
     deletes: Sides,
     /// Records that are not equal, whatever becomes of them.
     differed: u64,
+    /// Records that need nothing, and are not counted yet.
+    at_rest: Counts,
     forgotten: bool,
 }
 
 impl Pending {
     fn add(&mut self, mut prepared: Prepared) {
         // Records that are equal and whose baseline need not move carry nothing to write.
-        prepared
-            .items
-            .retain(|item| !matches!(item.fate, Some(Fate::Unchanged | Fate::NotLinked | Fate::LeftOut(_))));
+        prepared.items.retain(|item| match item.fate {
+            Some(Fate::Unchanged) => rests(&mut self.at_rest, 1, 0),
+            Some(Fate::NotLinked | Fate::LeftOut(_)) => rests(&mut self.at_rest, 0, 1),
+            _ => true,
+        });
         self.differed += prepared.items.iter().filter(|item| differs(item)).count() as u64;
         for item in &prepared.items {
             match &item.fate {
@@ -303,15 +315,19 @@ impl Pending {
             }
         }
         mass::count(&prepared.items, &mut self.deletes);
-        prepared.items.retain(is_worth_keeping);
+        prepared.items.retain(|item| is_worth_keeping(item) || rests(&mut self.at_rest, 1, 0));
         let is_empty = prepared.items.is_empty() && prepared.later.is_empty();
         if !self.forgotten && !is_empty {
             self.linked.push(prepared);
         }
     }
 
-    fn add_mirror(&mut self, batch: MirrorBatch) {
+    fn add_mirror(&mut self, mut batch: MirrorBatch) {
         self.differed += (batch.writes.len() + batch.deletes.len() + batch.failed.len()) as u64;
+        let changes = (batch.writes.len() + batch.deletes.len() + batch.failed.len()) as u64;
+        let skipped = std::mem::take(&mut batch.skipped);
+        rests(&mut self.at_rest, batch.read.saturating_sub(changes + skipped), skipped);
+        batch.read = changes;
         self.changes.app += batch.writes.len() as u64;
         self.deletes.app += batch.deletes.len() as u64;
         let is_empty = batch.writes.is_empty() && batch.deletes.is_empty() && batch.failed.is_empty();
@@ -325,6 +341,14 @@ impl Pending {
         self.linked.clear();
         self.mirror.clear();
     }
+}
+
+/// Counts records that were read and need nothing, or are left out. False: they need not be kept.
+fn rests(counts: &mut Counts, unchanged: u64, skipped: u64) -> bool {
+    counts.read += unchanged + skipped;
+    counts.unchanged += unchanged;
+    counts.skipped += skipped;
+    false
 }
 
 /// Whether a record is not as the file wants it to be. What a policy keeps apart is as it should be.

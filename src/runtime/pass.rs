@@ -138,6 +138,8 @@ pub(super) struct Gathered {
     pub(super) counts: Counts,
     pub(super) deletes: Vec<Item>,
     pub(super) mirror_deletes: Vec<(Key, WriteOp)>,
+    /// Records whose rows a mirror has deleted before.
+    pub(super) done_before: Vec<Key>,
     pub(super) failed_in_a_row: u32,
 }
 
@@ -186,6 +188,7 @@ impl Runner {
             counts: Counts::default(),
             deletes: Vec::new(),
             mirror_deletes: Vec::new(),
+            done_before: Vec::new(),
             failed_in_a_row: 0,
         }
     }

@@ -14,6 +14,7 @@ mod example_sets;
 mod harness;
 mod hostile;
 mod layers;
+mod one_way_policies;
 mod proof;
 mod push;
 mod quickstart;

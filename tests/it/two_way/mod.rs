@@ -5,5 +5,6 @@ mod convergence;
 mod mass;
 mod old;
 mod scenarios;
+mod standstill;
 mod undo;
 mod world;
