@@ -15,6 +15,7 @@ mod harness;
 mod hooks;
 mod hostile;
 mod layers;
+mod notify;
 mod one_way_policies;
 mod proof;
 mod push;
