@@ -1,7 +1,7 @@
 //! The pipelines that run, as they see each other: who brings records in on demand, who waits for whose first load, who has to look
 //! again when somebody else has linked a record.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use super::pass::{PassError, Runner};
 use super::status::{PipelineStatus, State};
 use crate::connect::ConnectError;
 use crate::model::{Class, ConnectionName, Key, PipelineName, ResourceName, Side};
-use crate::plan::{Pipeline, Scope};
+use crate::plan::{Pipeline, Push, Scope};
 
 /// A pipeline that runs.
 #[derive(Clone)]
@@ -31,18 +31,52 @@ pub struct Running {
     pub status: watch::Receiver<PipelineStatus>,
 }
 
-/// How news at once come to a pipeline.
+/// A way of news at once to a pipeline: a side, and how that side tells.
+pub type PushSource = (Side, Push);
+
+/// How news at once come to a pipeline in one way.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct PushState {
-    /// Why they do not come, and what happens instead.
+    /// Whether they come.
+    pub up: bool,
+    /// Why they do not come, and what happens instead, where that is to be told.
     pub problem: Option<String>,
 }
 
 impl PushState {
-    /// The word of `status`.
-    pub fn word(&self) -> &'static str {
-        if self.problem.is_some() { "cdc off" } else { "cdc" }
+    /// They come, unless there is a problem.
+    pub fn of(problem: Option<String>) -> Self {
+        Self { up: problem.is_none(), problem }
     }
+}
+
+/// How news at once come to a pipeline, all ways together.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct PushShown {
+    /// For `status`: the way that is used, for each side that has one.
+    pub word: String,
+    /// Why none of the ways of a side works.
+    pub problem: Option<String>,
+}
+
+/// The first way that works counts, in the order of the file.
+fn shown(ways: &BTreeMap<PushSource, PushState>, plan: &Pipeline) -> Option<PushShown> {
+    let mut all = PushShown::default();
+    for (side, order) in [(Side::Salesforce, &plan.salesforce.push), (Side::App, &plan.app.push)] {
+        let known = || order.iter().filter_map(|way| Some((way.word(), ways.get(&(side, *way))?)));
+        let Some((first, state)) = known().next() else { continue };
+        let word = if let Some((word, _)) = known().find(|(_, state)| state.up) {
+            word.to_owned()
+        } else {
+            all.problem = all.problem.or_else(|| state.problem.clone());
+            format!("{first} off")
+        };
+        if all.word != word {
+            let comma = if all.word.is_empty() { "" } else { ", " };
+            all.word = format!("{}{comma}{word}", all.word);
+        }
+    }
+    (!all.word.is_empty()).then_some(all)
 }
 
 /// How long a record waits for a pipeline that is about to run.
@@ -56,7 +90,9 @@ pub struct Registry {
     arrived: Notify,
     /// Told whenever a pipeline begins or ends and when files were loaded; one listener.
     moved: Notify,
-    push: RwLock<BTreeMap<PipelineName, PushState>>,
+    push: RwLock<BTreeMap<PipelineName, BTreeMap<PushSource, PushState>>>,
+    /// Those whose tasks are being made: parents among them are waited for, too.
+    beginning: RwLock<HashSet<PipelineName>>,
     absent: RwLock<BTreeMap<PipelineName, String>>,
     turns: std::sync::Mutex<BTreeMap<Resource, Arc<Mutex<()>>>>,
 }
@@ -114,8 +150,19 @@ impl Registry {
         }
     }
 
+    /// The task of a pipeline is being made, or could not be made.
+    pub fn set_beginning(&self, name: &PipelineName, begins: bool) {
+        let mut beginning = self.beginning.write().unwrap_or_else(PoisonError::into_inner);
+        if begins {
+            beginning.insert(name.clone())
+        } else {
+            beginning.remove(name)
+        };
+    }
+
     /// Adds or replaces a pipeline.
     pub fn insert(&self, name: PipelineName, running: Running) {
+        self.set_beginning(&name, false);
         self.running.write().unwrap_or_else(PoisonError::into_inner).insert(name, running);
         self.arrived.notify_waiters();
         self.moved.notify_one();
@@ -131,13 +178,17 @@ impl Registry {
         self.moved.notify_one();
     }
 
-    /// How news at once come to a pipeline; `None` where nobody listens for it any more.
-    pub fn set_push(&self, name: &PipelineName, state: Option<PushState>) {
+    /// How news at once come to a pipeline in a way; `None` where nobody listens for it any more.
+    pub fn set_push(&self, name: &PipelineName, source: PushSource, state: Option<PushState>) {
         let mut push = self.push.write().unwrap_or_else(PoisonError::into_inner);
+        let ways = push.entry(name.clone()).or_default();
         let before = match state.clone() {
-            Some(state) => push.insert(name.clone(), state),
-            None => push.remove(name),
+            Some(state) => ways.insert(source, state),
+            None => ways.remove(&source),
         };
+        if ways.is_empty() {
+            push.remove(name);
+        }
         drop(push);
         if before != state
             && let Some(running) = self.get(name)
@@ -146,9 +197,10 @@ impl Registry {
         }
     }
 
-    /// How news at once come to a pipeline.
-    pub fn push(&self, name: &PipelineName) -> Option<PushState> {
-        self.push.read().unwrap_or_else(PoisonError::into_inner).get(name).cloned()
+    /// How news at once come to a pipeline; `None` where nobody listens for it.
+    pub fn push(&self, plan: &Pipeline) -> Option<PushShown> {
+        let push = self.push.read().unwrap_or_else(PoisonError::into_inner);
+        shown(push.get(&plan.name)?, plan)
     }
 
     /// The lock of a resource that several pipelines share.
@@ -181,16 +233,18 @@ impl Registry {
         }
     }
 
-    /// Looked-up pipelines whose first load is under way: children wait for them, so that parents come first.
+    /// Looked-up pipelines whose first load is under way or about to begin: children wait for them, so that parents come first.
     pub fn loading(&self, names: &[PipelineName]) -> Vec<PipelineName> {
         let all = self.read();
-        let loading = |name: &&PipelineName| {
-            all.get(*name).is_some_and(|running| {
-                let status = running.status.borrow();
-                status.state == State::Loading && running.scope == Scope::All
-            })
+        let loads = |running: &Running| {
+            running.status.borrow().state == State::Loading && running.scope == Scope::All
         };
+        let loading = |name: &&PipelineName| all.get(*name).map_or_else(|| self.begins(name), loads);
         names.iter().filter(loading).cloned().collect()
+    }
+
+    fn begins(&self, name: &PipelineName) -> bool {
+        self.beginning.read().unwrap_or_else(PoisonError::into_inner).contains(name)
     }
 }
 
@@ -228,5 +282,22 @@ impl References for Registry {
                 format!("{pipeline} could not bring records in: {error}"),
             )),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_parent_that_is_about_to_begin_is_waited_for() {
+        let registry = Registry::default();
+        let parent = PipelineName::from("accounts");
+        let loading = || registry.loading(std::slice::from_ref(&parent));
+        assert!(loading().is_empty(), "a pipeline that nobody begins is not waited for");
+        registry.set_beginning(&parent, true);
+        assert_eq!(loading(), [parent.clone()]);
+        registry.set_beginning(&parent, false);
+        assert!(loading().is_empty(), "one that could not begin holds nobody up");
     }
 }

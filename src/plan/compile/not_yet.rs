@@ -6,7 +6,7 @@ use super::app::AppKind;
 use super::unit::{Out, Unit};
 use crate::diag::{Diagnostic, Span};
 use crate::model::Side;
-use crate::spec::{AppPush, Push};
+use crate::spec::Push;
 
 pub(super) fn check_not_yet(checked: &Checked<'_>, out: &mut Out) {
     let unit = checked.unit;
@@ -30,11 +30,8 @@ fn http(unit: &Unit<'_>, out: &mut Out) {
 
 /// Push degrades to polling by the language itself, so this only warns.
 fn push(unit: &Unit<'_>, out: &mut Out) {
-    let salesforce = unit.file.salesforce.push().filter(|push| push.value != Push::Cdc);
-    let salesforce = salesforce.map(|push| (push.value.word(), push.span));
-    let app = unit.file.app.push.iter().filter(|push| push.value == AppPush::Webhook);
-    let app = app.map(|push| (push.value.word(), push.span));
-    for (word, span) in salesforce.chain(app) {
+    let messages = unit.file.salesforce.push().filter(|push| push.value == Push::OutboundMessage);
+    for (word, span) in messages.map(|push| (push.value.word(), push.span)) {
         let title = format!("`push: {word}` does not run yet");
         out.push(Diagnostic::warning("W902", title, span, "changes are found by polling (`poll`)"));
     }

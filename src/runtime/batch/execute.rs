@@ -21,6 +21,8 @@ pub struct Executed {
     pub deletes: Vec<Item>,
     /// Failures in a row at the end of the batch, for `pause_after`.
     pub failed_in_a_row: u32,
+    /// Writes to the side that the records come from.
+    pub(super) back: Counts,
 }
 
 /// An operation and the item it belongs to.
@@ -98,6 +100,11 @@ impl Bench<'_> {
                 self.answered(executed, item, answers)?;
             }
         }
+        let (commit, back) = (&mut executed.commit, executed.back);
+        commit.to_salesforce = match self.origin {
+            Side::Salesforce => back,
+            Side::App => commit.counts.without(back),
+        };
         Ok(())
     }
 
@@ -115,7 +122,7 @@ impl Bench<'_> {
             Fate::Delete { on, key } if *on == side => (WriteOp::Delete { key: key.clone() }, Op::Delete),
             Fate::Archive { on, key } if *on == side => {
                 let row = self.archived(side);
-                (WriteOp::Update { key: key.clone(), row, expected: None }, Op::Archive)
+                (WriteOp::Archive { key: key.clone(), row }, Op::Archive)
             }
             _ => return None,
         };
@@ -145,6 +152,9 @@ impl Bench<'_> {
             match outcome {
                 Outcome::Written { key, version } => {
                     count(&mut executed.commit.counts, kind);
+                    if side == self.origin {
+                        count(&mut executed.back, kind);
+                    }
                     changed = true;
                     self.note_write(&mut executed.commit, item, (side, kind));
                     self.note_swing(item, side);
@@ -163,7 +173,9 @@ impl Bench<'_> {
         }
         if stale {
             // It moved since it was read: it is read again, and merged with what it says then.
-            executed.commit.touch.push((self.pipeline.name.clone(), self.origin, item.key.clone()));
+            if let Some(error) = self.moved_again(&mut executed.commit, &item.key) {
+                return self.failed(executed, item, &error, None);
+            }
         }
         if let Some((side, error)) = refused.into_iter().next() {
             return self.refused(executed, item, side, &error);
@@ -233,6 +245,7 @@ impl Bench<'_> {
     /// A pair that is settled is settled from both sides, unless the app record has more of them.
     fn settled(&self, commit: &mut Commit, item: &Item) {
         commit.settled.push((self.origin, item.key.clone()));
+        self.stands_still(&item.key);
         self.note_seen(commit, item);
         if self.pipeline.links == LinkRule::OneToOne
             && let Some((key, _)) = &item.other
@@ -242,7 +255,7 @@ impl Bench<'_> {
     }
 }
 
-fn count(counts: &mut Counts, kind: Op) {
+pub(super) fn count(counts: &mut Counts, kind: Op) {
     match kind {
         Op::Create => counts.created += 1,
         Op::Update => counts.updated += 1,
