@@ -4,10 +4,7 @@
 use std::sync::Arc;
 
 use jiff::SignedDuration;
-use sfsync::model::PipelineName;
-use sfsync::runtime::status::State;
 use sfsync::runtime::supervisor::Supervisor;
-use sfsync::runtime::task::Command;
 use sfsync_sandbox::{Customization, EditMix, Fault, FaultKind, OrgConfig, Population, SandboxConfig};
 use tokio_postgres::Client;
 
@@ -18,7 +15,7 @@ use super::smvue::{Actual, Expected};
 use super::tables::listed;
 use super::{factor, seed};
 use crate::harness::postgres;
-use crate::harness::rig::{Rig, until};
+use crate::harness::rig::Rig;
 
 const PIPELINES: [&str; 16] = [
     "team_members",
@@ -133,15 +130,6 @@ impl Bench {
         self.rig.supervisor.as_ref().expect("it runs")
     }
 
-    /// After the daily limit nothing is asked for a quarter of an hour; a new daemon has not heard of it.
-    async fn rest_until_restarted(&mut self) {
-        let name = "opportunities";
-        self.supervisor().command(&PipelineName::from(name), Command::Sync { full: false }).await;
-        until(self.supervisor(), name, |status| status.state == State::Degraded).await;
-        self.rig.stop().await;
-        self.rig.start().await;
-    }
-
     /// Random edits, spread over seconds of the org's clock.
     fn edit(&self, seed: u64, count: usize) {
         // Later than everything that the last look saw.
@@ -184,35 +172,6 @@ async fn smvue_holds_every_value_after_ten_thousand_edits() {
     for round in 0..rounds {
         bench.edit(seed() + round * 1_000, 1_000);
         bench.prove(&format!("after {} edits", (round + 1) * 1_000)).await;
-    }
-    bench.rig.stop().await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn smvue_survives_every_fault_of_a_poll() {
-    // So many that everybody owns some from the first load on.
-    let mut bench = Bench::start(Bench::rig(300, 22 + seed()).await).await;
-    bench.prove("after the first load").await;
-    for round in 0..u64::from(factor()) {
-        let mishaps = faults::of_polls(bench.rig.sandbox.org());
-        let (limit, mut others): (Vec<_>, Vec<_>) =
-            mishaps.into_iter().partition(|mishap| mishap.name == "the daily limit");
-        let mut groups = vec![limit];
-        while !others.is_empty() {
-            groups.push(others.drain(..others.len().min(4)).collect());
-        }
-        for (number, group) in (0_u64..).zip(groups) {
-            bench.edit(round * 100_000 + number * 100, 100);
-            let when = format!("{:?}", group.iter().map(|mishap| mishap.name).collect::<Vec<_>>());
-            let scripted = Scripted::new(bench.rig.sandbox.faults(), group);
-            if number == 0 {
-                bench.rest_until_restarted().await;
-            } else {
-                drive::look(bench.supervisor(), &PIPELINES).await;
-            }
-            scripted.end(bench.rig.sandbox.faults(), &when);
-            bench.prove(&when).await;
-        }
     }
     bench.rig.stop().await;
 }
