@@ -12,8 +12,8 @@ use crate::spec::{RowSpec, read_pipeline};
 pub(super) fn file_of(view: &FailureView, folder: &Path) -> Option<(String, String)> {
     let (shown, _) = place(view)?;
     let beside = Path::new(shown).file_name().map(|name| folder.join(name));
-    let text = [Some(PathBuf::from(shown)), beside].into_iter().flatten();
-    let text = text.filter_map(|path| std::fs::read_to_string(path).ok()).next()?;
+    let mut paths = [Some(PathBuf::from(shown)), beside].into_iter().flatten();
+    let text = paths.find_map(|path| std::fs::read_to_string(path).ok())?;
     Some((shown.to_owned(), text))
 }
 
