@@ -18,6 +18,7 @@ mod recall;
 mod replaced;
 mod resolve;
 mod seen;
+mod sleeping;
 mod vanished;
 
 pub use breaker::{CODE as BACK_AND_FORTH, Swings};

@@ -70,24 +70,23 @@ impl Bench<'_> {
             Change::Delete { merged_into } => item.fate = Some(self.deleted(&item, merged_into)?),
             Change::Left(row) => self.left(&mut item, row),
             Change::Upsert(_) if self.linked_only && item.link.is_none() => item.fate = Some(Fate::NotLinked),
-            Change::Upsert(_) if self.is_stopped(&item) => {
-                item.fate = Some(self.ask_whether_it_is_back(&item));
-            }
+            Change::Upsert(_) if self.rests(&item) => item.fate = Some(self.ask_whether_it_is_back(&item)),
             Change::Upsert(row) => self.passes(&mut item, row),
             Change::Touched => item.fate = Some(Fate::NotLinked),
         }
         Ok(item)
     }
 
-    /// A pair that stopped when its Salesforce record left the filters (`on_leave: stop`). What the app says of it since is nobody's
-    /// business until the record is back, and that only its own side can tell.
-    fn is_stopped(&self, item: &Item) -> bool {
-        self.origin == Side::App && item.link.as_ref().is_some_and(|link| link.state == LinkState::Stopped)
+    /// A pair that stopped when the record of the other side left the filters (`on_leave: stop`). What this side says of it since is nobody's
+    /// business until that record is back, and that only its own side can tell.
+    fn rests(&self, item: &Item) -> bool {
+        item.link.as_ref().is_some_and(|link| link.state == LinkState::stopped_on(self.target()))
     }
 
     fn ask_whether_it_is_back(&self, item: &Item) -> Fate {
-        match (&item.link, self.facts.mode) {
-            (Some(link), Mode::Changes) => Fate::AskSalesforce(link.salesforce.clone()),
+        match (&item.link, self.origin, self.facts.mode) {
+            (Some(link), Side::Salesforce, _) => Fate::AskApp(link.app.clone()),
+            (Some(link), Side::App, Mode::Changes) => Fate::AskSalesforce(link.salesforce.clone()),
             // A comparison reads that side anyway.
             _ => Fate::Unchanged,
         }
@@ -95,10 +94,18 @@ impl Bench<'_> {
 
     fn passes(&self, item: &mut Item, row: Row) {
         match self.left_out(&row, item.old.row.as_ref()) {
+            None if self.is_back_in_the_app(item) => {
+                item.fate = item.link.as_ref().map(|link| Fate::AskSalesforce(link.salesforce.clone()));
+            }
             None => item.row = Some(row),
             Some(_) if item.link.is_some() => self.left(item, Some(row)),
             Some(why) => item.fate = Some(Fate::LeftOut(why)),
         }
+    }
+
+    fn is_back_in_the_app(&self, item: &Item) -> bool {
+        let stopped = |link: &Link| link.state == LinkState::StoppedInApp;
+        self.origin == Side::App && item.link.as_ref().is_some_and(stopped)
     }
 
     fn left_out(&self, row: &Row, old: Option<&Row>) -> Option<LeftOut> {
@@ -128,7 +135,9 @@ impl Bench<'_> {
                 None
             }
             (Some(_), OnLeave::Keep, None) => Some(Fate::Unchanged),
-            (Some(_), OnLeave::Stop, _) => Some(Fate::Retire(LinkState::Stopped)),
+            // Once the app record has left, it has to be back first.
+            (Some(link), OnLeave::Stop, _) if link.state == LinkState::StoppedInApp => Some(Fate::Unchanged),
+            (Some(_), OnLeave::Stop, _) => Some(Fate::Retire(LinkState::stopped_on(self.origin))),
         };
     }
 

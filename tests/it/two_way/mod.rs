@@ -7,4 +7,5 @@ mod mass;
 mod old;
 mod scenarios;
 mod undo;
+mod vanished;
 mod world;
