@@ -2,6 +2,8 @@
 
 mod running;
 
+pub use self::running::RunQuery;
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -10,6 +12,7 @@ use super::catalogs::{self, Looked};
 use super::folder::{self, Texts};
 use super::load::{self, Loaded, Loading};
 use super::pass::PassError;
+use super::refused;
 use super::stories::StoryResult;
 use super::world::{Secrets, System, World};
 use crate::connect::ConnectError;
@@ -100,6 +103,8 @@ pub struct CheckReport {
     pub text: String,
     /// What was not checked, and why.
     pub notes: Vec<String>,
+    /// Connections that did not answer.
+    pub unreachable: usize,
     /// Any error in them.
     pub errors: usize,
     /// Any warning in them.
@@ -154,6 +159,7 @@ impl Workbench {
         let loading =
             Loading { engine: &self.engine, catalog: &self.looked.catalog, now, ignore_not_yet: false };
         self.loaded = load::load(files, &loading);
+        refused::refuse(&mut self.loaded, &self.looked);
     }
 
     /// Everything there is to say about the files that are asked for (all, without names).
@@ -183,8 +189,12 @@ impl Workbench {
         let map = &self.loaded.files.map;
         report.diagnostics = messages.iter().map(|message| crate::diag::to_data(message, map)).collect();
         report.text = crate::diag::all_to_text(&messages, map, color);
-        for (name, error) in &self.looked.unreachable {
+        let silent = self.looked.unreachable.iter().filter(|(_, error)| error.code != refused::WRONG_ORG);
+        for (name, error) in silent {
             report.errors += 1;
+            report.unreachable += 1;
+            let unseen = crate::plan::without_schema(name);
+            report.notes.retain(|note| *note != unseen);
             let help = error.help.as_deref().map(|help| format!("\n  = help: {help}")).unwrap_or_default();
             report
                 .text
@@ -245,8 +255,10 @@ impl Workbench {
 
     fn facts(&self, file: Option<&ConnectionFile>) -> String {
         let Some(file) = file else { return String::new() };
-        if self.looked.unreachable.contains_key(&file.name) {
-            return "cannot be reached".to_owned();
+        match self.looked.unreachable.get(&file.name) {
+            Some(error) if error.code == refused::WRONG_ORG => return "another org is meant".to_owned(),
+            Some(_) => return "cannot be reached".to_owned(),
+            None => {}
         }
         let org = self.looked.catalog.org(&file.name).and_then(|org| org.facts.as_ref());
         let org = org.map(|org| {

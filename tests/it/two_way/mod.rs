@@ -6,6 +6,7 @@ mod convergence;
 mod mass;
 mod old;
 mod scenarios;
+mod standstill;
 mod undo;
 mod vanished;
 mod world;
