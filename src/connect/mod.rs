@@ -5,6 +5,7 @@
 
 mod error;
 pub mod memory;
+pub mod notify;
 mod port;
 pub mod salesforce;
 pub mod sql;
