@@ -39,6 +39,8 @@ struct VersionRow {
 
 /// Makes the message of an object, or changes where it goes, and has it sent on every change. Tells what sends it.
 pub async fn set_up(client: &Client, object: &str, endpoint: &str) -> Result<Sender, ConnectError> {
+    // An org may repeat what it refuses, and the address holds a secret.
+    let masked = |text: String| text.replace(endpoint, "(the address)");
     let user = client.check().await?.user.username;
     let version = version(client).await?;
     let spec = MessageSpec { object, endpoint, user: &user, version: &version };
@@ -49,27 +51,22 @@ pub async fn set_up(client: &Client, object: &str, endpoint: &str) -> Result<Sen
     // Nothing but the flow is wrong: the org does not let it run. Rules are older than that question.
     let only_flow = result.errors().all(|failure| failure.component_type == "Flow");
     if !result.success && !(only_flow && result.errors().count() > 0) {
-        return Err(refused(object, &result));
+        return Err(refused(object, &masked(result.reason())));
     }
-    let why = if result.success { "it is not active".to_owned() } else { result.reason() };
+    let why = if result.success { "its flow is not active".to_owned() } else { masked(result.reason()) };
     tracing::info!(object, why, "the org does not let a flow send messages; a workflow rule is tried");
     let second = deploy(client, metadata::creation(&spec, Sender::Rule)).await?;
     if second.success {
         return Ok(Sender::Rule);
     }
-    let both = format!("{why}; {}", second.reason());
-    Err(ConnectError::new(
-        "R128",
-        Class::Pipeline,
-        format!("the org takes no outbound message for {object}: {both}"),
-    )
-    .help("deploy a flow that sends it by hand, or use `push: cdc`"))
+    Err(refused(object, &format!("{why}; {}", masked(second.reason()))))
 }
 
-fn refused(object: &str, result: &DeployResult) -> ConnectError {
-    let text = format!("the org takes no outbound message for {object}: {}", result.reason());
-    ConnectError::new("R128", Class::Pipeline, text)
-        .help("the integration user needs \"Modify Metadata Through Metadata API Functions\"")
+fn refused(object: &str, why: &str) -> ConnectError {
+    let text = format!("the org takes no outbound message for {object}: {why}");
+    ConnectError::new("R128", Class::Pipeline, text).help(
+        "the integration user needs \"Modify Metadata Through Metadata API Functions\"; or use `push: cdc`",
+    )
 }
 
 /// Whether the flow of an object runs.
