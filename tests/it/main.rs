@@ -16,6 +16,7 @@ mod hooks;
 mod hostile;
 mod layers;
 mod notify;
+mod one_way_policies;
 mod proof;
 mod push;
 mod quickstart;
