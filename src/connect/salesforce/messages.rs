@@ -50,7 +50,8 @@ pub async fn set_up(client: &Client, object: &str, endpoint: &str) -> Result<Sen
     }
     // Nothing but the flow is wrong: the org does not let it run. Rules are older than that question.
     let only_flow = result.errors().all(|failure| failure.component_type == "Flow");
-    if !result.success && !(only_flow && result.errors().count() > 0) {
+    let only_the_flow = only_flow && result.errors().count() > 0;
+    if !(result.success || only_the_flow) {
         return Err(refused(object, &masked(result.reason())));
     }
     let why = if result.success { "its flow is not active".to_owned() } else { masked(result.reason()) };
