@@ -7,7 +7,8 @@ use serde::Serialize;
 use super::bench;
 use super::exit::{Exit, Failure};
 use super::{Context, Screen, table};
-use crate::runtime::workbench::{CheckReport, FileCheck};
+use crate::runtime::workbench::{CheckReport, FileCheck, Workbench};
+use crate::spec::grammar::closest;
 
 /// Check files: everything that can be known without, or with --online from, the systems
 ///
@@ -59,6 +60,7 @@ pub(super) async fn run(args: Args, context: &Context) -> Result<Exit, Failure> 
     if args.online {
         workbench.look(true).await;
     }
+    known(&workbench, &args.names, context)?;
     let report = workbench.check(&args.names, context.screen.color);
     let exit = match (report.errors, report.warnings) {
         (1.., _) => Exit::Errors,
@@ -68,6 +70,24 @@ pub(super) async fn run(args: Args, context: &Context) -> Result<Exit, Failure> 
     let checked = Checked { report, fixed };
     context.screen.show(&checked, || words(&checked, context.screen));
     Ok(exit)
+}
+
+/// Whoever names a file wants to hear of it: a check of nothing is not a good one.
+fn known(workbench: &Workbench, names: &[String], context: &Context) -> Result<(), Failure> {
+    let files = workbench.file_names();
+    if files.is_empty() {
+        let message = format!("{} has no pipeline and no connection", context.folder().display());
+        let help = "name the configuration folder with --config, go there, or begin one: sfsync new --help";
+        return Err(Failure::new(message, help));
+    }
+    let Some(unknown) = names.iter().find(|name| !files.contains(name)) else { return Ok(()) };
+    let meant = closest(unknown, files.iter().map(String::as_str));
+    let help = match meant {
+        Some(meant) => format!("did you mean {meant}?"),
+        None => format!("the folder has {}", files.join(", ")),
+    };
+    let folder = context.folder();
+    Err(Failure::new(format!("there is no pipeline or connection {unknown} in {}", folder.display()), help))
 }
 
 fn words(checked: &Checked, screen: Screen) -> String {
