@@ -83,7 +83,7 @@ const OPEN: [(&str, &str); 6] = [
     ("GET", "/api/pipelines/projects"),
 ];
 
-const GUARDED: [(&str, &str); 17] = [
+const GUARDED: [(&str, &str); 18] = [
     ("DELETE", "/api/pipelines/projects"),
     ("POST", "/api/pipelines/projects/sync"),
     ("POST", "/api/pipelines/projects/pause"),
