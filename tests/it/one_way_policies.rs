@@ -550,7 +550,7 @@ async fn a_refused_record_says_where_and_why_and_no_other_value_of_its_row() {
         };
         for (filter, said, help) in [
             (of(Some("peple"), None), "there is no pipeline peple", "did you mean people?"),
-            (of(None, Some("R22")), "there is no code R22", "did you mean R22"),
+            (of(None, Some("R22")), "there is no code R22", "did you mean R2"),
         ] {
             let error = door.failures(filter.clone()).await.unwrap_err();
             assert_eq!(error.message, said);
