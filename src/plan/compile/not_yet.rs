@@ -6,12 +6,10 @@ use super::app::AppKind;
 use super::unit::{Out, Unit};
 use crate::diag::{Diagnostic, Span};
 use crate::model::Side;
-use crate::spec::Push;
 
 pub(super) fn check_not_yet(checked: &Checked<'_>, out: &mut Out) {
     let unit = checked.unit;
     http(unit, out);
-    push(unit, out);
 }
 
 fn cannot(what: &str, span: Span) -> Diagnostic {
@@ -25,14 +23,5 @@ fn http(unit: &Unit<'_>, out: &mut Out) {
         out.push(
             cannot(&what, unit.file.app.resource.connection.span).help("use a postgres or sqlite connection"),
         );
-    }
-}
-
-/// Push degrades to polling by the language itself, so this only warns.
-fn push(unit: &Unit<'_>, out: &mut Out) {
-    let messages = unit.file.salesforce.push().filter(|push| push.value == Push::OutboundMessage);
-    for (word, span) in messages.map(|push| (push.value.word(), push.span)) {
-        let title = format!("`push: {word}` does not run yet");
-        out.push(Diagnostic::warning("W902", title, span, "changes are found by polling (`poll`)"));
     }
 }

@@ -211,7 +211,7 @@ impl Bench<'_> {
         Ok(())
     }
 
-    fn failure(
+    pub(super) fn failure(
         &self,
         item: &Item,
         code: &str,
