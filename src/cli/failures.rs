@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
 use super::exit::{Exit, Failure};
-use super::{Context, failure_groups, table};
+use super::{Context, failure_form, failure_groups, table};
 use crate::model::{FailureId, FailureKind, FailureWay, Side};
 use crate::runtime::control::FailureView;
 use crate::serve::{FailureList, FailureQuery, Forgotten, ResolveQuery, Resolved, Retried};
@@ -67,7 +67,11 @@ pub(super) async fn run(args: Args, context: &Context) -> Result<Exit, Failure> 
         }
         What::Show { id } => {
             let found: FailureView = context.daemon().get(&["api", "failures", &id], &()).await?;
-            context.screen.show(&found, || details(&found, Timestamp::now(), &TimeZone::system()));
+            context.screen.show(&found, || {
+                let file = failure_form::file_of(&found, &context.folder());
+                let message = failure_form::message(&found, file, context.screen.color);
+                format!("{message}\n\n{}", details(&found, Timestamp::now(), &TimeZone::system()))
+            });
             Ok(Exit::Done)
         }
         What::Retry { which, code } => retry(&which, code, context).await,
@@ -229,7 +233,7 @@ fn decisions(view: &FailureView) -> Vec<(&'static str, String)> {
     rows
 }
 
-/// All that is known of one failure.
+/// What is known of a failure besides its message.
 pub(super) fn details(view: &FailureView, now: Timestamp, zone: &TimeZone) -> String {
     let moment = |at: Timestamp| moment(at, now, zone);
     let failure = &view.failure;
@@ -238,16 +242,8 @@ pub(super) fn details(view: &FailureView, now: Timestamp, zone: &TimeZone) -> St
         ("pipeline", failure.pipeline.to_string()),
         ("way", way(failure.way).to_owned()),
         ("record", record(view)),
-        ("reason", reason(view)),
     ];
-    rows.extend(failure.remote.iter().map(|remote| ("their code", remote.clone())));
     rows.extend(failure.place.iter().map(|place| ("place", place.clone())));
-    if !view.view.fields.is_empty() {
-        rows.push(("fields", view.view.fields.join(", ")));
-    }
-    for (row, salesforce, app) in &view.view.values {
-        rows.push(("conflict", format!("{row}: salesforce has {salesforce}, app has {app}")));
-    }
     rows.push((
         "tries",
         format!("{}, since {}, last {}", failure.tries, moment(failure.since), moment(failure.last)),

@@ -12,6 +12,7 @@ mod daemon;
 mod demo;
 mod exit;
 mod explain;
+mod failure_form;
 mod failure_groups;
 mod failures;
 mod fmt;

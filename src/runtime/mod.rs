@@ -32,6 +32,7 @@ mod refused;
 pub mod registry;
 mod reload;
 pub mod schedule;
+pub mod schemas;
 pub mod service;
 mod settling;
 pub mod sign_in;
