@@ -11,8 +11,9 @@ use super::exit::{Exit, Failure};
 use super::{Context, Screen, table};
 use crate::model::PipelineName;
 use crate::runtime::status::PipelineStatus;
-use crate::runtime::workbench::{CheckReport, FileCheck};
+use crate::runtime::workbench::{CheckReport, FileCheck, Workbench};
 use crate::serve::StatusAnswer;
+use crate::spec::grammar::closest;
 
 /// Check files: everything that can be known without, or with --online from, the systems
 ///
@@ -100,6 +101,7 @@ pub(super) async fn run(args: Args, context: &Context) -> Result<Exit, Failure> 
     if args.online {
         workbench.look(true).await;
     }
+    known(&workbench, &args.names, context)?;
     let mut report = workbench.check(&args.names, context.screen.color);
     if args.online {
         report.notes.extend(workbench.news().await);
@@ -121,6 +123,24 @@ pub(super) async fn run(args: Args, context: &Context) -> Result<Exit, Failure> 
     let versions = in_use(&checked.running, &TimeZone::system());
     context.screen.show(&checked, || words(&checked, context.screen) + versions.as_str());
     Ok(exit)
+}
+
+/// Whoever names a file wants to hear of it: a check of nothing is not a good one.
+fn known(workbench: &Workbench, names: &[String], context: &Context) -> Result<(), Failure> {
+    let files = workbench.file_names();
+    if files.is_empty() {
+        let message = format!("{} has no pipeline and no connection", context.folder().display());
+        let help = "name the configuration folder with --config, go there, or begin one: sfsync new --help";
+        return Err(Failure::new(message, help));
+    }
+    let Some(unknown) = names.iter().find(|name| !files.contains(name)) else { return Ok(()) };
+    let meant = closest(unknown, files.iter().map(String::as_str));
+    let help = match meant {
+        Some(meant) => format!("did you mean {meant}?"),
+        None => format!("the folder has {}", files.join(", ")),
+    };
+    let folder = context.folder();
+    Err(Failure::new(format!("there is no pipeline or connection {unknown} in {}", folder.display()), help))
 }
 
 fn words(checked: &Checked, screen: Screen) -> String {

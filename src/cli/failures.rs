@@ -4,8 +4,8 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
 use super::exit::{Exit, Failure};
-use super::{Context, failure_form, table};
-use crate::model::{FailureKind, FailureWay, Side};
+use super::{Context, failure_form, failure_groups, table};
+use crate::model::{FailureId, FailureKind, FailureWay, Side};
 use crate::runtime::control::FailureView;
 use crate::serve::{FailureList, FailureQuery, Forgotten, ResolveQuery, Resolved, Retried};
 
@@ -21,13 +21,16 @@ pub(super) struct Args {
 
 #[derive(Debug, clap::Subcommand)]
 enum What {
-    /// List failures, newest first
+    /// List failures by their cause, newest first
     List {
         /// Only of this pipeline
         pipeline: Option<String>,
         /// Only with this code, such as R211
         #[arg(long)]
         code: Option<String>,
+        /// A line for every record
+        #[arg(long)]
+        all: bool,
     },
     /// Show one failure with all that is known
     Show {
@@ -59,13 +62,15 @@ enum What {
 
 pub(super) async fn run(args: Args, context: &Context) -> Result<Exit, Failure> {
     match args.what {
-        What::List { pipeline, code } => list(FailureQuery { pipeline, code, id: None }, context).await,
+        What::List { pipeline, code, all } => {
+            list(&FailureQuery { pipeline, code, id: None }, all, context).await
+        }
         What::Show { id } => {
             let found: FailureView = context.daemon().get(&["api", "failures", &id], &()).await?;
             context.screen.show(&found, || {
                 let file = failure_form::file_of(&found, &context.folder());
                 let message = failure_form::message(&found, file, context.screen.color);
-                format!("{message}\n\n{}", details(&found))
+                format!("{message}\n\n{}", details(&found, Timestamp::now(), &TimeZone::system()))
             });
             Ok(Exit::Done)
         }
@@ -95,9 +100,9 @@ fn side(text: &str) -> Result<Side, String> {
     }
 }
 
-async fn list(query: FailureQuery, context: &Context) -> Result<Exit, Failure> {
-    let list: FailureList = context.daemon().get(&["api", "failures"], &query).await?;
-    context.screen.show(&list, || render(&list.failures, Timestamp::now(), &TimeZone::system()));
+async fn list(query: &FailureQuery, all: bool, context: &Context) -> Result<Exit, Failure> {
+    let list: FailureList = context.daemon().get(&["api", "failures"], query).await?;
+    context.screen.show(&list, || listed(&list.failures, all, (Timestamp::now(), &TimeZone::system())));
     Ok(Exit::Done)
 }
 
@@ -116,6 +121,15 @@ async fn retry(which: &str, code: Option<String>, context: &Context) -> Result<E
         many => format!("{many} records are tried again now."),
     });
     Ok(Exit::Done)
+}
+
+/// Records that share a cause are one line, unless every record is asked for.
+pub(super) fn listed(failures: &[FailureView], all: bool, (now, zone): (Timestamp, &TimeZone)) -> String {
+    let groups = failure_groups::groups(failures);
+    if all || groups.len() == failures.len() {
+        return render(failures, now, zone);
+    }
+    failure_groups::render(&groups, id_length(failures), (now, zone))
 }
 
 const COLUMNS: [table::Column; 7] = [
@@ -137,7 +151,7 @@ pub(super) fn render(failures: &[FailureView], now: Timestamp, zone: &TimeZone) 
     let rows = failures.iter().map(|view| {
         let failure = &view.failure;
         vec![
-            failure.id.0.chars().take(length).collect(),
+            short(&failure.id, length),
             moment(failure.last, now, zone),
             way(failure.way).to_owned(),
             record(view),
@@ -147,6 +161,11 @@ pub(super) fn render(failures: &[FailureView], now: Timestamp, zone: &TimeZone) 
         ]
     });
     table::render(&COLUMNS, &rows.collect::<Vec<_>>(), table::plain)
+}
+
+/// The beginning of an id.
+pub(super) fn short(id: &FailureId, length: usize) -> String {
+    id.0.chars().take(length).collect()
 }
 
 fn id_length(failures: &[FailureView]) -> usize {
@@ -159,7 +178,7 @@ fn id_length(failures: &[FailureView]) -> usize {
     (4..64).find(unique).unwrap_or(64)
 }
 
-fn moment(at: Timestamp, now: Timestamp, zone: &TimeZone) -> String {
+pub(super) fn moment(at: Timestamp, now: Timestamp, zone: &TimeZone) -> String {
     let (at, now) = (at.to_zoned(zone.clone()), now.to_zoned(zone.clone()));
     let form = if at.date() == now.date() { "%H:%M" } else { "%d %b %H:%M" };
     at.strftime(form).to_string()
@@ -215,7 +234,8 @@ fn decisions(view: &FailureView) -> Vec<(&'static str, String)> {
 }
 
 /// What is known of a failure besides its message.
-pub(super) fn details(view: &FailureView) -> String {
+pub(super) fn details(view: &FailureView, now: Timestamp, zone: &TimeZone) -> String {
+    let moment = |at: Timestamp| moment(at, now, zone);
     let failure = &view.failure;
     let mut rows = vec![
         ("failure", failure.id.0.clone()),
@@ -224,11 +244,11 @@ pub(super) fn details(view: &FailureView) -> String {
         ("record", record(view)),
     ];
     rows.extend(failure.place.iter().map(|place| ("place", place.clone())));
-    rows.push(("tries", format!("{}, since {}, last {}", failure.tries, failure.since, failure.last)));
     rows.push((
-        "next",
-        failure.next_try.map_or_else(|| "when it changes, or by hand".to_owned(), |at| at.to_string()),
+        "tries",
+        format!("{}, since {}, last {}", failure.tries, moment(failure.since), moment(failure.last)),
     ));
+    rows.push(("next", failure.next_try.map_or_else(|| "when it changes, or by hand".to_owned(), moment)));
     rows.extend(decisions(view));
     rows.push(("retry", format!("sfsync failures retry {}", failure.id.0)));
     let rows: Vec<Vec<String>> = rows.into_iter().map(|(name, value)| vec![name.to_owned(), value]).collect();

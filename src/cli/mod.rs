@@ -13,6 +13,7 @@ mod demo;
 mod exit;
 mod explain;
 mod failure_form;
+mod failure_groups;
 mod failures;
 mod fmt;
 mod links;

@@ -94,6 +94,37 @@ fn failures_are_listed_with_short_ids() {
 }
 
 #[test]
+fn failures_of_one_cause_are_one_line() {
+    let many = (0..54).map(|at| {
+        let mut one = failure(&format!("{at:02}c0bb"), "R222");
+        one.failure.place = Some("/etc/sfsync/contacts.yaml row 3".to_owned());
+        one.view.fields = vec!["email".to_owned()];
+        one.view.message = "null value in column \"email\"".to_owned();
+        one.failure.next_try = None;
+        if at == 7 {
+            one.failure.since = time("2026-03-01T08:00:00Z");
+            one.view.title = "Acme".to_owned();
+        }
+        one
+    });
+    let mut list: Vec<_> = many.collect();
+    list.push(failure("f1c0bb", "R102"));
+    let told = super::failures::listed(&list, false, (now(), &TimeZone::UTC));
+    let lines: Vec<&str> = told.lines().collect();
+    assert_eq!(lines.len(), 5, "a title, two causes, a way to see more: {told}");
+    assert!(lines[1].trim_start().starts_with("54  "), "{told}");
+    for part in ["R222", "contacts.yaml row 3 (email)", "07c0", "Acme", "null value in column"] {
+        assert!(lines[1].contains(part), "{part}: {told}");
+    }
+    assert!(lines[2].trim_start().starts_with("1  ") && lines[2].contains("09:48"), "{told}");
+    assert!(told.contains("sfsync failures list --all"), "{told}");
+    let all = super::failures::listed(&list, true, (now(), &TimeZone::UTC));
+    assert_eq!(all.lines().count(), 56);
+    let shown = super::failures::details(&list[54], now(), &TimeZone::UTC);
+    assert!(shown.contains("09:48") && !shown.contains("2026-03-01T"), "{shown}");
+}
+
+#[test]
 fn a_failure_is_the_message_of_the_language() {
     let mut refused = failure("4f2a0b", "R211");
     refused.failure.pipeline = PipelineName::from("customers");

@@ -120,7 +120,7 @@ pub async fn plan(runner: &mut Runner, record: Option<&str>, limit: usize) -> Re
             runner.source_of(side)?.read(cursor.as_ref(), limit).await?
         {
             // Pairs that were looked at from the other side are not looked at again.
-            events.retain(|event| !met.contains(&(side, hash(&event.key))));
+            events.retain(|event| met.insert((side, hash(&event.key))));
             looks.report.looked_at += events.len() as u64;
             let preview = runner.preview(side, events, Mode::Repair).await?;
             if let Preview::Linked(prepared) = &preview {
@@ -134,8 +134,34 @@ pub async fn plan(runner: &mut Runner, record: Option<&str>, limit: usize) -> Re
                 break;
             }
         }
+        gone(runner, side, &mut met, &mut looks).await?;
     }
     Ok(looks.end())
+}
+
+/// What becomes of the records that a full read did not bring: most of them are deleted.
+async fn gone(
+    runner: &mut Runner,
+    side: Side,
+    met: &mut HashSet<(Side, u64)>,
+    looks: &mut Looks,
+) -> Result<(), PassError> {
+    let pipeline = std::sync::Arc::clone(&runner.pipeline);
+    let mut after: Option<Key> = None;
+    while let Some(mut keys) = runner.remembered(side, &mut after).await? {
+        keys.retain(|key| met.insert((side, hash(key))));
+        if keys.is_empty() {
+            continue;
+        }
+        let events = runner.source_of(side)?.fetch(&keys).await?;
+        let preview = runner.preview(side, events, Mode::Repair).await?;
+        if let Preview::Linked(prepared) = &preview {
+            let others = prepared.items.iter().filter_map(|item| item.key_on(side.other()));
+            met.extend(others.map(|key| (side.other(), hash(key))));
+        }
+        looks.add(&pipeline, preview);
+    }
+    Ok(())
 }
 
 /// The records that an id may mean: a Salesforce record, one linked to an app record, or an app record that is not linked.

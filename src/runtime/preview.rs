@@ -2,9 +2,12 @@
 
 use super::batch::{MirrorBatch, Prepared};
 use super::pass::{PassError, Runner};
-use crate::model::{ChangeEvent, Side};
+use crate::model::{ChangeEvent, Key, Side};
 use crate::plan::Lane;
 use crate::sync::Mode;
+
+/// Records that are asked for together.
+const PAGE: usize = 2_000;
 
 /// Decisions that nobody carried out.
 #[derive(Debug)]
@@ -16,6 +19,25 @@ pub enum Preview {
 }
 
 impl Runner {
+    /// A page of the records that this pipeline has written or linked, by their keys on a side; `None` at the end. A full read does not
+    /// bring those that are gone there, so whoever compares everything asks for them.
+    pub(super) async fn remembered(
+        &mut self,
+        side: Side,
+        after: &mut Option<Key>,
+    ) -> Result<Option<Vec<Key>>, PassError> {
+        if self.pipeline.lane == Lane::Mirror {
+            let keys = self.app.keys(after.as_ref(), PAGE).await?;
+            *after = keys.last().cloned();
+            return Ok(after.is_some().then_some(keys));
+        }
+        let links = self.store.links(self.name(), self.pipeline.generation, after.as_ref(), PAGE)?;
+        *after = links.last().map(|link| link.salesforce.clone());
+        // Of a pair that is known to be broken there is nothing to say.
+        let whole = links.into_iter().filter(|link| !link.state.is_gone());
+        Ok(after.is_some().then(|| whole.map(|link| link.key(side).clone()).collect()))
+    }
+
     /// Decides about records as they are now and writes nothing: for plans and `why`.
     pub async fn preview(
         &mut self,

@@ -3,12 +3,12 @@
 
 use std::sync::Arc;
 
-use super::batch::{self, Fate, Item};
+use super::batch::{self, FailureDetail, Fate, Item, MirrorBatch, failure_id};
 use super::control::{ControlError, ControlErrorKind, Why, WhyEntry};
 use super::preview::Preview;
 use super::supervisor::Supervisor;
 use super::{planner, words};
-use crate::model::{Change, Key, SalesforceId, Side};
+use crate::model::{Change, FailureKind, Key, SalesforceId, Side, WriteOp};
 use crate::plan::Pipeline;
 use crate::sync::{Decision, Mode, Stop};
 
@@ -85,6 +85,7 @@ impl Supervisor {
             entry.verdict = "not running".to_owned();
             return Ok((String::new(), entry));
         };
+        let asks = running.status.borrow().state == super::status::State::Approval;
         let mut runner = running.runner.lock().await;
         let source = runner.source_of(side).map_err(failed)?;
         let events = source.fetch(std::slice::from_ref(key)).await.map_err(failed)?;
@@ -104,26 +105,52 @@ impl Supervisor {
             }
             Some(_) => {}
         }
+        let said = match events.first().map(|event| &event.change) {
+            Some(Change::Upsert(row) | Change::Left(Some(row))) => Some(row),
+            _ => None,
+        };
+        let is_there = said.is_some();
+        let mut title = batch::name_of(plan.schema(side), said);
         match runner.preview(side, events, Mode::Repair).await.map_err(failed)? {
             Preview::Linked(prepared) => {
-                let title = prepared.items.first().map(|item| batch::title(plan, item));
                 if let Some(item) = prepared.items.first() {
+                    title = batch::title(plan, item);
                     explain(plan, item, &mut entry);
                 }
-                Ok((title.unwrap_or_default(), entry))
             }
-            Preview::Mirror(batch) => {
-                let verdict = if batch.skipped > 0 {
-                    "left out"
-                } else if batch.writes.is_empty() {
-                    "in sync"
-                } else {
-                    "to be written"
-                };
-                entry.verdict = verdict.to_owned();
-                Ok((String::new(), entry))
-            }
+            Preview::Mirror(batch) => mirrored(plan, (&batch, is_there), &mut entry),
         }
+        self.failed_before(plan, (side, key), &mut entry)?;
+        if asks && matches!(entry.verdict.as_str(), "to be: delete" | "to be: archive") {
+            let waits = format!("waits for approval: sfsync approve {}", plan.name);
+            entry.reason = [entry.reason.as_str(), &waits].join("; ").trim_start_matches("; ").to_owned();
+        }
+        Ok((title, entry))
+    }
+
+    /// A record that would be written and could not: what the failure says counts, not what would be tried again.
+    fn failed_before(
+        &self,
+        plan: &Pipeline,
+        (side, key): (Side, &Key),
+        entry: &mut WhyEntry,
+    ) -> Result<(), ControlError> {
+        if !entry.verdict.starts_with("to be") {
+            return Ok(());
+        }
+        let known = self.store.failure(&failure_id(&plan.name, side, key)).map_err(failed)?;
+        let Some(known) = known else { return Ok(()) };
+        let verdict = match known.kind {
+            FailureKind::Failed => "failed",
+            FailureKind::Held => "held",
+            FailureKind::Waiting { .. } => "waiting",
+        };
+        let message = FailureDetail::from_text(&known.detail).message;
+        let tries = if known.tries == 1 { "once".to_owned() } else { format!("{} times", known.tries) };
+        entry.reason = format!("{} {message} (tried {tries}, {})", known.code, entry.verdict);
+        entry.verdict = verdict.to_owned();
+        entry.place = known.place.or_else(|| entry.place.take());
+        Ok(())
     }
 }
 
@@ -168,6 +195,27 @@ fn explain(plan: &Pipeline, item: &Item, entry: &mut WhyEntry) {
         _ => planned(plan, item),
     };
     (entry.verdict, entry.reason) = (verdict, reason);
+}
+
+/// What is to become of a record of a mirror.
+fn mirrored(plan: &Pipeline, (batch, is_there): (&MirrorBatch, bool), entry: &mut WhyEntry) {
+    let gone = || match is_there {
+        true => "it does not pass the filters any more (on_leave: delete)".to_owned(),
+        false => words::gone(Side::Salesforce),
+    };
+    let (verdict, reason) = match (batch.failed.first(), batch.writes.first(), batch.deletes.first()) {
+        (Some(failed), ..) => {
+            entry.place = Some(format!("{} row {}", plan.file, failed.row + 1));
+            ("failed", format!("{} {}", failed.error.code, failed.error.message))
+        }
+        (_, _, Some(_)) => ("to be: delete", gone()),
+        (_, Some((_, WriteOp::Archive { .. })), _) => ("to be: archive", gone()),
+        (_, Some((key, _)), _) if batch.before.contains_key(key) => ("to be: update", String::new()),
+        (_, Some(_), _) => ("to be: create", String::new()),
+        _ if batch.skipped > 0 => ("left out", String::new()),
+        _ => ("in sync", String::new()),
+    };
+    (entry.verdict, entry.reason) = (verdict.to_owned(), reason);
 }
 
 fn stopped(stop: &Stop) -> (usize, &'static str, String) {

@@ -159,6 +159,12 @@ impl Workbench {
         self.loaded.files.pipelines.iter().map(|file| file.name.clone()).collect()
     }
 
+    /// Names of all pipelines and connections in the folder, read or not.
+    pub fn file_names(&self) -> Vec<String> {
+        let pipelines = self.loaded.files.pipelines.iter().map(|file| file.name.to_string());
+        pipelines.chain(self.loaded.files.connections.iter().map(|file| file.name.to_string())).collect()
+    }
+
     /// Looks at the systems and checks again with what they say.
     pub async fn look(&mut self, again: bool) {
         let now = self.clock.now();

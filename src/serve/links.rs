@@ -52,16 +52,7 @@ pub(super) async fn show(
     Daemon(control): Daemon,
     Path((name, side, key)): Path<(PipelineName, String, String)>,
 ) -> Result<Json<LinkView>, Refusal> {
-    let (side, key) = match side.as_str() {
-        "salesforce" => (Side::Salesforce, Key::salesforce(&key)),
-        "app" => (Side::App, Key::app(&key)),
-        _ => {
-            return Err(Refusal::bad_request(
-                format!("{side} is no side"),
-                "the sides are salesforce and app",
-            ));
-        }
-    };
+    let (side, key) = of_side(&side, &key)?;
     let found = control.link(&name, side, &key).await?;
     let missing =
         || Refusal::not_found(format!("{name} has no link of {key}"), format!("try sfsync why {key}"));
@@ -70,11 +61,24 @@ pub(super) async fn show(
 
 pub(super) async fn unlink(
     Daemon(control): Daemon,
-    Path((name, salesforce)): Path<(PipelineName, String)>,
+    Path((name, side, key)): Path<(PipelineName, String, String)>,
 ) -> Result<Json<Forgotten>, Refusal> {
-    let key = Key::salesforce(&salesforce);
+    let (side, key) = of_side(&side, &key)?;
+    if side == Side::App {
+        let help = "an app record may have several pairs: name the one by its Salesforce id";
+        return Err(Refusal::bad_request("a pair is forgotten by its Salesforce id", help));
+    }
     control.unlink(&name, &key).await?;
     Ok(Json(Forgotten { forgotten: key.to_string() }))
+}
+
+/// The record that a path names.
+fn of_side(side: &str, key: &str) -> Result<(Side, Key), Refusal> {
+    match side {
+        "salesforce" => Ok((Side::Salesforce, Key::salesforce(key))),
+        "app" => Ok((Side::App, Key::app(key))),
+        _ => Err(Refusal::bad_request(format!("{side} is no side"), "the sides are salesforce and app")),
+    }
 }
 
 pub(super) async fn why(Daemon(control): Daemon, Path(id): Path<String>) -> Result<Json<Why>, Refusal> {

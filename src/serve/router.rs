@@ -104,8 +104,7 @@ fn guarded() -> Router<Shared> {
         .route("/api/failures/{id}/retry", post(failures::retry))
         .route("/api/failures/{id}/resolve", post(failures::resolve))
         .route("/api/links/{name}", get(links::list))
-        .route("/api/links/{name}/{side}/{key}", get(links::show))
-        .route("/api/links/{name}/salesforce/{key}", delete(links::unlink))
+        .route("/api/links/{name}/{side}/{key}", get(links::show).delete(links::unlink))
         .route("/api/records/{id}", get(links::why))
         .route(
             "/api/connections/{name}/sign-in",

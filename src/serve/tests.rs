@@ -83,7 +83,7 @@ const OPEN: [(&str, &str); 6] = [
     ("GET", "/api/pipelines/projects"),
 ];
 
-const GUARDED: [(&str, &str); 18] = [
+const GUARDED: [(&str, &str); 19] = [
     ("DELETE", "/api/pipelines/projects"),
     ("POST", "/api/pipelines/projects/sync"),
     ("POST", "/api/pipelines/projects/pause"),
@@ -97,6 +97,7 @@ const GUARDED: [(&str, &str); 18] = [
     ("POST", "/api/failures/4f2a/resolve?take=app"),
     ("GET", "/api/links/projects"),
     ("GET", "/api/links/projects/app/881"),
+    ("GET", "/api/links/projects/salesforce/006B7"),
     ("DELETE", "/api/links/projects/salesforce/006B7"),
     ("GET", "/api/records/006B7"),
     ("POST", "/api/check?file=projects.yaml"),
@@ -150,7 +151,9 @@ async fn everything_over_the_socket() {
         ("DELETE", "/api/failures/4f9b", 200),
         ("DELETE", "/api/failures/4f", 409),
         ("DELETE", "/api/failures/zz", 404),
+        ("GET", "/api/links/projects/salesforce/006B7", 200),
         ("DELETE", "/api/links/projects/salesforce/006B7", 200),
+        ("DELETE", "/api/links/projects/app/881", 400),
         ("GET", "/api/links/projects/app/882", 404),
         ("GET", "/api/links/projects/left/882", 400),
         ("POST", "/api/check?file=projects.yaml", 200),

@@ -187,3 +187,46 @@ fn the_demo_runs_and_ends_by_itself() {
     );
     assert!(!folder.path().join("demo/sfsync.sock").exists());
 }
+
+#[test]
+fn a_check_of_nothing_is_no_good_check() {
+    let folder = folder();
+    let output = sfsync(folder.path(), &["check", "client"]);
+    let told = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{told}");
+    assert!(told.contains("there is no pipeline or connection client"), "{told}");
+    assert!(told.contains("did you mean clients?"), "{told}");
+    let output = sfsync(folder.path(), &["check", "warehouse"]);
+    assert_eq!(output.status.code(), Some(0), "connections have names, too: {}", text(&output.stderr));
+    let empty = tempfile::tempdir().unwrap();
+    let output = sfsync(empty.path(), &["check", "--config", "."]);
+    let told = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{told}");
+    assert!(told.contains("has no pipeline and no connection"), "{told}");
+}
+
+#[test]
+fn check_and_the_daemon_refuse_the_same_address() {
+    let folder = folder();
+    for (listen, good) in
+        [("nonsense", false), ("127.0.0.1", false), ("127.0.0.1:99999", false), ("localhost:0", true)]
+    {
+        let state = folder.path().join("state");
+        let settings = format!("listen: {listen}\nstate: {}\n", state.display());
+        std::fs::write(folder.path().join("settings.yaml"), settings).unwrap();
+        let output = sfsync(folder.path(), &["check"]);
+        let told = text(&output.stdout);
+        assert_eq!(output.status.code(), Some(i32::from(!good)), "{listen}: {told}");
+        if good {
+            continue;
+        }
+        assert!(told.contains("`listen` is an address with a port"), "{told}");
+        let output = sfsync(folder.path(), &["daemon", "."]);
+        assert_eq!(output.status.code(), Some(1));
+        assert!(
+            text(&output.stderr).contains("`listen` is an address with a port"),
+            "{}",
+            text(&output.stderr)
+        );
+    }
+}

@@ -7,6 +7,8 @@ use jiff::SignedDuration;
 use serde_json::{Map, Value as Json, json};
 use sfsync::model::{Counts, PipelineName, Side};
 use sfsync::runtime::clock::SystemClock;
+use sfsync::runtime::control::{Control as _, FailureFilter as ControlFilter, PlanQuery};
+use sfsync::runtime::doors::Door;
 use sfsync::runtime::planning::quiet;
 use sfsync::runtime::status::{PipelineStatus, State};
 use sfsync::runtime::supervisor::Supervisor;
@@ -480,4 +482,98 @@ async fn many_failures_in_a_row_pause_the_pipeline_and_are_counted() {
         let left = bench.rig.store().failures(&FailureFilter::default()).unwrap();
         assert!(left.is_empty(), "{left:?}");
     }
+}
+
+fn planned() -> PlanQuery {
+    PlanQuery { names: vec!["people".to_owned()], record: None, limit: 20 }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn plan_and_why_tell_of_deletes_that_wait() {
+    for file in [MIRROR.to_owned(), linked(MIRROR)] {
+        let mut bench = Bench::new(Kind::Sqlite, &with(&file, &DELETE)).await;
+        let ids = bench.contacts(&["A", "B", "C", "D", "E"]);
+        let daemon = bench.start().await;
+        bench.delete(&ids[..4]);
+        asks(&daemon).await;
+        let door = Door(Arc::clone(&daemon));
+        let plan = door.plan(planned()).await.unwrap().pipelines.pop().unwrap();
+        assert_eq!((plan.counts.delete, plan.counts.create, plan.counts.update), (4, 0, 0), "{plan:?}");
+        let deleted: Vec<&str> = plan
+            .entries
+            .iter()
+            .filter(|entry| entry.op == "delete")
+            .map(|entry| entry.salesforce.as_ref().unwrap().as_str())
+            .collect();
+        assert_eq!(deleted.len(), 4);
+        assert!(ids[..4].iter().all(|id| deleted.contains(&id.as_str())), "{deleted:?}");
+        let why = door.why(&ids[0]).await.unwrap().entries.pop().unwrap();
+        assert_eq!(why.verdict, "to be: delete", "{why:?}");
+        assert!(why.reason.contains("waits for approval: sfsync approve people"), "{why:?}");
+        told(&daemon, Command::Approve).await;
+        until(&daemon, "people", |status| status.totals.deleted == 4).await;
+        let plan = door.plan(planned()).await.unwrap().pipelines.pop().unwrap();
+        assert_eq!(plan.counts.delete, 0, "{plan:?}");
+        drop(door);
+        bench.rig.stop().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refused_record_says_where_and_why_and_no_other_value_of_its_row() {
+    for kind in [Kind::Sqlite, Kind::Postgres] {
+        let mut bench = Bench::new(kind, MIRROR).await;
+        bench
+            .execute("CREATE TABLE people (sf varchar(18) PRIMARY KEY, name text, email text NOT NULL)")
+            .await;
+        let ids = bench.contacts(&["Secretive"]);
+        bench.change(&ids[0], json!({ "Email": null }));
+        let daemon = bench.start().await;
+        let door = Door(Arc::clone(&daemon));
+        let view = door.failures(ControlFilter::default()).await.unwrap().pop().unwrap();
+        assert_eq!(
+            (view.failure.code.as_str(), view.view.fields.as_slice()),
+            ("R222", &["email".to_owned()][..])
+        );
+        let place = view.failure.place.as_deref().unwrap_or_default();
+        assert!(place.ends_with("people.yaml row 3"), "{place}");
+        assert!(!view.view.message.contains("Secretive"), "{}", view.view.message);
+        let why = door.why(&ids[0]).await.unwrap().entries.pop().unwrap();
+        assert_eq!(why.verdict, "failed", "{why:?}");
+        assert!(why.reason.starts_with("R222 ") && why.reason.contains("(tried "), "{why:?}");
+
+        // A slip of the pen is no empty list.
+        let of = |pipeline: Option<&str>, code: Option<&str>| ControlFilter {
+            pipeline: pipeline.map(PipelineName::from),
+            code: code.map(str::to_owned),
+            ..ControlFilter::default()
+        };
+        for (filter, said, help) in [
+            (of(Some("peple"), None), "there is no pipeline peple", "did you mean people?"),
+            (of(None, Some("R22")), "there is no code R22", "did you mean R2"),
+        ] {
+            let error = door.failures(filter.clone()).await.unwrap_err();
+            assert_eq!(error.message, said);
+            assert!(error.help.contains(help), "{}", error.help);
+            assert!(door.retry(filter).await.is_err());
+        }
+        drop(door);
+        bench.rig.stop().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_run_counts_records_that_another_pipeline_brought_in() {
+    let population = Some(sfsync_sandbox::Population::around(30));
+    let rig = Rig::new(SandboxConfig { population, ..SandboxConfig::default() }).await;
+    rig.copy_set("quickstart");
+    let bench = Bench { rig, schema: None };
+    let (secrets, clock) = (Arc::new(bench.rig.secrets.clone()), Arc::new(SystemClock));
+    let store = Some(bench.rig.store());
+    let mut workbench = Workbench::open(&bench.rig.folder(), store, secrets, clock).unwrap();
+    let reports = workbench.run(&RunQuery::default(), quiet()).await.unwrap();
+    let owners = reports.iter().find(|report| report.pipeline.as_str() == "owners").unwrap();
+    let there: u64 = bench.rows("SELECT count(*) FROM owners").await[0].parse().unwrap();
+    assert!(there > 0);
+    assert_eq!(owners.counts.created, there, "{reports:?}");
 }

@@ -65,7 +65,7 @@ impl Bench<'_> {
         let mut failure =
             self.failure(item, error.code, FailureKind::Failed, &error.message, &error.fields)?;
         failure.remote.clone_from(&error.remote);
-        failure.place = row.map(|row| format!("{} row {}", self.pipeline.file, row + 1));
+        failure.place = row.map(|row| self.row_place(row));
         let retried = matches!(error.class, Class::Transient { .. } | Class::Quota);
         failure.next_try = if retried { self.retry_at(&item.key, failure.tries) } else { None };
         executed.commit.failures.push(failure);
@@ -130,6 +130,7 @@ impl Bench<'_> {
         self.failed(executed, item, error, None)?;
         if let Some(failure) = executed.commit.failures.last_mut() {
             failure.way = way(side);
+            failure.place = self.place_of(side, &error.fields);
         }
         Ok(())
     }
@@ -195,7 +196,7 @@ impl Bench<'_> {
         let kind = FailureKind::Waiting { pipeline: pipeline.clone(), key: key.clone() };
         let message = format!("{key} is not linked in {pipeline} yet (missing: wait)");
         let mut failure = self.failure(item, "R305", kind, &message, &[])?;
-        failure.place = Some(format!("{} row {}", self.pipeline.file, row + 1));
+        failure.place = Some(self.row_place(row));
         let waited = self.facts.now.duration_since(failure.since);
         if waited.unsigned_abs() > WAIT_LIMIT {
             failure.kind = FailureKind::Failed;
@@ -251,6 +252,20 @@ impl Bench<'_> {
             (Some((key, _)), Some(_), None) => (self.target(), key.clone()),
             _ => (self.origin, item.key.clone()),
         }
+    }
+
+    /// The row that writes one of these fields of a side.
+    pub(super) fn place_of(&self, side: Side, fields: &[String]) -> Option<String> {
+        let schema = self.pipeline.schema(side).fields();
+        let named = |row: &crate::plan::Mapping| {
+            let field = row.field_on(side).and_then(|at| schema.get(at));
+            field.is_some_and(|field| fields.iter().any(|name| name.as_str() == &*field.name))
+        };
+        self.pipeline.rows.iter().position(named).map(|row| self.row_place(row))
+    }
+
+    pub(super) fn row_place(&self, row: usize) -> String {
+        format!("{} row {}", self.pipeline.file, row + 1)
     }
 
     /// When a record that failed so often is tried again; spread by its key.

@@ -23,13 +23,26 @@ pub struct MirrorBatch {
     /// Deletes, which the run counts before the first.
     pub deletes: Vec<(Key, WriteOp)>,
     /// Records that could not be mapped.
-    pub failed: Vec<(Key, Option<Row>, RecordError)>,
+    pub failed: Vec<Unmapped>,
     /// Records that are left out.
     pub skipped: u64,
     /// Records that came in.
     pub read: u64,
     /// Rows that are there, where somebody looked.
     pub before: HashMap<Key, Row>,
+}
+
+/// A record that could not be mapped.
+#[derive(Debug)]
+pub struct Unmapped {
+    /// Which.
+    pub key: Key,
+    /// What it says.
+    pub record: Row,
+    /// The row of the pipeline that could not be computed.
+    pub row: usize,
+    /// Why.
+    pub error: RecordError,
 }
 
 /// Whether a write would change a row that is there.
@@ -142,7 +155,9 @@ impl Bench<'_> {
                 batch.writes.push((key, op));
             }
             Err(stopped) => match *stopped {
-                (row, Stop::Fail { error, .. }) => batch.failed.push((key, Some(row), error)),
+                (record, Stop::Fail { row, error }) => {
+                    batch.failed.push(Unmapped { key, record, row, error });
+                }
                 _ => batch.skipped += 1,
             },
         }
@@ -192,8 +207,9 @@ impl Bench<'_> {
         let mut executed = Executed::default();
         executed.commit.counts.read = batch.read;
         executed.commit.counts.skipped = batch.skipped;
-        for (key, row, error) in batch.failed {
-            self.mirror_failed(&mut executed, key, row.as_ref(), &error)?;
+        for Unmapped { key, record, row, error } in batch.failed {
+            let title = name_of(&self.pipeline.salesforce.schema, Some(&record));
+            self.mirror_failed(&mut executed, key, (title, Some(self.row_place(row))), &error)?;
         }
         self.write_mirror(&mut executed, batch.writes, mode).await?;
         Ok(executed)
@@ -230,12 +246,13 @@ impl Bench<'_> {
                 Outcome::Stale if needs_row => counts.skipped += 1,
                 Outcome::Stale => {
                     if let Some(error) = self.moved_again(&mut executed.commit, &key) {
-                        self.mirror_failed(executed, key, None, &error)?;
+                        self.mirror_failed(executed, key, Default::default(), &error)?;
                     }
                     continue;
                 }
                 Outcome::Rejected(error) | Outcome::Unknown(error) => {
-                    self.mirror_failed(executed, key, None, &error)?;
+                    let place = self.place_of(Side::App, &error.fields);
+                    self.mirror_failed(executed, key, (String::new(), place), &error)?;
                     continue;
                 }
             }
@@ -248,7 +265,7 @@ impl Bench<'_> {
         &self,
         executed: &mut Executed,
         key: Key,
-        row: Option<&Row>,
+        (title, place): (String, Option<String>),
         error: &RecordError,
     ) -> Result<(), BatchError> {
         executed.commit.counts.failed += 1;
@@ -256,7 +273,7 @@ impl Bench<'_> {
         let id = failure_id(&self.pipeline.name, Side::Salesforce, &key);
         let known = self.store.failure(&id)?;
         let detail = FailureDetail {
-            title: name_of(&self.pipeline.salesforce.schema, row),
+            title,
             message: error.message.clone(),
             fields: error.fields.clone(),
             ..FailureDetail::default()
@@ -273,7 +290,7 @@ impl Bench<'_> {
             target: None,
             code: error.code.to_owned(),
             remote: error.remote.clone(),
-            place: None,
+            place,
             detail: detail.to_text(),
             tries,
             since: known.as_ref().map_or(self.facts.now, |known| known.since),

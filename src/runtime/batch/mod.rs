@@ -28,7 +28,7 @@ pub use decide::{Fate, Item, Prepared};
 pub(super) use execute::name_of;
 pub use execute::{Executed, title};
 pub use failures::{FailureDetail, failure_id};
-pub use mirror::MirrorBatch;
+pub use mirror::{MirrorBatch, Unmapped};
 pub use partners::Partners;
 pub(super) use recall::align;
 

@@ -83,9 +83,24 @@ fn answered(answer: &DbError) -> Refusal {
     let state = answer.code().code();
     let (code, class) = sqlstate(state);
     let mut message = answer.message().to_owned();
-    if let (Class::Record, Some(detail)) = (class, answer.detail()) {
+    if let (Class::Record, Some(detail)) = (class, answer.detail())
+        && !tells_whole_row(state)
+    {
         message = format!("{message}: {detail}");
     }
-    let columns = answer.column().map(str::to_owned).into_iter().collect();
+    let named = answer.column().map(|column| vec![column.to_owned()]);
+    let columns = named.unwrap_or_else(|| answer.detail().map(key_columns).unwrap_or_default());
     Refusal { code, class, remote: Some(state.to_owned()), message, columns }
+}
+
+/// Whether the detail of an answer is all values of the row ("Failing row contains …"): the message names column or constraint already, and
+/// the values belong into no list.
+fn tells_whole_row(state: &str) -> bool {
+    matches!(state, "23502" | "23514" | "44000")
+}
+
+/// The columns of `Key (email, phone)=(…) already exists.`
+fn key_columns(detail: &str) -> Vec<String> {
+    let names = detail.split_once(")=(").and_then(|(before, _)| before.split_once('('));
+    names.map(|(_, names)| names.split(", ").map(str::to_owned).collect()).unwrap_or_default()
 }
