@@ -145,6 +145,7 @@ fn mapped(pipeline: &Pipeline, facts: &RunFacts, (row, towards): (&Row, Side)) -
     let context = RunContext::new(&org, facts, &lookups, towards.other());
     let inputs = MapInputs {
         other: None,
+        old: None,
         op: Op::Update,
         now: facts.now,
         today: facts.today,

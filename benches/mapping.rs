@@ -53,6 +53,7 @@ fn measure(pipeline: &Pipeline) -> u128 {
     let context = RunContext::new(&org, &facts, &lookups, Side::Salesforce);
     let inputs = MapInputs {
         other: None,
+        old: None,
         op: Op::Create,
         now: facts.now,
         today: facts.today,

@@ -47,6 +47,24 @@ impl Bound {
         &self.script
     }
 
+    /// The positions of a record that are looked at: those of the named fields, or all of them where a name is computed. `None`: the
+    /// variable is not used.
+    pub fn positions(&self, var: Var) -> Option<Vec<usize>> {
+        if !self.script.uses(var) {
+            return None;
+        }
+        if self.script.computed(var).next().is_some() {
+            let schema = self.schemas[record_index(var)].as_ref();
+            return Some((0..schema.map_or(0, |schema| schema.len())).collect());
+        }
+        let uses = self.script.0.analysis.fields.iter().zip(self.places.iter());
+        let place = |place: &Place| match place {
+            Place::Position(at) | Place::Json(at, _) => Some(*at),
+            Place::Missing => None,
+        };
+        Some(uses.filter(|((of, _), _)| *of == var).filter_map(|(_, at)| place(at)).collect())
+    }
+
     /// Evaluates it for one record. The same inputs give the same result, always. An error concerns this record only;
     /// its message holds no values.
     pub fn eval(&self, inputs: &Inputs<'_>) -> Result<Eval, EvalError> {

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{Cursor, Intent, Key, Link, PipelineName, RunWrites, Side};
+use super::{Cursor, Intent, Key, Link, PipelineName, Remember, RunWrites, Side};
 
 /// Name of a stored failure: a short hash of pipeline and record, so the same record keeps the same id over its tries.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -110,6 +110,8 @@ pub struct Commit {
     pub intents: Vec<Intent>,
     /// Parcels of intents that are over.
     pub arrived: Vec<u64>,
+    /// What settled records said, where an expression asks for it (`old`); sealed.
+    pub seen: Vec<Remember>,
     /// What the writes replaced, for `undo`; sealed.
     pub replaced: Option<RunWrites>,
     /// Parcels of replaced values that are over, by run and number.
@@ -134,6 +136,7 @@ impl Commit {
             touched_upto,
             intents,
             arrived,
+            seen,
             replaced,
             undone,
             counts,
@@ -149,6 +152,7 @@ impl Commit {
         self.touched_upto = self.touched_upto.max(touched_upto);
         self.intents.extend(intents);
         self.arrived.extend(arrived);
+        self.seen.extend(seen);
         match (&mut self.replaced, replaced) {
             (Some(noted), Some(more)) => noted.add(more),
             (noted @ None, more) => *noted = more,

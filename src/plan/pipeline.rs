@@ -56,6 +56,9 @@ pub struct Pipeline {
     pub looks_up: Vec<PipelineName>,
     /// An expression asks for the linked record (`other`): it has to be fetched before anything is mapped.
     pub reads_other: bool,
+    /// What expressions ask of the last state of a record (`old`), by side, Salesforce first: positions in the schema of that side.
+    /// `None`: nothing, not even whether there was one.
+    pub reads_old: [Option<Box<[usize]>>; 2],
 }
 
 impl Pipeline {
@@ -64,6 +67,15 @@ impl Pipeline {
         match side {
             Side::App => self.to_app,
             Side::Salesforce => self.to_salesforce,
+        }
+    }
+
+    /// The fields of the last state of a record that expressions ask for (`old`); `None` where nobody asks.
+    pub fn reads_old(&self, side: Side) -> Option<&[usize]> {
+        let [salesforce, app] = &self.reads_old;
+        match side {
+            Side::Salesforce => salesforce.as_deref(),
+            Side::App => app.as_deref(),
         }
     }
 

@@ -10,6 +10,7 @@ use super::intents::IntentTable;
 use super::links::LinkTables;
 use super::registry::{self, Registry, Space};
 use super::replaced::ReplacedTable;
+use super::seen::SeenTable;
 use super::tables::{self, Bytes, CURSORS, SPACES};
 use super::wants::WantTables;
 use super::{Store, StoreError};
@@ -105,6 +106,9 @@ impl Store {
             [] => None,
             intents => Some(tables.intents.put(&self.vault, address.space, intents)?),
         };
+        for remember in &commit.seen {
+            tables.seen.put(&self.vault, address.space, remember)?;
+        }
         tables.replaced.remove(address.space, &commit.undone)?;
         if let Some(writes) = &commit.replaced {
             tables.replaced.put(&self.vault, address.space, writes)?;
@@ -172,6 +176,7 @@ struct Tables<'t> {
     wants: WantTables<'t>,
     intents: IntentTable<'t>,
     replaced: ReplacedTable<'t>,
+    seen: SeenTable<'t>,
     cursors: Table<'t, (u32, u8), Bytes>,
     spaces: Table<'t, u32, Bytes>,
 }
@@ -184,6 +189,7 @@ impl<'t> Tables<'t> {
             wants: WantTables::open(txn)?,
             intents: IntentTable::open(txn)?,
             replaced: ReplacedTable::open(txn)?,
+            seen: SeenTable::open(txn)?,
             cursors: txn.open_table(CURSORS)?,
             spaces: txn.open_table(SPACES)?,
         })

@@ -10,6 +10,7 @@ use super::intents::IntentTable;
 use super::links::LinkTables;
 use super::registry::{Entry, Flags, Mark, Registry};
 use super::replaced::ReplacedTable;
+use super::seen::SeenTable;
 use super::tables::{CURSORS, RUNS, SPACES, USAGE};
 use super::wants::WantTables;
 use super::{Store, StoreError, pipeline_facts};
@@ -228,6 +229,7 @@ fn clear_space(txn: &WriteTransaction, space: u32) -> Result<(), StoreError> {
     FailureTables::open(txn)?.clear(space)?;
     IntentTable::open(txn)?.clear(space)?;
     ReplacedTable::open(txn)?.clear(space)?;
+    SeenTable::open(txn)?.clear(space)?;
     txn.open_table(CURSORS)?.retain_in((space, 0)..=(space, u8::MAX), |_, _| false)?;
     txn.open_table(SPACES)?.remove(space)?;
     Ok(())

@@ -25,9 +25,11 @@ mod registry;
 mod replaced;
 mod row_sets;
 mod runs;
+mod seen;
 mod tables;
 mod tokens;
 mod usage;
+mod values;
 mod vault;
 mod wants;
 

@@ -1,18 +1,15 @@
 //! What writes replaced, so that `undo` can put it back: record values, so the writes of a batch are one parcel, sealed as a whole. It is
 //! written once, read by nobody but `undo`, and dropped when the run is undone or older than `retention`.
 
-use std::fmt::Display;
-use std::str::FromStr;
-use std::sync::Arc;
-
 use jiff::Timestamp;
 use redb::{ReadableTable as _, Table, WriteTransaction};
 
 use super::encoding::{Reader, put_key, put_varint};
 use super::tables::{Bytes, REPLACED, side_byte, side_of};
+use super::values::{put_text, put_value, text, value};
 use super::vault::Vault;
 use super::{Store, StoreError};
-use crate::model::{Fingerprint, PipelineName, Replaced, ReplacedField, RunWrites, Value};
+use crate::model::{Fingerprint, PipelineName, Replaced, ReplacedField, RunWrites};
 
 /// Version of the layout below.
 const VERSION: u8 = 1;
@@ -132,38 +129,6 @@ fn encode(writes: &RunWrites) -> Vec<u8> {
     out
 }
 
-fn put_text(text: &str, out: &mut Vec<u8>) {
-    put_varint(text.len() as u128, out);
-    out.extend_from_slice(text.as_bytes());
-}
-
-/// A kind, then its text; lists are counted.
-fn put_value(value: &Value, out: &mut Vec<u8>) {
-    let mut put = |kind: u8, text: &dyn Display| {
-        out.push(kind);
-        put_text(&text.to_string(), out);
-    };
-    match value {
-        Value::Absent => out.push(0),
-        Value::Null => out.push(1),
-        Value::Bool(value) => put(2, value),
-        Value::Int(value) => put(3, value),
-        Value::Decimal(value) => put(4, value),
-        Value::Text(text) => put(5, text),
-        Value::Date(date) => put(6, date),
-        Value::Time(time) => put(7, time),
-        Value::DateTime(at) => put(8, at),
-        Value::Json(json) => put(9, json),
-        Value::List(items) => {
-            out.push(10);
-            put_varint(items.len() as u128, out);
-            for item in items.iter() {
-                put_value(item, out);
-            }
-        }
-    }
-}
-
 /// Reads a parcel of any version.
 fn decode(bytes: &[u8], run: Timestamp) -> Result<RunWrites, StoreError> {
     let mut reader = Reader::new(bytes, WHAT);
@@ -194,40 +159,12 @@ fn field(reader: &mut Reader<'_>) -> Result<ReplacedField, StoreError> {
     })
 }
 
-fn text<'a>(reader: &mut Reader<'a>) -> Result<&'a str, StoreError> {
-    let length = reader.count()?;
-    std::str::from_utf8(reader.take(length)?).or_else(|_| reader.fail())
-}
-
-fn value(reader: &mut Reader<'_>) -> Result<Value, StoreError> {
-    Ok(match reader.byte()? {
-        0 => Value::Absent,
-        1 => Value::Null,
-        2 => Value::Bool(parsed(reader)?),
-        3 => Value::Int(parsed(reader)?),
-        4 => Value::Decimal(parsed(reader)?),
-        5 => Value::text(text(reader)?),
-        6 => Value::Date(parsed(reader)?),
-        7 => Value::Time(parsed(reader)?),
-        8 => Value::DateTime(parsed(reader)?),
-        9 => Value::Json(Arc::new(parsed(reader)?)),
-        10 => {
-            let count = reader.count()?;
-            let items: Result<Vec<Value>, StoreError> = (0..count).map(|_| value(reader)).collect();
-            Value::List(items?.into())
-        }
-        _ => return reader.fail(),
-    })
-}
-
-fn parsed<T: FromStr>(reader: &mut Reader<'_>) -> Result<T, StoreError> {
-    text(reader)?.parse().or_else(|_| reader.fail())
-}
-
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
-    use crate::model::{Commit, Key, Side};
+    use crate::model::{Commit, Key, Side, Value};
     use crate::store::StoreKey;
 
     /// What version 1 wrote: it must be readable for ever, and today's must look the same.

@@ -18,6 +18,7 @@
 //! | `touched` | pipeline, side, key | order in which it was touched |
 //! | `intents` | space, parcel | creates on their way, sealed |
 //! | `replaced` | space, run, parcel | what the writes of a run replaced, sealed |
+//! | `seen` | space, side, key | what the record said when it was last settled, sealed |
 //! | `runs` | pipeline, start | run (JSON) |
 //! | `files`, `catalog`, `tokens`, `usage`, `inbox`, `inbox_digests` | see their modules | |
 
@@ -45,6 +46,7 @@ pub(super) const WANTS: Definition<Bytes, ()> = TableDefinition::new("wants");
 pub(super) const TOUCHED: Definition<Bytes, u64> = TableDefinition::new("touched");
 pub(super) const INTENTS: Definition<(u32, u64), Bytes> = TableDefinition::new("intents");
 pub(super) const REPLACED: Definition<(u32, i64, u64), Bytes> = TableDefinition::new("replaced");
+pub(super) const SEEN: Definition<Bytes, Bytes> = TableDefinition::new("seen");
 pub(super) const RUNS: Definition<(u32, i64), Bytes> = TableDefinition::new("runs");
 pub(super) const FILES: Definition<&str, Bytes> = TableDefinition::new("files");
 pub(super) const CATALOG: Definition<(&str, &str, &str), Bytes> = TableDefinition::new("catalog");
@@ -61,7 +63,7 @@ pub(super) fn create(txn: &WriteTransaction) -> Result<(), StoreError> {
     for table in [PIPELINES, SPACES] {
         txn.open_table(table)?;
     }
-    for table in [FAILURES, RESOLVED] {
+    for table in [FAILURES, RESOLVED, SEEN] {
         txn.open_table(table)?;
     }
     for table in [BY_APP, FAILURE_IDS, DUE, WANTS] {

@@ -63,6 +63,8 @@ pub enum Stop {
 pub struct MapInputs<'a> {
     /// The linked record on the target side, where it is known.
     pub other: Option<&'a Row>,
+    /// The record as it was last settled; `None` the first time.
+    pub old: Option<&'a Row>,
     /// Whether the target would be created or updated.
     pub op: Op,
     /// One instant for the whole run.
@@ -132,7 +134,7 @@ impl One<'_> {
             value,
             record: self.source,
             other: self.inputs.other,
-            old: None,
+            old: self.inputs.old,
             op: self.inputs.op,
             now: self.inputs.now,
             today: self.inputs.today,

@@ -13,6 +13,7 @@ mod lookups;
 mod map;
 mod matching;
 mod merge;
+mod old;
 mod settle;
 mod undo;
 
@@ -24,5 +25,6 @@ pub use lookups::{LookupTable, Needed, needed};
 pub use map::{MapInputs, Mapped, Slot, Stop, map};
 pub use matching::{Candidate, Match, match_values, matched};
 pub use merge::{Baseline, Held, Kept, Turn, Verdict, Writable, merge_row};
+pub use old::{Old, look_back};
 pub use settle::{Fingerprints, Image, Views, baselines, fingerprints, is_unchanged, seen};
 pub use undo::{TakeBack, after_undo, as_one, take_back};

@@ -88,7 +88,15 @@ fn carrying_is_mapping() {
     let (org, lookups) = (OrgFacts::default(), LookupTable::default());
     let context = RunContext::new(&org, &facts, &lookups, Side::Salesforce);
     let (now, today) = (facts.now, facts.today);
-    let inputs = MapInputs { other: None, op: Op::Create, now, today, lookups: &lookups, context: &context };
+    let inputs = MapInputs {
+        other: None,
+        old: None,
+        op: Op::Create,
+        now,
+        today,
+        lookups: &lookups,
+        context: &context,
+    };
     let mut runner = proptest::test_runner::TestRunner::new(ProptestConfig::with_cases(300));
     let (mut carried, mut stopped) = (0, 0);
     let law = runner.run(&record(&pipeline), |row| {

@@ -237,6 +237,7 @@ impl Pair {
         let context = RunContext::new(&org, facts, &lookups, towards.other());
         let inputs = MapInputs {
             other: None,
+            old: None,
             op: Op::Update,
             now: facts.now,
             today: facts.today,

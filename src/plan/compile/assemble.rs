@@ -48,7 +48,19 @@ pub(super) fn assemble(checked: &Checked<'_>, looked_up: &BTreeSet<PipelineName>
         lane,
         looks_up: looks_up(checked),
         reads_other: checked.scripts.iter().any(|(_, script, _)| script.uses(Var::Other)),
+        reads_old: [Side::Salesforce, Side::App].map(|side| reads_old(checked, &layout, side)),
     }
+}
+
+/// The fields that expressions over records of a side ask of their last state.
+fn reads_old(checked: &Checked<'_>, layout: &Layout, side: Side) -> Option<Box<[usize]>> {
+    let here = checked.scripts.iter().filter(|(at, ..)| at.record() == side);
+    let asked = here.filter_map(|(at, ..)| checked.scripts.bound(at, layout)?.positions(Var::Old));
+    let all = asked.reduce(|mut all, more| {
+        all.extend(more);
+        all
+    })?;
+    Some(all.into_iter().collect::<BTreeSet<usize>>().into_iter().collect())
 }
 
 fn both_update(unit: &Unit<'_>) -> bool {

@@ -23,7 +23,7 @@ pub(super) fn lane(unit: &Unit<'_>, scripts: &Scripts, looked_up: &BTreeSet<Pipe
     let alone = !looked_up.contains(&file.name);
     let rows =
         unit.rows.iter().all(|row| row.spec.lookup.is_none() && row.write != WritePolicy::UnlessEdited);
-    let blind = !scripts.iter().any(|(_, script, _)| script.uses(Var::Other));
+    let blind = !scripts.iter().any(|(_, script, _)| script.uses(Var::Other) || script.uses(Var::Old));
     if unit.app.is_sql() && plain && alone && rows && blind && mirror_key(unit).is_some() {
         Lane::Mirror
     } else {

@@ -5,14 +5,12 @@ use super::Checked;
 use super::app::AppKind;
 use super::unit::{Out, Unit};
 use crate::diag::{Diagnostic, Span};
-use crate::expr::Var;
 use crate::model::Side;
 use crate::spec::{AppPush, Push};
 
 pub(super) fn check_not_yet(checked: &Checked<'_>, out: &mut Out) {
     let unit = checked.unit;
     http(unit, out);
-    old(checked, out);
     push(unit, out);
 }
 
@@ -27,14 +25,6 @@ fn http(unit: &Unit<'_>, out: &mut Out) {
         out.push(
             cannot(&what, unit.file.app.resource.connection.span).help("use a postgres or sqlite connection"),
         );
-    }
-}
-
-fn old(checked: &Checked<'_>, out: &mut Out) {
-    for (_, script, scalar) in checked.scripts.iter().filter(|(_, script, _)| script.uses(Var::Old)) {
-        let text = script.text();
-        let span = text.find("old").map_or(scalar.span, |at| scalar.span_in(at, at + 3));
-        out.push(cannot("`old` in an expression", span));
     }
 }
 

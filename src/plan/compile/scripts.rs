@@ -23,7 +23,7 @@ pub(super) enum At {
 
 impl At {
     /// The side whose records are `record`.
-    fn record(self) -> Side {
+    pub(super) fn record(self) -> Side {
         match self {
             Self::Row(_, towards) => towards.other(),
             Self::Filter(side) => side,

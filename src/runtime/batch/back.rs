@@ -15,6 +15,7 @@ impl Bench<'_> {
         if !self.pipeline.rows.iter().any(|row| row.flow_to(self.origin).is_on()) {
             return Ok(());
         }
+        self.look_back_there(prepared)?;
         let mut table = LookupTable::default();
         let others = prepared.items.iter().filter(|item| item.fate.is_none()).filter_map(other_row);
         let mut questions = self.copied_lookups(others, self.origin, |_| true);
@@ -42,6 +43,7 @@ impl Bench<'_> {
         let context = RunContext::new(self.org, self.facts, table, self.target());
         let inputs = MapInputs {
             other: item.row.as_ref(),
+            old: item.other_old.row.as_ref(),
             op: Op::Update,
             now: self.facts.now,
             today: self.facts.today,

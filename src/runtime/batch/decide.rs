@@ -4,7 +4,7 @@ use super::{BatchError, Bench};
 use crate::model::{ChangeEvent, Key, Link, LinkState, PipelineName, Row, Side, Value, Version};
 use crate::plan::Pipeline;
 use crate::runtime::facts::RunFacts;
-use crate::sync::{self, Candidate, Decision, Known, LeftOut, Mapped, Match, Mode, Situation, Stop};
+use crate::sync::{self, Candidate, Decision, Known, LeftOut, Mapped, Match, Mode, Old, Situation, Stop};
 
 /// What is to become of a record.
 #[derive(Clone, Debug)]
@@ -71,6 +71,10 @@ pub struct Item {
     pub back: Option<Mapped>,
     /// The other record, as far as it was looked at.
     pub other: Option<(Key, Row)>,
+    /// What the record said when it was last settled, as far as expressions ask.
+    pub old: Old,
+    /// The same of the other record.
+    pub other_old: Old,
     /// What matching found.
     pub matched: Match,
     /// The pair as it was noted before its record was made.
@@ -94,6 +98,8 @@ impl Item {
             mapped: None,
             back: None,
             other: None,
+            old: Old::default(),
+            other_old: Old::default(),
             matched: Match::None,
             pair: None,
             fate: None,

@@ -233,6 +233,7 @@ impl Bench<'_> {
     /// A pair that is settled is settled from both sides, unless the app record has more of them.
     fn settled(&self, commit: &mut Commit, item: &Item) {
         commit.settled.push((self.origin, item.key.clone()));
+        self.note_seen(commit, item);
         if self.pipeline.links == LinkRule::OneToOne
             && let Some((key, _)) = &item.other
         {

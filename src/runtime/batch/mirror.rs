@@ -60,6 +60,7 @@ impl Bench<'_> {
         let context = RunContext::new(self.org, self.facts, &table, Side::Salesforce);
         let inputs = MapInputs {
             other: None,
+            old: None,
             op: Op::Create,
             now: self.facts.now,
             today: self.facts.today,

@@ -17,6 +17,7 @@ mod partners;
 mod recall;
 mod replaced;
 mod resolve;
+mod seen;
 
 pub use breaker::{CODE as BACK_AND_FORTH, Swings};
 pub(super) use decide::stamp;

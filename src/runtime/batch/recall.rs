@@ -11,7 +11,7 @@ use crate::model::{
 use crate::plan::{LinkRule, OnLeave, Pipeline};
 use crate::runtime::facts::RunContext;
 use crate::store::StoreError;
-use crate::sync::{self, LeftOut, Mode};
+use crate::sync::{self, LeftOut, Mode, Old};
 
 impl Bench<'_> {
     /// Brings the remembered pairs: an item for each. An app record that several Salesforce records share has several.
@@ -20,14 +20,17 @@ impl Bench<'_> {
         let keys: Vec<Key> = events.iter().map(|event| event.key.clone()).collect();
         let (name, generation) = (&self.pipeline.name, self.pipeline.generation);
         let links = self.store.links_of(name, generation, (self.origin, &keys))?;
+        let seen = self.seen(self.origin, &keys)?;
         let mut items = Vec::with_capacity(events.len());
-        for (event, links) in events.into_iter().zip(links) {
+        for ((event, links), seen) in events.into_iter().zip(links).zip(seen) {
+            let old = self.look_back(&event, seen.as_ref());
             if links.is_empty() {
-                items.push(self.item(event, None)?);
+                items.push(self.item(event, None, old)?);
                 continue;
             }
             for link in links {
-                items.push(self.item(event.clone(), Some(align(self.pipeline, self.row_sets, link)))?);
+                let link = align(self.pipeline, self.row_sets, link);
+                items.push(self.item(event.clone(), Some(link), old.clone())?);
             }
         }
         self.merges(&mut items);
@@ -59,8 +62,8 @@ impl Bench<'_> {
         Ok(active.map(|link| Link { state: LinkState::Gone, ..link }).collect())
     }
 
-    fn item(&self, event: ChangeEvent, link: Option<Link>) -> Result<Item, BatchError> {
-        let mut item = Item::new(self.origin, event.key, event.version, link);
+    fn item(&self, event: ChangeEvent, link: Option<Link>, old: Old) -> Result<Item, BatchError> {
+        let mut item = Item { old, ..Item::new(self.origin, event.key, event.version, link) };
         if let Change::Upsert(row) | Change::Left(Some(row)) = &event.change
             && let Some(fate) = self.converted(&item, row)?
         {
@@ -95,21 +98,21 @@ impl Bench<'_> {
     }
 
     fn passes(&self, item: &mut Item, row: Row) {
-        match self.left_out(&row) {
+        match self.left_out(&row, item.old.row.as_ref()) {
             None => item.row = Some(row),
             Some(_) if item.link.is_some() => self.left(item, Some(row)),
             Some(why) => item.fate = Some(Fate::LeftOut(why)),
         }
     }
 
-    fn left_out(&self, row: &Row) -> Option<LeftOut> {
+    fn left_out(&self, row: &Row, old: Option<&Row>) -> Option<LeftOut> {
         let empty = sync::LookupTable::default();
         let context = RunContext::new(self.org, self.facts, &empty, self.origin);
         let inputs = crate::expr::Inputs {
             value: &Value::Null,
             record: row,
             other: None,
-            old: None,
+            old,
             op: Op::Update,
             now: self.facts.now,
             today: self.facts.today,

@@ -145,6 +145,7 @@ impl Bench<'_> {
             let context = RunContext::new(self.org, self.facts, table, self.origin);
             let inputs = MapInputs {
                 other: item.other.as_ref().map(|(_, row)| row),
+                old: item.old.row.as_ref(),
                 op: if item.link.is_some() { Op::Update } else { Op::Create },
                 now: self.facts.now,
                 today: self.facts.today,

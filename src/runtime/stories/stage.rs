@@ -217,11 +217,25 @@ impl<'a> Stage<'a> {
         }
     }
 
+    /// The record as it was before the change of the story.
+    pub(super) fn old(&self, side: Side, row: &Row) -> Option<&Row> {
+        let key = match side {
+            Side::Salesforce => self.pipeline.salesforce.id,
+            Side::App => self.pipeline.app.key,
+        };
+        let before = match side {
+            Side::Salesforce => self.salesforce.iter().find(|actor| actor.row.get(key) == row.get(key)),
+            Side::App => self.app.as_ref().filter(|actor| actor.row.get(key) == row.get(key)),
+        };
+        before.map(|actor| &actor.row).filter(|before| *before != row)
+    }
+
     /// A record in the terms of the other side.
     pub(super) fn map(&self, towards: Side, row: &Row, other: Option<&Row>, op: Op) -> Result<Mapped, Stop> {
         let context = RunContext::new(&self.org, &self.facts, &self.lookups, towards.other());
         let inputs = MapInputs {
             other,
+            old: self.old(towards.other(), row),
             op,
             now: self.facts.now,
             today: self.facts.today,

@@ -188,7 +188,7 @@ fn left_out(stage: &Stage<'_>, side: Side, row: &Row) -> Option<String> {
         value: &Value::Null,
         record: row,
         other: None,
-        old: None,
+        old: stage.old(side, row),
         op: Op::Update,
         now: stage.facts.now,
         today: stage.facts.today,

@@ -3,6 +3,7 @@
 mod breaker;
 mod convergence;
 mod mass;
+mod old;
 mod scenarios;
 mod undo;
 mod world;
