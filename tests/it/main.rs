@@ -13,6 +13,7 @@ mod doors;
 mod example_sets;
 mod harness;
 mod hostile;
+mod http_app;
 mod layers;
 mod proof;
 mod push;

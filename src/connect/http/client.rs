@@ -243,7 +243,7 @@ impl Client {
         loop {
             let failed = match self.obeying(call).await {
                 Ok(answer) if answer.status < 500 || !is_safe => return Ok(answer),
-                Err(trouble) if !is_safe || !trouble.error.class.is_retried() => return Err(trouble),
+                Err(trouble) if !is_safe || !is_worth_repeating(&trouble.error) => return Err(trouble),
                 failed => failed,
             };
             match pauses.next() {
@@ -267,7 +267,7 @@ impl Client {
                 401 => return Err(Trouble::unsent(fault::signed_out(&self.transport.name, &answer))),
                 429 => {
                     turns += 1;
-                    self.wait(&answer, turns).await?;
+                    self.wait(&answer, turns)?;
                 }
                 301 | 302 | 303 | 307 | 308 if call.method == Method::GET && redirects < REDIRECTS => {
                     redirects += 1;
@@ -281,17 +281,19 @@ impl Client {
 
     async fn paced(&self, request: RequestBuilder) -> Result<Answer, Trouble> {
         let _seat = self.seats.acquire().await;
-        self.pace.turn().await;
+        self.pace
+            .turn(PATIENCE)
+            .await
+            .map_err(|left| Trouble::unsent(fault::slow_down(&self.transport.name, Some(left))))?;
         self.transport.once(request).await
     }
 
     /// Nobody asks for as long as the app says.
-    async fn wait(&self, answer: &Answer, turns: u32) -> Result<(), Trouble> {
-        let asked = answer.pause();
-        let pause = asked.unwrap_or_else(|| Duration::from_secs(1 << turns.min(5)));
+    fn wait(&self, answer: &Answer, turns: u32) -> Result<(), Trouble> {
+        let pause = answer.pause().unwrap_or_else(|| Duration::from_secs(1 << turns.min(5)));
         self.pace.hold(pause);
         if turns >= TURNS || pause > PATIENCE {
-            return Err(Trouble::unsent(fault::slow_down(&self.transport.name, asked)));
+            return Err(Trouble::unsent(fault::slow_down(&self.transport.name, Some(pause))));
         }
         Ok(())
     }
@@ -322,4 +324,9 @@ impl Client {
         }
         self.proof.sign(request, token)
     }
+}
+
+/// What may be over in a second. An app that asked to wait longer than that is left alone.
+fn is_worth_repeating(error: &ConnectError) -> bool {
+    error.class == Class::TRANSIENT
 }

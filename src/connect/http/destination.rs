@@ -40,9 +40,10 @@ impl HttpDestination {
     ) -> Result<Self, ConnectError> {
         let columns = Columns::new(schema, resource.key.text());
         let protect = &client.config().protect;
-        let protected = writes.iter().map(|at| columns.path(*at)).find(|path| {
-            protect.iter().any(|(name, field)| *name == resource.name && field == path)
-        });
+        let protected = writes
+            .iter()
+            .map(|at| columns.path(*at))
+            .find(|path| protect.iter().any(|(name, field)| *name == resource.name && field == path));
         if let Some(path) = protected {
             let message = format!("{} protects `{}.{path}`", client.config().name, resource.name);
             return Err(ConnectError::new("R126", Class::Pipeline, message));
@@ -139,7 +140,8 @@ impl HttpDestination {
         if json.is_null() {
             return Ok(Vec::new());
         }
-        let is_list = self.resource.records.one(json).is_some_and(Json::is_array) || self.resource.records.picks();
+        let is_list =
+            self.resource.records.one(json).is_some_and(Json::is_array) || self.resource.records.picks();
         if !is_list && let Some(record) = single::record(&self.resource, json) {
             let key = self.resource.key_of(record, None);
             return Ok(key.map(|key| (key, record.clone())).into_iter().collect());
@@ -244,7 +246,8 @@ impl Destination for HttpDestination {
         }
         let config = self.client.config();
         if config.read_only {
-            let message = format!("{} is `read_only`: nothing is written to `{}`", config.name, self.resource.name);
+            let message =
+                format!("{} is `read_only`: nothing is written to `{}`", config.name, self.resource.name);
             return Err(ConnectError::new("R126", Class::Pipeline, message));
         }
         let outcomes = Writing::new(&self.client, &self.resource, &self.columns).all(&ops).await?;

@@ -16,7 +16,8 @@ const QUOTED: usize = 300;
 /// The app did not answer in time.
 pub(super) fn late(name: &str, after: Duration) -> ConnectError {
     let message = format!("{name} did not answer within {} seconds", after.as_secs());
-    ConnectError::new("R101", Class::TRANSIENT, message).help("it is tried again; `timeout` of the connection")
+    ConnectError::new("R101", Class::TRANSIENT, message)
+        .help("it is tried again; `timeout` of the connection")
 }
 
 /// An answer without an end.
@@ -159,7 +160,9 @@ fn gather(json: &Json, depth: usize, said: &mut Vec<String>) {
         return;
     }
     match json {
-        Json::String(text) if depth > 0 && !text.is_empty() && !said.contains(text) => said.push(text.clone()),
+        Json::String(text) if depth > 0 && !text.is_empty() && !said.contains(text) => {
+            said.push(text.clone());
+        }
         Json::Array(items) => items.iter().for_each(|item| gather(item, depth + 1, said)),
         Json::Object(fields) => {
             let named = fields.iter().filter(|(name, _)| TELLING.contains(&name.as_str()));

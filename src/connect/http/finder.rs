@@ -71,7 +71,9 @@ impl Finder {
 fn way(text: &str) -> Way {
     let names = match text.strip_prefix('$') {
         Some("") => return Way::Names(Vec::new()),
-        Some(rest) => rest.strip_prefix('.').filter(|rest| !rest.contains(['[', '*', '?', '@', '.']) || is_plain(rest)),
+        Some(rest) => {
+            rest.strip_prefix('.').filter(|rest| !rest.contains(['[', '*', '?', '@', '.']) || is_plain(rest))
+        }
         None => Some(text),
     };
     match names {
@@ -82,7 +84,8 @@ fn way(text: &str) -> Way {
 
 /// Names with single dots between them.
 fn is_plain(text: &str) -> bool {
-    let is_name = |name: &str| !name.is_empty() && name.chars().all(|c| c.is_alphanumeric() || c == '_' || c == '-');
+    let is_name =
+        |name: &str| !name.is_empty() && name.chars().all(|c| c.is_alphanumeric() || c == '_' || c == '-');
     text.split('.').all(is_name)
 }
 
@@ -93,7 +96,8 @@ mod tests {
 
     #[test]
     fn paths_lead_where_they_say() {
-        let answer = json!({ "id": 7, "a.b": 1, "meta": { "next": "x" }, "data": [{ "id": 1 }, { "id": 2 }] });
+        let answer =
+            json!({ "id": 7, "a.b": 1, "meta": { "next": "x" }, "data": [{ "id": 1 }, { "id": 2 }] });
         for (path, found) in [
             ("$", vec![answer.clone()]),
             ("id", vec![json!(7)]),

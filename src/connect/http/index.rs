@@ -86,7 +86,8 @@ impl Index {
     /// What was written is found from now on.
     pub(super) fn heard(&mut self, ops: &[WriteOp], outcomes: &[Outcome]) {
         for (op, outcome) in ops.iter().zip(outcomes) {
-            let (WriteOp::Create { row } | WriteOp::Update { row, .. }, Outcome::Written { key, .. }) = (op, outcome)
+            let (WriteOp::Create { row } | WriteOp::Update { row, .. }, Outcome::Written { key, .. }) =
+                (op, outcome)
             else {
                 continue;
             };

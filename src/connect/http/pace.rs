@@ -12,30 +12,42 @@ use crate::spec::values::Rate;
 pub(super) struct Pace {
     interval: Duration,
     next: Mutex<Instant>,
+    /// Until when the app wants to be left alone.
+    held: Mutex<Instant>,
 }
 
 impl Pace {
     pub(super) fn new(rate: Option<Rate>) -> Self {
-        Self { interval: rate.map(Rate::interval).unwrap_or_default(), next: Mutex::new(Instant::now()) }
+        let (interval, now) = (rate.map(Rate::interval).unwrap_or_default(), Instant::now());
+        Self { interval, next: Mutex::new(now), held: Mutex::new(now) }
     }
 
-    /// Waits for the turn of one request.
-    pub(super) async fn turn(&self) {
+    /// Waits for the turn of one request. Whoever would wait longer than `patience` does not: the pause that is left.
+    pub(super) async fn turn(&self, patience: Duration) -> Result<(), Duration> {
+        let left = self
+            .held
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .saturating_duration_since(Instant::now());
+        if left > patience {
+            return Err(left);
+        }
         tokio::time::sleep_until(self.reserve(Instant::now())).await;
+        Ok(())
     }
 
     /// When the next request may go out; the place is taken.
     fn reserve(&self, now: Instant) -> Instant {
         let mut next = self.next.lock().unwrap_or_else(PoisonError::into_inner);
-        let at = (*next).max(now);
+        let at = (*next).max(now).max(*self.held.lock().unwrap_or_else(PoisonError::into_inner));
         *next = at + self.interval;
         at
     }
 
     /// Nothing goes out for so long.
     pub(super) fn hold(&self, pause: Duration) {
-        let mut next = self.next.lock().unwrap_or_else(PoisonError::into_inner);
-        *next = (*next).max(Instant::now() + pause);
+        let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
+        *held = (*held).max(Instant::now() + pause);
     }
 }
 
@@ -51,6 +63,14 @@ mod tests {
         assert_eq!([wait(&pace), wait(&pace), wait(&pace)], [0, 100, 200]);
         pace.hold(Duration::from_secs(60));
         assert!(wait(&pace) > 50_000);
+    }
+
+    #[tokio::test]
+    async fn a_pause_longer_than_patience_is_told_instead_of_waited_for() {
+        let pace = Pace::new(None);
+        assert!(pace.turn(Duration::ZERO).await.is_ok());
+        pace.hold(Duration::from_secs(600));
+        assert!(pace.turn(Duration::from_secs(60)).await.is_err_and(|left| left.as_secs() > 500));
     }
 
     #[test]

@@ -135,8 +135,8 @@ impl Paging {
 /// was asked for: 50, where 200 were wanted.
 fn goes_on(count: usize, wanted: Option<u32>, at: &At) -> bool {
     let Some(wanted) = wanted.map(|wanted| wanted as usize) else { return count > 0 };
-    let may_be_capped = count >= 5 && count % 5 == 0 || (count > 0 && *at != At::First);
-    count >= wanted || (may_be_capped && count < wanted)
+    let may_be_capped = (count >= 5 && count.is_multiple_of(5)) || (count > 0 && *at != At::First);
+    count >= wanted || may_be_capped
 }
 
 fn number(at: &At) -> Option<u64> {

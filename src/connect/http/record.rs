@@ -183,7 +183,11 @@ pub(super) fn instant(text: &str) -> Option<Timestamp> {
 /// Seconds since 1970, or milliseconds where seconds would be far in the future.
 pub(super) fn epoch(number: i64) -> Option<Timestamp> {
     const FAR: i64 = 100_000_000_000;
-    if number.abs() < FAR { Timestamp::from_second(number).ok() } else { Timestamp::from_millisecond(number).ok() }
+    if number.abs() < FAR {
+        Timestamp::from_second(number).ok()
+    } else {
+        Timestamp::from_millisecond(number).ok()
+    }
 }
 
 #[cfg(test)]
@@ -243,6 +247,9 @@ mod tests {
         row.set(1, Value::Null);
         row.set(3, Value::text("Oulu"));
         row.set(4, Value::text("a"));
-        assert_eq!(Json::Object(columns().body(&row)), json!({ "name": null, "address": { "city": "Oulu" } }));
+        assert_eq!(
+            Json::Object(columns().body(&row)),
+            json!({ "name": null, "address": { "city": "Oulu" } })
+        );
     }
 }

@@ -166,7 +166,7 @@ impl Resource {
     }
 }
 
-fn unknown(name: &str) -> ConnectError {
+pub(super) fn unknown(name: &str) -> ConnectError {
     ConnectError::new("E203", Class::Pipeline, format!("there is no resource `{name}`"))
 }
 
@@ -183,11 +183,7 @@ fn has_no_parent(http: &HttpConnection, name: &str) -> Result<(), ConnectError> 
     }
 }
 
-fn endpoint(
-    written: Option<&Request>,
-    method: &str,
-    path: &str,
-) -> Result<Option<Endpoint>, ConnectError> {
+fn endpoint(written: Option<&Request>, method: &str, path: &str) -> Result<Option<Endpoint>, ConnectError> {
     match written {
         Some(Request::None) => Ok(None),
         Some(Request::Call { method, path, .. }) => Endpoint::new(method, path.clone()).map(Some),

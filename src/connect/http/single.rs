@@ -34,7 +34,9 @@ pub(super) async fn read(client: &Client, resource: &Resource, key: &Key) -> Res
         return Err(fault::refused_silently(&what, &answer));
     }
     let json = fault::json(&what, &answer)?;
-    let Some(record) = record(resource, &json) else { return Err(no_record(&what, resource, &answer, &json)) };
+    let Some(record) = record(resource, &json) else {
+        return Err(no_record(&what, resource, &answer, &json));
+    };
     let parent = (!parent.is_empty()).then_some(parent.as_str());
     if resource.key_of(record, parent).as_ref() != Some(key) {
         let message = format!("{what} was answered with another record than was asked for");

@@ -230,7 +230,9 @@ impl HttpSource {
             pages += 1;
             let ListPage { records, parent, next, date } = way.walk.page(&place).await?;
             batch.date = batch.date.or(date);
-            records.iter().for_each(|listed| self.columns.note(&listed.record, &mut self.seen));
+            for listed in &records {
+                self.columns.note(&listed.record, &mut self.seen);
+            }
             way.rest = records.into();
             way.rest.drain(..place.skip.min(way.rest.len()));
             (way.parent, way.next, way.place) = (parent, next, place);
@@ -274,7 +276,9 @@ impl HttpSource {
         let (mut place, mut events) = (Some(Place::default()), Vec::new());
         while let Some(at) = place.take() {
             let page = walk.page(&at).await?;
-            page.records.iter().for_each(|listed| self.columns.note(&listed.record, &mut self.seen));
+            for listed in &page.records {
+                self.columns.note(&listed.record, &mut self.seen);
+            }
             for listed in page.records {
                 if keys.contains(&listed.key) {
                     events.push(self.event(listed, page.parent.as_deref()));

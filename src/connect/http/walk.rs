@@ -113,18 +113,18 @@ impl Walk {
         self.load_parents(&parent, &above).await?;
         let Some(parents) = &self.parents else { return Ok(ListPage::default()) };
         let (id, count, further) = (parents.ids.get(nth).cloned(), parents.ids.len(), parents.next.clone());
-        let after = |nth: usize| if nth < count { Some((above.clone(), nth)) } else { further.map(|at| (at, 0)) };
+        let after =
+            |nth: usize| if nth < count { Some((above.clone(), nth)) } else { further.map(|at| (at, 0)) };
         let Some(id) = id else {
             let next = after(count).map(|parent| Place { parent: Some(parent), ..Place::default() });
             return Ok(ListPage { next, ..ListPage::default() });
         };
         let (mut page, next) = self.list(&place.at, Some(&id)).await?;
-        page.next = match next {
-            Some(at) => Some(Place { at, parent: Some((above, nth)), skip: 0 }),
-            None => {
-                self.round = Round::default();
-                after(nth + 1).map(|parent| Place { parent: Some(parent), ..Place::default() })
-            }
+        page.next = if let Some(at) = next {
+            Some(Place { at, parent: Some((above, nth)), skip: 0 })
+        } else {
+            self.round = Round::default();
+            after(nth + 1).map(|parent| Place { parent: Some(parent), ..Place::default() })
         };
         page.parent = Some(id);
         Ok(page)
@@ -222,8 +222,12 @@ pub(super) fn listed(
             return Err(fault::unlike(message, "correct `records` of the resource"));
         }
         let key = resource.key_of(record, parent).ok_or_else(|| {
-            let message = format!("{what}: record {nth} of the answer has no id at `{}`", resource.key.text());
-            fault::unlike(message, format!("correct `key` of the resource; the record has {}", members(record)))
+            let message =
+                format!("{what}: record {nth} of the answer has no id at `{}`", resource.key.text());
+            fault::unlike(
+                message,
+                format!("correct `key` of the resource; the record has {}", members(record)),
+            )
         })?;
         Ok(Listed { key, record: record.clone() })
     });

@@ -31,13 +31,7 @@ pub(super) struct Writing<'a> {
 
 impl<'a> Writing<'a> {
     pub(super) fn new(client: &'a Client, resource: &'a Resource, columns: &'a Columns) -> Self {
-        Self {
-            client,
-            resource,
-            columns,
-            failing: AtomicU32::new(0),
-            stopped: std::sync::Mutex::default(),
-        }
+        Self { client, resource, columns, failing: AtomicU32::new(0), stopped: std::sync::Mutex::default() }
     }
 
     /// All of them, in any order but for writes to one record.
@@ -119,13 +113,15 @@ impl<'a> Writing<'a> {
         if json.as_ref().is_some_and(fault::is_error) {
             return Outcome::Rejected(fault::rejected(what, answer));
         }
-        let place = answer.header("location").and_then(|place| place.trim_end_matches('/').rsplit('/').next());
+        let place =
+            answer.header("location").and_then(|place| place.trim_end_matches('/').rsplit('/').next());
         let id = place.map(|id| percent_encoding::percent_decode_str(id).decode_utf8_lossy().into_owned());
         let stand_in = id.and_then(|id| {
             let names = self.resource.key.names()?;
-            let record = names.iter().rev().fold(Json::from(id), |inner, name| {
-                Json::Object(Map::from_iter([(name.clone(), inner)]))
-            });
+            let record = names
+                .iter()
+                .rev()
+                .fold(Json::from(id), |inner, name| Json::Object(Map::from_iter([(name.clone(), inner)])));
             self.resource.key_of(&record, parent)
         });
         match stand_in {
@@ -144,7 +140,8 @@ impl<'a> Writing<'a> {
 
     /// A record that is there already, where the app names it.
     fn in_the_way(&self, answer: &Answer) -> Existing {
-        let json: Option<Json> = (answer.status == 409).then(|| serde_json::from_slice(&answer.body).ok()).flatten();
+        let json: Option<Json> =
+            (answer.status == 409).then(|| serde_json::from_slice(&answer.body).ok()).flatten();
         let found = json.as_ref().and_then(|json| record(self.resource, json));
         found.and_then(|found| self.resource.key_of(found, None)).into_iter().collect()
     }
@@ -211,7 +208,10 @@ impl<'a> Writing<'a> {
             return self.stop(fault::refused_silently(&what, &answer));
         }
         let json: Option<Json> = serde_json::from_slice(&answer.body).ok();
-        if json.is_none() && answer.is_good() && fault::json(&what, &answer).is_err_and(|error| error.class == Class::Pipeline) {
+        if json.is_none()
+            && answer.is_good()
+            && fault::json(&what, &answer).is_err_and(|error| error.class == Class::Pipeline)
+        {
             return self.stop(fault::json(&what, &answer).err()?);
         }
         let outcome = done(&answer, json.as_ref());
@@ -286,5 +286,5 @@ fn attempt() -> String {
         static COUNT: std::sync::atomic::AtomicU64 = std::sync::atomic::AtomicU64::new(0);
         bytes[..8].copy_from_slice(&COUNT.fetch_add(1, Ordering::Relaxed).to_be_bytes());
     }
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    format!("{:032x}", u128::from_be_bytes(bytes))
 }

@@ -49,7 +49,11 @@ pub(super) fn answer(inner: &Inner, seen: &Seen) -> Response {
 
 fn reply(status: u16, body: &Json) -> Response {
     let body = if body.is_null() { Body::empty() } else { Body::from(body.to_string()) };
-    Response::builder().status(status).header("content-type", "application/json").body(body).expect("an answer")
+    Response::builder()
+        .status(status)
+        .header("content-type", "application/json")
+        .body(body)
+        .expect("an answer")
 }
 
 fn token(config: &AppConfig, state: &mut State, seen: &Seen) -> Response {
@@ -136,14 +140,18 @@ fn create(state: &mut State, target: &Target, seen: &Seen) -> Response {
         Ok(record) => record,
         Err(refusal) => return refusal,
     };
-    if let Some(missing) = resource.required.iter().find(|name| record.get(**name).is_none_or(Json::is_null)) {
+    if let Some(missing) = resource.required.iter().find(|name| record.get(**name).is_none_or(Json::is_null))
+    {
         return reply(422, &json!({ "errors": { *missing: ["is required"] } }));
     }
     if let Some(taken) = taken(state, resource, &record, None) {
         return reply(409, &json!({ "error": format!("{taken} is taken") }));
     }
     if let (Some(field), Some(parent)) = (resource.parent, &target.parent) {
-        record.insert(field.to_owned(), parent.parse::<u64>().map_or_else(|_| Json::from(parent.clone()), Json::from));
+        record.insert(
+            field.to_owned(),
+            parent.parse::<u64>().map_or_else(|_| Json::from(parent.clone()), Json::from),
+        );
     }
     let number = state.store(resource, record);
     if let Some(key) = seen.header("idempotency-key") {
@@ -151,7 +159,11 @@ fn create(state: &mut State, target: &Target, seen: &Seen) -> Response {
     }
     if resource.only_location {
         let place = format!("{}/{number}", resource.path);
-        return Response::builder().status(201).header("location", place).body(Body::empty()).expect("an answer");
+        return Response::builder()
+            .status(201)
+            .header("location", place)
+            .body(Body::empty())
+            .expect("an answer");
     }
     single(201, resource, &state.tables[resource.path][&number])
 }
@@ -163,7 +175,9 @@ fn update(state: &mut State, target: &Target, (seen, id): (&Seen, &str)) -> Resp
         Ok(changes) => changes,
         Err(refusal) => return refusal,
     };
-    if let Some(emptied) = resource.required.iter().find(|name| changes.get(**name).is_some_and(Json::is_null)) {
+    if let Some(emptied) =
+        resource.required.iter().find(|name| changes.get(**name).is_some_and(Json::is_null))
+    {
         return reply(422, &json!({ "errors": { *emptied: ["is required"] } }));
     }
     if let Some(taken) = taken(state, resource, &changes, Some(number)) {
@@ -213,7 +227,12 @@ fn list(inner: &Inner, config: &AppConfig, state: &State, target: &Target, seen:
     page(inner, config, (resource, seen), &all)
 }
 
-fn page(inner: &Inner, config: &AppConfig, (resource, seen): (&AppResource, &Seen), all: &[&Record]) -> Response {
+fn page(
+    inner: &Inner,
+    config: &AppConfig,
+    (resource, seen): (&AppResource, &Seen),
+    all: &[&Record],
+) -> Response {
     let asked = |name: &str| seen.param(name).and_then(|text| text.parse::<usize>().ok());
     let size = asked("per_page").or(asked("limit")).unwrap_or(config.page).min(config.page);
     let from = match config.pages {
@@ -224,7 +243,8 @@ fn page(inner: &Inner, config: &AppConfig, (resource, seen): (&AppResource, &See
         AppPages::Whole | AppPages::Deaf | AppPages::Circle => 0,
     };
     let size = if matches!(config.pages, AppPages::Whole) { all.len() } else { size };
-    let records: Vec<Json> = all.iter().skip(from).take(size).map(|record| Json::Object((*record).clone())).collect();
+    let records: Vec<Json> =
+        all.iter().skip(from).take(size).map(|record| Json::Object((*record).clone())).collect();
     let more = from + records.len() < all.len();
     let mut body = Map::new();
     let next = format!("{}{}?cursor={}", inner.url, seen.path, from + size);
@@ -233,8 +253,12 @@ fn page(inner: &Inner, config: &AppConfig, (resource, seen): (&AppResource, &See
             let cursor = more.then(|| (from + size).to_string());
             body.insert("meta".to_owned(), json!({ "next_cursor": cursor }));
         }
-        AppPages::NextUrl => drop(body.insert("links".to_owned(), json!({ "next": more.then_some(next.clone()) }))),
-        AppPages::Circle => drop(body.insert("links".to_owned(), json!({ "next": format!("{}?cursor=0", seen.path) }))),
+        AppPages::NextUrl => {
+            drop(body.insert("links".to_owned(), json!({ "next": more.then_some(next.clone()) })))
+        }
+        AppPages::Circle => {
+            drop(body.insert("links".to_owned(), json!({ "next": format!("{}?cursor=0", seen.path) })))
+        }
         AppPages::Endless => drop(body.insert("links".to_owned(), json!({ "next": next.clone() }))),
         _ => {}
     }

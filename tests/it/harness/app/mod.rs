@@ -250,7 +250,8 @@ impl App {
 impl State {
     fn store(&mut self, resource: &AppResource, mut record: Record) -> u64 {
         self.number += 1;
-        let id = if resource.text_ids { Json::from(format!("r{}", self.number)) } else { Json::from(self.number) };
+        let id =
+            if resource.text_ids { Json::from(format!("r{}", self.number)) } else { Json::from(self.number) };
         record.insert("id".to_owned(), id);
         stamp(resource, &mut record);
         self.tables.entry(resource.path).or_default().insert(self.number, record);

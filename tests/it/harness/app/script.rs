@@ -70,7 +70,11 @@ pub enum Fault {
 
 pub async fn faulty(fault: Fault, work: impl FnOnce() -> Response) -> Response {
     let answer = |status: u16, kind: &str, body: String| {
-        Response::builder().status(status).header("content-type", kind).body(Body::from(body)).expect("an answer")
+        Response::builder()
+            .status(status)
+            .header("content-type", kind)
+            .body(Body::from(body))
+            .expect("an answer")
     };
     match fault {
         Fault::Status(status, body) => answer(status, "application/json", body.to_owned()),
@@ -83,18 +87,20 @@ pub async fn faulty(fault: Fault, work: impl FnOnce() -> Response) -> Response {
         Fault::Says(body) => answer(200, "application/json", body.to_owned()),
         Fault::LoseAnswer => {
             drop(work());
-            let broken = futures_util::stream::once(async { Err::<Vec<u8>, _>(std::io::Error::other("cut")) });
-            Response::builder().header("content-length", "99").body(Body::from_stream(broken)).expect("an answer")
+            let broken =
+                futures_util::stream::once(async { Err::<Vec<u8>, _>(std::io::Error::other("cut")) });
+            Response::builder()
+                .header("content-length", "99")
+                .body(Body::from_stream(broken))
+                .expect("an answer")
         }
         Fault::DoneBut(status) => {
             drop(work());
             answer(status, "application/json", String::new())
         }
         Fault::Silence => std::future::pending().await,
-        Fault::Redirect(to) => Response::builder()
-            .status(302)
-            .header("location", to)
-            .body(Body::empty())
-            .expect("an answer"),
+        Fault::Redirect(to) => {
+            Response::builder().status(302).header("location", to).body(Body::empty()).expect("an answer")
+        }
     }
 }

@@ -1,0 +1,6 @@
+//! Apps behind HTTP: the connector against the app of the harness, and whole pipelines between it and the simulated org.
+
+mod reading;
+mod rig;
+mod signing;
+mod writing;
