@@ -271,7 +271,7 @@ pub struct BackfillRange {
 }
 
 /// A way to hear of changes at once.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Push {
     /// Change events.
     Cdc,
@@ -281,6 +281,18 @@ pub enum Push {
     Webhook,
     /// PostgreSQL NOTIFY.
     Listen,
+}
+
+impl Push {
+    /// The word of files and of `status`.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Cdc => "cdc",
+            Self::OutboundMessage => "outbound_message",
+            Self::Webhook => "webhook",
+            Self::Listen => "listen",
+        }
+    }
 }
 
 /// What happens to a linked record that leaves the filters.

@@ -1,9 +1,11 @@
 //! The one door to a running daemon: HTTP, the command line and tests speak to it. Nothing behind it is shown.
 
+use bytes::Bytes;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::batch::FailureDetail;
+use super::hooks::{HookHead, HookOpen, HookRefusal, HookTaken};
 use super::planning::PlanAnswer;
 use super::sign_in::{Connected, Disconnected};
 use super::status::PipelineStatus;
@@ -272,6 +274,11 @@ pub trait Control: Send + Sync {
     async fn signed_in(&self, connection: &ConnectionName) -> Result<SignInState, ControlError>;
     /// Stops the pipelines of a connection, ends its tokens and forgets them.
     async fn disconnect(&self, connection: &ConnectionName) -> Result<Disconnected, ControlError>;
+
+    /// Whether the body of a call from outside may be read.
+    fn hook(&self, head: &HookHead<'_>) -> Result<HookOpen, HookRefusal>;
+    /// Takes the body of a call from outside; what it names is stored when this returns.
+    async fn hook_body(&self, open: HookOpen, body: Bytes) -> Result<HookTaken, HookRefusal>;
 
     /// Drop the state of a removed pipeline.
     async fn forget(&self, name: &PipelineName) -> Result<(), ControlError>;

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
+
 use crate::model::{ConnectionName, Failure, FailureId, FailureKind, Key, LinkState, PipelineName, Side};
 
 use super::batch::{BACK_AND_FORTH, FailureDetail};
@@ -9,6 +11,7 @@ use super::control::{
     ApiUse, Control, ControlError, ControlErrorKind, FailureFilter, FailureView, LinkView, PlanQuery,
     ReloadReport, SignInBegun, SignInState, UndoQuery, Why,
 };
+use super::hooks::{HookHead, HookOpen, HookRefusal, HookTaken};
 use super::planning::PlanAnswer;
 use super::sign_in::Disconnected;
 use super::status::PipelineStatus;
@@ -249,6 +252,14 @@ impl Control for Door {
 
     async fn disconnect(&self, connection: &ConnectionName) -> Result<Disconnected, ControlError> {
         self.0.sign_out(connection).await
+    }
+
+    fn hook(&self, head: &HookHead<'_>) -> Result<HookOpen, HookRefusal> {
+        self.0.hook(head)
+    }
+
+    async fn hook_body(&self, open: HookOpen, body: Bytes) -> Result<HookTaken, HookRefusal> {
+        self.0.hook_body(open, body).await
     }
 
     async fn forget(&self, name: &PipelineName) -> Result<(), ControlError> {

@@ -53,6 +53,8 @@ impl Supervisor {
         self.attend_to(async move { supervisor.clean_daily().await });
         let supervisor = Arc::clone(self);
         self.attend_to(async move { supervisor.hear_changes().await });
+        let supervisor = Arc::clone(self);
+        self.attend_to(async move { supervisor.take_calls().await });
     }
 
     pub(super) fn attend_to(&self, work: impl Future<Output = ()> + Send + 'static) {

@@ -3,23 +3,25 @@
 
 use std::sync::Arc;
 
-use tokio::sync::{Notify, watch};
+use tokio::sync::Notify;
 use tokio_util::task::AbortOnDropHandle;
 
 use super::build;
-use super::status::PipelineStatus;
+use super::registry::{PushSource, PushState, Registry};
 use super::supervisor::{Seed, Supervisor};
 use super::task::Command;
 use crate::connect::{ConnectError, Hint, Hints};
 use crate::model::{Key, Side};
-use crate::plan::{Pipeline, Scope};
+use crate::plan::{Pipeline, Push, Scope};
 use crate::store::Store;
+
+const LISTEN: PushSource = (Side::App, Push::Listen);
 
 /// What a listener works with.
 struct Listener {
     plan: Arc<Pipeline>,
     store: Arc<Store>,
-    status: watch::Sender<PipelineStatus>,
+    registry: Arc<Registry>,
     wake: Arc<Notify>,
 }
 
@@ -28,12 +30,16 @@ impl Supervisor {
     pub(super) async fn listen(
         self: &Arc<Self>,
         seed: &Seed,
-        (status, wake): (watch::Sender<PipelineStatus>, Arc<Notify>),
+        wake: Arc<Notify>,
     ) -> Result<Option<AbortOnDropHandle<()>>, ConnectError> {
         let hints = build::app_hints(&self.workshop(), &seed.plan, &seed.files).await?;
-        let Some(hints) = hints.filter(|_| seed.plan.to_salesforce.any()) else { return Ok(None) };
+        let Some(hints) = hints.filter(|_| seed.plan.to_salesforce.any()) else {
+            self.registry.set_push(&seed.plan.name, LISTEN, None);
+            return Ok(None);
+        };
+        let registry = Arc::clone(&self.registry);
         let (plan, store) = (Arc::clone(&seed.plan), Arc::clone(&self.store));
-        let listener = Listener { plan, store, status, wake };
+        let listener = Listener { plan, store, registry, wake };
         let supervisor = Arc::downgrade(self);
         let work = async move {
             let mut hints = hints;
@@ -64,12 +70,12 @@ impl Listener {
                 }
             },
             Hint::Everything => {
-                self.show("listen");
+                self.show(true);
                 true
             }
             Hint::Silent(error) => {
                 tracing::warn!(pipeline = %self.plan.name, %error, "nothing is heard for now; changes are found by polling");
-                self.show("listen off");
+                self.show(false);
                 false
             }
         }
@@ -88,8 +94,9 @@ impl Listener {
         self.store.touch(&self.plan.name, Side::App, &keys)
     }
 
-    fn show(&self, word: &str) {
-        self.status.send_modify(|status| word.clone_into(&mut status.push));
+    /// What is not heard is found by polling soon enough that nobody has to be told.
+    fn show(&self, up: bool) {
+        self.registry.set_push(&self.plan.name, LISTEN, Some(PushState { up, problem: None }));
         self.wake.notify_one();
     }
 }

@@ -39,6 +39,12 @@ struct OfFile {
 }
 
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct OfCall {
+    connection: String,
+    outcome: &'static str,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
 struct OfConnection {
     connection: String,
 }
@@ -67,6 +73,7 @@ pub struct Metrics {
     queue: Family<OfPipeline, Gauge>,
     lag: Family<OfPipeline, Gauge<f64, AtomicU64>>,
     push_up: Family<OfPipeline, Gauge>,
+    hooks: Family<OfCall, Counter>,
     api_calls: Family<OfConnection, Counter>,
     api_left: Family<OfConnection, Gauge>,
     repairs: Family<OfPipeline, Counter>,
@@ -93,6 +100,7 @@ impl Metrics {
             queue: Family::default(),
             lag: Family::default(),
             push_up: Family::default(),
+            hooks: Family::default(),
             api_calls: Family::default(),
             api_left: Family::default(),
             repairs: Family::default(),
@@ -125,6 +133,7 @@ impl Metrics {
             self.lag.clone(),
         );
         registry.register("push_up", "1 if news arrive at once", self.push_up.clone());
+        registry.register("hooks", "Calls from outside by what became of them", self.hooks.clone());
         registry.register("salesforce_api_calls", "API calls of this daemon", self.api_calls.clone());
         registry.register(
             "salesforce_api_budget_remaining",
@@ -192,6 +201,11 @@ impl Metrics {
             let lag = Timestamp::now().duration_since(upto).as_secs_f64().max(0.0);
             self.lag.get_or_create(&labels).set(lag);
         }
+    }
+
+    /// Somebody called. The connection is one that there is, or empty.
+    pub fn hook(&self, connection: &str, outcome: &'static str) {
+        self.hooks.get_or_create(&OfCall { connection: connection.to_owned(), outcome }).inc();
     }
 
     /// A file was loaded.

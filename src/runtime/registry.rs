@@ -12,7 +12,7 @@ use super::pass::{PassError, Runner};
 use super::status::{PipelineStatus, State};
 use crate::connect::ConnectError;
 use crate::model::{Class, ConnectionName, Key, PipelineName, ResourceName, Side};
-use crate::plan::{Pipeline, Scope};
+use crate::plan::{Pipeline, Push, Scope};
 
 /// A pipeline that runs.
 #[derive(Clone)]
@@ -31,18 +31,52 @@ pub struct Running {
     pub status: watch::Receiver<PipelineStatus>,
 }
 
-/// How news at once come to a pipeline.
+/// A way of news at once to a pipeline: a side, and how that side tells.
+pub type PushSource = (Side, Push);
+
+/// How news at once come to a pipeline in one way.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct PushState {
-    /// Why they do not come, and what happens instead.
+    /// Whether they come.
+    pub up: bool,
+    /// Why they do not come, and what happens instead, where that is to be told.
     pub problem: Option<String>,
 }
 
 impl PushState {
-    /// The word of `status`.
-    pub fn word(&self) -> &'static str {
-        if self.problem.is_some() { "cdc off" } else { "cdc" }
+    /// They come, unless there is a problem.
+    pub fn of(problem: Option<String>) -> Self {
+        Self { up: problem.is_none(), problem }
     }
+}
+
+/// How news at once come to a pipeline, all ways together.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct PushShown {
+    /// For `status`: the way that is used, for each side that has one.
+    pub word: String,
+    /// Why none of the ways of a side works.
+    pub problem: Option<String>,
+}
+
+/// The first way that works counts, in the order of the file.
+fn shown(ways: &BTreeMap<PushSource, PushState>, plan: &Pipeline) -> Option<PushShown> {
+    let mut all = PushShown::default();
+    for (side, order) in [(Side::Salesforce, &plan.salesforce.push), (Side::App, &plan.app.push)] {
+        let known = || order.iter().filter_map(|way| Some((way.word(), ways.get(&(side, *way))?)));
+        let Some((first, state)) = known().next() else { continue };
+        let word = if let Some((word, _)) = known().find(|(_, state)| state.up) {
+            word.to_owned()
+        } else {
+            all.problem = all.problem.or_else(|| state.problem.clone());
+            format!("{first} off")
+        };
+        if all.word != word {
+            let comma = if all.word.is_empty() { "" } else { ", " };
+            all.word = format!("{}{comma}{word}", all.word);
+        }
+    }
+    (!all.word.is_empty()).then_some(all)
 }
 
 /// How long a record waits for a pipeline that is about to run.
@@ -56,7 +90,7 @@ pub struct Registry {
     arrived: Notify,
     /// Told whenever a pipeline begins or ends and when files were loaded; one listener.
     moved: Notify,
-    push: RwLock<BTreeMap<PipelineName, PushState>>,
+    push: RwLock<BTreeMap<PipelineName, BTreeMap<PushSource, PushState>>>,
     absent: RwLock<BTreeMap<PipelineName, String>>,
     turns: std::sync::Mutex<BTreeMap<Resource, Arc<Mutex<()>>>>,
 }
@@ -131,13 +165,17 @@ impl Registry {
         self.moved.notify_one();
     }
 
-    /// How news at once come to a pipeline; `None` where nobody listens for it any more.
-    pub fn set_push(&self, name: &PipelineName, state: Option<PushState>) {
+    /// How news at once come to a pipeline in a way; `None` where nobody listens for it any more.
+    pub fn set_push(&self, name: &PipelineName, source: PushSource, state: Option<PushState>) {
         let mut push = self.push.write().unwrap_or_else(PoisonError::into_inner);
+        let ways = push.entry(name.clone()).or_default();
         let before = match state.clone() {
-            Some(state) => push.insert(name.clone(), state),
-            None => push.remove(name),
+            Some(state) => ways.insert(source, state),
+            None => ways.remove(&source),
         };
+        if ways.is_empty() {
+            push.remove(name);
+        }
         drop(push);
         if before != state
             && let Some(running) = self.get(name)
@@ -146,9 +184,10 @@ impl Registry {
         }
     }
 
-    /// How news at once come to a pipeline.
-    pub fn push(&self, name: &PipelineName) -> Option<PushState> {
-        self.push.read().unwrap_or_else(PoisonError::into_inner).get(name).cloned()
+    /// How news at once come to a pipeline; `None` where nobody listens for it.
+    pub fn push(&self, plan: &Pipeline) -> Option<PushShown> {
+        let push = self.push.read().unwrap_or_else(PoisonError::into_inner);
+        shown(push.get(&plan.name)?, plan)
     }
 
     /// The lock of a resource that several pipelines share.

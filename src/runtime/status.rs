@@ -166,6 +166,6 @@ impl PipelineStatus {
 
     /// Whether they arrive.
     pub fn news_arrive(&self) -> bool {
-        matches!(self.push.as_str(), "cdc" | "listen")
+        self.asks_for_news() && !self.push.contains(" off")
     }
 }

@@ -6,12 +6,11 @@ use axum::extract::{Request, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use ring::hmac;
-use ring::rand::SystemRandom;
-use secrecy::{ExposeSecret as _, SecretString};
+use secrecy::SecretString;
 
 use super::answer::Refusal;
 use super::router::Shared;
+use crate::runtime::hooks::TokenDigest;
 
 /// Which listener a request came in by.
 #[derive(Clone)]
@@ -26,29 +25,6 @@ impl Door {
     /// The TCP door. The token itself is not kept.
     pub fn tcp(admin_token: Option<&SecretString>) -> Self {
         Self::Tcp(admin_token.and_then(TokenDigest::new).map(Box::new))
-    }
-}
-
-/// A digest of the admin token under a key of this process: comparing digests takes the same time for every wrong token.
-#[derive(Clone)]
-pub struct TokenDigest {
-    key: hmac::Key,
-    tag: hmac::Tag,
-}
-
-impl TokenDigest {
-    fn new(token: &SecretString) -> Option<Self> {
-        let token = token.expose_secret().as_bytes();
-        // Nobody may get in by sending an empty token.
-        if token.is_empty() {
-            return None;
-        }
-        let key = hmac::Key::generate(hmac::HMAC_SHA256, &SystemRandom::new()).ok()?;
-        Some(Self { tag: hmac::sign(&key, token), key })
-    }
-
-    fn is(&self, token: &[u8]) -> bool {
-        hmac::verify(&self.key, token, self.tag.as_ref()).is_ok()
     }
 }
 
@@ -83,7 +59,8 @@ fn unauthorized(error: &str) -> Refusal {
     Refusal::new(StatusCode::UNAUTHORIZED, error, "send the header Authorization: Bearer <admin_token>")
 }
 
-fn bearer(headers: &HeaderMap) -> Option<&[u8]> {
+/// The token of `Authorization: Bearer`.
+pub(super) fn bearer(headers: &HeaderMap) -> Option<&[u8]> {
     let value = headers.get(header::AUTHORIZATION)?.as_bytes();
     let (scheme, token) = value.split_at_checked("bearer ".len())?;
     scheme.eq_ignore_ascii_case(b"bearer ").then(|| token.trim_ascii())

@@ -2,6 +2,7 @@
 
 use std::sync::Mutex;
 
+use bytes::Bytes;
 use jiff::Timestamp;
 
 use crate::model::{
@@ -12,6 +13,7 @@ use crate::runtime::control::{
     ApiUse, Control, ControlError, ControlErrorKind, FailureFilter, FailureView, FileReport, LinkView,
     PlanQuery, ReloadReport, SignInBegun, SignInState, UndoQuery, Why, WhyEntry,
 };
+use crate::runtime::hooks::{HookHead, HookOpen, HookRefusal, HookTaken};
 use crate::runtime::planning::PlanAnswer;
 use crate::runtime::sign_in::Disconnected;
 use crate::runtime::status::{ConfigStatus, PipelineStatus, State, StatusCounts};
@@ -239,6 +241,12 @@ impl Control for FakeDaemon {
     async fn disconnect(&self, connection: &ConnectionName) -> Result<Disconnected, ControlError> {
         self.tell(format!("disconnect {connection}"));
         Ok(Disconnected::default())
+    }
+    fn hook(&self, _: &HookHead<'_>) -> Result<HookOpen, HookRefusal> {
+        Err(HookRefusal::Unknown)
+    }
+    async fn hook_body(&self, _: HookOpen, _: Bytes) -> Result<HookTaken, HookRefusal> {
+        Err(HookRefusal::Unknown)
     }
     async fn forget(&self, name: &PipelineName) -> Result<(), ControlError> {
         self.tell(format!("forget {name}"));

@@ -15,7 +15,8 @@ use axum::routing::{delete, get, post};
 
 use super::access::{Door, admit};
 use super::answer::Refusal;
-use super::{configuration, failures, health, links, page, pipelines, plan, sign_in, undo};
+use super::hooks::Gates;
+use super::{configuration, failures, health, hooks, links, page, pipelines, plan, sign_in, undo};
 use crate::runtime::control::Control;
 
 const LARGEST_BODY: usize = 1 << 20;
@@ -33,6 +34,8 @@ pub type ControlSlot = Arc<OnceLock<Arc<dyn Control>>>;
 pub(super) struct Shared {
     pub(super) control: ControlSlot,
     pub(super) door: Door,
+    /// How many calls from outside are read.
+    pub(super) gates: Arc<Gates>,
 }
 
 /// The daemon of a request; while it is starting the request is refused.
@@ -54,9 +57,10 @@ pub(super) fn starting() -> Refusal {
 
 /// All of section 7.3 for one listener.
 pub fn router(control: ControlSlot, door: Door) -> Router {
-    let shared = Shared { control, door };
+    let shared = Shared { control, door, gates: Arc::default() };
     let guarded = guarded().route_layer(middleware::from_fn_with_state(shared.clone(), admit));
     open()
+        .merge(calls())
         .merge(guarded)
         .fallback(unknown)
         .method_not_allowed_fallback(not_allowed)
@@ -75,6 +79,13 @@ fn open() -> Router<Shared> {
         .route("/api/pipelines", get(pipelines::all))
         .route("/api/pipelines/{name}", get(pipelines::one))
         .route("/oauth/callback", get(sign_in::callback))
+}
+
+/// Proves by itself who it is.
+fn calls() -> Router<Shared> {
+    Router::new()
+        .route("/hooks/{connection}", post(hooks::of_org))
+        .route("/hooks/{connection}/{resource}", post(hooks::of_app))
 }
 
 /// Changes something, or shows records.

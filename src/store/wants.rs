@@ -133,6 +133,19 @@ impl Store {
         })
     }
 
+    /// The same for several queues at once, in one transaction: the calls of many share what it costs to be durable.
+    pub fn touch_all(&self, touches: &[(PipelineName, Side, Vec<Key>)]) -> Result<(), StoreError> {
+        self.write(|txn, registry| {
+            let numbers = touches.iter().map(|(pipeline, ..)| registry.ensure(txn, pipeline));
+            let numbers = numbers.collect::<Result<Vec<u32>, _>>()?;
+            let mut tables = WantTables::open(txn)?;
+            for (number, (_, side, keys)) in numbers.into_iter().zip(touches) {
+                keys.iter().try_for_each(|key| tables.touch(number, *side, key))?;
+            }
+            Ok(())
+        })
+    }
+
     /// Who waits for these records of a pipeline: pipeline and record, for `why` and status.
     pub fn wants_for(
         &self,

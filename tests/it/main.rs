@@ -12,6 +12,7 @@ mod diagnostics;
 mod doors;
 mod example_sets;
 mod harness;
+mod hooks;
 mod hostile;
 mod http_app;
 mod layers;

@@ -116,9 +116,8 @@ impl Proof {
     }
 
     async fn ask(&self, transport: &Transport, oauth: &Oauth) -> Result<Granted, Trouble> {
-        let kept = |given: &SecretString| {
-            self.keeper.load().unwrap_or_else(|| given.expose_secret().to_owned())
-        };
+        let kept =
+            |given: &SecretString| self.keeper.load().unwrap_or_else(|| given.expose_secret().to_owned());
         let refresh = oauth.refresh_token.as_ref().map(kept);
         let scopes = oauth.scopes.join(" ");
         let mut form = vec![("client_id", oauth.client_id.as_str())];

@@ -96,20 +96,20 @@ impl Answer {
 /// Why there is no answer.
 #[derive(Debug)]
 pub(super) struct Trouble {
-    pub(super) error: ConnectError,
+    pub(super) error: Box<ConnectError>,
     /// The request may have reached the app.
     pub(super) sent: bool,
 }
 
 impl Trouble {
     pub(super) fn unsent(error: ConnectError) -> Self {
-        Self { error, sent: false }
+        Self { error: Box::new(error), sent: false }
     }
 }
 
 impl From<Trouble> for ConnectError {
     fn from(trouble: Trouble) -> Self {
-        trouble.error
+        *trouble.error
     }
 }
 
@@ -137,9 +137,11 @@ impl Transport {
         };
         match tokio::time::timeout(self.timeout, work).await {
             Ok(Ok(Some(answer))) => Ok(answer),
-            Ok(Ok(None)) => Err(Trouble { error: fault::too_large(&self.name, MAX_BODY), sent: true }),
+            Ok(Ok(None)) => {
+                Err(Trouble { error: Box::new(fault::too_large(&self.name, MAX_BODY)), sent: true })
+            }
             Ok(Err(cause)) => Err(self.broken(&cause)),
-            Err(_) => Err(Trouble { error: fault::late(&self.name, self.timeout), sent: true }),
+            Err(_) => Err(Trouble { error: Box::new(fault::late(&self.name, self.timeout)), sent: true }),
         }
     }
 
@@ -154,7 +156,7 @@ impl Transport {
         let message = format!("{}: {what}: {deepest}", self.name);
         let error = ConnectError::new("R105", Class::TRANSIENT, message)
             .help("is the app running, and is `base_url` right? it is tried again");
-        Trouble { error, sent }
+        Trouble { error: Box::new(error), sent }
     }
 }
 

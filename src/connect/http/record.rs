@@ -90,7 +90,7 @@ impl Columns {
         let mut body = Map::new();
         for (column, value) in self.columns.iter().zip(&row.0) {
             if let (true, false, Some(names)) = (column.is_sent, value.is_absent(), column.finder.names()) {
-                put(&mut body, names, value.to_json());
+                put(&mut body, names, typed(value.clone(), column.kind).to_json());
             }
         }
         body

@@ -82,7 +82,7 @@ impl<'a> Writing<'a> {
         let answer = match self.sent(call).await {
             Ok(answer) => answer,
             Err(trouble) if trouble.sent => return Some(Outcome::Unknown(lost(&what, &trouble.error))),
-            Err(trouble) => return self.stop(trouble.error),
+            Err(trouble) => return self.stop(*trouble.error),
         };
         if answer.status >= 500 || answer.status == 408 {
             self.failing.fetch_add(1, Ordering::Relaxed);
@@ -195,9 +195,9 @@ impl<'a> Writing<'a> {
             Ok(answer) => answer,
             Err(trouble) if trouble.sent => {
                 let failed = Outcome::Rejected(lost(&what, &trouble.error));
-                return self.failed(failed, trouble.error);
+                return self.failed(failed, *trouble.error);
             }
-            Err(trouble) => return self.stop(trouble.error),
+            Err(trouble) => return self.stop(*trouble.error),
         };
         if answer.status >= 500 {
             let failed = Outcome::Rejected(fault::rejected(&what, &answer));

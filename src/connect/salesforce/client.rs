@@ -208,7 +208,7 @@ impl Client {
     }
 
     /// Id of the org that was reached, if one was.
-    pub(super) fn known_org(&self) -> Option<&str> {
+    pub fn known_org(&self) -> Option<&str> {
         self.established.get().map(|established| established.org.id.as_str())
     }
 

@@ -8,7 +8,7 @@ family_pages! {
     "E305", "a required field is not filled", "Every create would be refused. Add a row, with a `default` if the app may have nothing.";
     "E306", "not a value of the picklist", "The value is not offered, or not for this record type.";
     "W307", "nothing can tell an existing record from a new one", "After a crash the same record could be created twice. Match on a field that is unique, such as an External ID.";
-    "E308", "the object has no change events", "Remove `push: cdc`; changes are found by polling.";
+    "E308", "the object has no change events", "Remove `push: cdc`; changes are found by polling. `push: webhook` needs `webhook:` on the connection, which says how callers prove themselves.";
     "E309", "the table does not exist", "Create it with the statement in the message, or let sfsync do it: `create_tables: true` on the connection.";
     "E310", "the table has no such column", "Add it with the statement in the message, or let sfsync do it: `create_tables: true` on the connection.";
     "E311", "the table has no usable key", "A record must be found again: the table needs a primary key of one column, or `key:` on the resource.";

@@ -40,8 +40,14 @@ fn check_app(unit: &Unit<'_>, out: &mut Out) {
     let (resource, span) = (unit.resource_name(), push.span);
     let fits = matches!(
         (push.value, &connection.kind),
-        (AppPush::Webhook, ConnectionKind::Http(_)) | (AppPush::Listen, ConnectionKind::Postgres(_))
+        (AppPush::Webhook, _) | (AppPush::Listen, ConnectionKind::Postgres(_))
     );
+    let called = match &connection.kind {
+        ConnectionKind::Postgres(database) => database.webhook.is_some(),
+        ConnectionKind::Sqlite(database) => database.webhook.is_some(),
+        _ => unit.app.push_ready,
+    };
+    let ready = if push.value == AppPush::Webhook { called } else { unit.app.push_ready };
     if !fits {
         let title =
             format!("`push: {}` does not exist for {} connections", push.value, connection.kind.word());
@@ -49,14 +55,20 @@ fn check_app(unit: &Unit<'_>, out: &mut Out) {
         let other = match connection.kind {
             ConnectionKind::Http(_) => "use `push: webhook`",
             ConnectionKind::Postgres(_) => "use `push: listen`",
-            _ => "remove the line; changes are found by `poll`",
+            _ => "use `push: webhook`, or remove the line; changes are found by `poll`",
         };
         out.push(error.help(other));
-    } else if !unit.app.push_ready {
+    } else if !ready {
         let title = format!("{resource} cannot push: its connection does not say how");
         let error = Diagnostic::error("E308", title, span, "");
         out.push(match push.value {
             AppPush::Listen => error.help("add `listen: <channel>` to the resource"),
+            _ if unit.app.is_sql() => {
+                let name = &unit.file.app.resource.connection.value;
+                error.help(format!(
+                    "add to connections/{name}.yaml:  webhook: {{ token: ${{env:HOOK_TOKEN}} }}"
+                ))
+            }
             _ => error
                 .help("add `webhook:` to the connection (token or secret) and to the resource (id, event)"),
         });

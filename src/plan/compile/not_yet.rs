@@ -4,7 +4,7 @@
 use super::Checked;
 use super::unit::{Out, Unit};
 use crate::diag::Diagnostic;
-use crate::spec::{AppPush, Push};
+use crate::spec::Push;
 
 pub(super) fn check_not_yet(checked: &Checked<'_>, out: &mut Out) {
     push(checked.unit, out);
@@ -12,11 +12,8 @@ pub(super) fn check_not_yet(checked: &Checked<'_>, out: &mut Out) {
 
 /// Push degrades to polling by the language itself, so this only warns.
 fn push(unit: &Unit<'_>, out: &mut Out) {
-    let salesforce = unit.file.salesforce.push().filter(|push| push.value != Push::Cdc);
-    let salesforce = salesforce.map(|push| (push.value.word(), push.span));
-    let app = unit.file.app.push.iter().filter(|push| push.value == AppPush::Webhook);
-    let app = app.map(|push| (push.value.word(), push.span));
-    for (word, span) in salesforce.chain(app) {
+    let messages = unit.file.salesforce.push().filter(|push| push.value == Push::OutboundMessage);
+    for (word, span) in messages.map(|push| (push.value.word(), push.span)) {
         let title = format!("`push: {word}` does not run yet");
         out.push(Diagnostic::warning("W902", title, span, "changes are found by polling (`poll`)"));
     }

@@ -11,7 +11,7 @@ use super::super::backoff;
 use super::super::registry::PushState;
 use super::super::supervisor::Supervisor;
 use super::super::task::Command;
-use super::{Reader, Wanted};
+use super::{CDC, Reader, Wanted};
 use crate::connect::ConnectError;
 use crate::connect::salesforce::{
     Client, Event, EventBatch, EventKind, EventStream, Fault, fault_of, prepare_channel,
@@ -202,7 +202,7 @@ impl Line {
 
     fn tell(&self, reader: &Reader, problem: Option<&str>) {
         let problem = problem.map(|problem| format!("{problem}. {}.", reader.rhythm));
-        self.supervisor.registry.set_push(&reader.name, Some(PushState { problem }));
+        self.supervisor.registry.set_push(&reader.name, CDC, Some(PushState::of(problem)));
     }
 
     fn fact(&self) -> String {

@@ -3,6 +3,7 @@
 //! News only say where to look. A record that an event names is put into the queue of its pipelines first, durably; only then the place in
 //! the stream moves. What is lost before it is published is found by `poll`, which never rests. Read [`Wanted`] first.
 
+mod called;
 mod line;
 
 use std::collections::BTreeMap;
@@ -11,15 +12,19 @@ use std::time::Duration;
 
 use tokio_util::task::AbortOnDropHandle;
 
+use self::called::Called;
 use self::line::Line;
+use super::registry::PushSource;
 use super::sign_in::paused_by;
 use super::supervisor::Supervisor;
 use crate::connect::salesforce::{ChannelSpec, Client};
 use crate::model::{ConnectionName, PipelineName, Side};
-use crate::plan::Files;
+use crate::plan::{self, Files};
 use crate::spec::{ConnectionKind, Manage, Poll, Push, Scope};
 use crate::store::Store;
 
+/// Change events.
+const CDC: PushSource = (Side::Salesforce, plan::Push::Cdc);
 /// How often the desk looks whether a connection is open now.
 const TEND: Duration = Duration::from_secs(60);
 
@@ -97,8 +102,10 @@ impl Supervisor {
     /// Listens to the connections whose pipelines want it, until the daemon stops.
     pub(super) async fn hear_changes(self: Arc<Self>) {
         let mut lines: BTreeMap<ConnectionName, Open> = BTreeMap::new();
+        let mut called = Called::new();
         loop {
             self.tend(&mut lines);
+            self.tend_called(&mut called);
             tokio::select! {
                 () = self.stop.cancelled() => break,
                 () = self.registry.moved() => {}
@@ -118,7 +125,7 @@ impl Supervisor {
             let still = wanted.get(name);
             for reader in open.wanted.all() {
                 if !still.is_some_and(|still| still.all().any(|other| other.name == reader.name)) {
-                    self.registry.set_push(&reader.name, None);
+                    self.registry.set_push(&reader.name, CDC, None);
                 }
             }
         }

@@ -23,6 +23,7 @@ use crate::plan::{Files, Pipeline};
 use crate::runtime::control::ReloadReport;
 use crate::runtime::folder::{self, Texts};
 use crate::runtime::follow::Reloaded;
+use crate::runtime::hooks::HookDesk;
 use crate::runtime::lineage::{Lineage, Made};
 use crate::runtime::load::Earlier;
 use crate::runtime::metrics::Metrics;
@@ -123,6 +124,7 @@ pub struct Supervisor {
     pub(in crate::runtime) reloaded: RwLock<Option<Reloaded>>,
     pub(in crate::runtime) callback: RwLock<Option<String>>,
     pub(in crate::runtime) sign_ins: SignIns,
+    pub(in crate::runtime) hooks: HookDesk,
     pub(super) attendants: std::sync::Mutex<Vec<AbortOnDropHandle<()>>>,
     ready: AtomicBool,
     pub(super) stop: CancellationToken,
@@ -181,6 +183,7 @@ impl Supervisor {
             reloaded: RwLock::default(),
             callback: RwLock::default(),
             sign_ins: SignIns::default(),
+            hooks: HookDesk::default(),
             attendants: std::sync::Mutex::default(),
             ready: AtomicBool::new(false),
             stop: CancellationToken::new(),

@@ -133,7 +133,7 @@ impl Supervisor {
             wake: Arc::clone(&wake),
             status: status.subscribe(),
         };
-        let listening = self.listen(seed, (status.clone(), Arc::clone(&wake))).await?;
+        let listening = self.listen(seed, Arc::clone(&wake)).await?;
         let task = Task::new(TaskParts {
             runner,
             pipeline: Arc::clone(plan),

@@ -4,7 +4,6 @@ use jiff::Timestamp;
 
 use super::Task;
 use crate::model::{Cursor, Side};
-use crate::runtime::registry::PushState;
 use crate::runtime::status::{Condition, PipelineStatus, State, StatusCounts};
 use crate::store::PipelineCounts;
 
@@ -15,7 +14,7 @@ impl Task {
         let summary = self.parts.store.summary(&pipeline.name, pipeline.generation).unwrap_or_default();
         let cursor =
             self.parts.store.cursor(&pipeline.name, pipeline.generation, Side::Salesforce).ok().flatten();
-        let push = self.parts.registry.push(&pipeline.name);
+        let push = self.parts.registry.push(pipeline);
         let absent = || {
             let absent = self.parts.registry.absent(&pipeline.looks_up);
             absent.or_else(|| push.as_ref().and_then(|push| push.problem.clone()))
@@ -25,12 +24,7 @@ impl Task {
         self.parts.status.send_modify(|status| {
             status.state = state;
             status.message = message;
-            match push.as_ref().map(PushState::word) {
-                Some(word) => status.push = word.to_owned(),
-                // Nobody listens for it any more. What the app says at once is shown by its own listener.
-                None if status.push.starts_with("cdc") => status.push = "–".to_owned(),
-                None => {}
-            }
+            status.push = push.as_ref().map_or(PipelineStatus::NO_PUSH, |push| &push.word).to_owned();
             status.counts = counts(&summary);
             status.caught_up = match cursor {
                 Some(Cursor::Changes { upto, .. }) => Some(upto),

@@ -167,6 +167,7 @@ fn postgres(fields: &Fields<'_>, templates: &mut Templates<'_>) -> PostgresConne
         schema: fields.text("schema"),
         pool: fields.number("pool"),
         create_tables: fields.bool("create_tables"),
+        webhook: fields.entry("webhook", |node| super::http::proof(&Fields::of(node)?, templates)),
         resources: sql_resources(fields),
     }
 }
@@ -175,6 +176,7 @@ fn sqlite(fields: &Fields<'_>, templates: &mut Templates<'_>) -> Option<SqliteCo
     Some(SqliteConnection {
         path: templates.entry(fields, "path")?,
         create_tables: fields.bool("create_tables"),
+        webhook: fields.entry("webhook", |node| super::http::proof(&Fields::of(node)?, templates)),
         resources: sql_resources(fields),
     })
 }

@@ -118,7 +118,7 @@ fn paginate(node: &Node) -> Option<Paginate> {
     })
 }
 
-fn proof(fields: &Fields<'_>, templates: &mut Templates<'_>) -> Option<WebhookProof> {
+pub(super) fn proof(fields: &Fields<'_>, templates: &mut Templates<'_>) -> Option<WebhookProof> {
     if let Some(token) = templates.secret(fields, "token") {
         return Some(WebhookProof::Token(token));
     }

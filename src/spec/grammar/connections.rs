@@ -1,6 +1,6 @@
 //! Connection files but HTTP.
 
-use super::http::HTTP;
+use super::http::{HTTP, PROOF};
 use super::shape::{ByWord, Each, Key, Mapping, Shape, key, required, word};
 use crate::spec::{Choice, Duplicates, Environment, Manage, TlsMode};
 
@@ -136,6 +136,12 @@ const TABLES: Key = key(
 const CREATE_TABLES: Key =
     key("create_tables", Shape::Bool, "Whether missing tables and columns may be created.").or("false");
 
+const CALLS: Key = key(
+    "webhook",
+    Shape::Map(&PROOF),
+    "How calls to `POST {public_url}/hooks/<connection>/<table>` prove themselves, for `push: webhook`.",
+);
+
 static POSTGRES: Mapping = Mapping {
     name: "connection of type postgres",
     noun: "a connection of type postgres",
@@ -155,6 +161,7 @@ static POSTGRES: Mapping = Mapping {
         key("schema", Shape::Text, "Schema of the tables.").or("public"),
         key("pool", Shape::Int { min: 1, max: 1000 }, "Connections at once.").or("8"),
         CREATE_TABLES,
+        CALLS,
         TABLES,
     ],
 };
@@ -170,6 +177,7 @@ static SQLITE: Mapping = Mapping {
         PROTECT,
         required("path", Shape::Template, "Of the file."),
         CREATE_TABLES,
+        CALLS,
         TABLES,
     ],
 };

@@ -170,8 +170,8 @@ static OFFSET: Mapping = Mapping {
     keys: &[PAGE_TYPE, PARAM, SIZE_PARAM, SIZE],
 };
 
-static PROOF: Mapping = Mapping {
-    name: "webhook of http",
+pub(super) static PROOF: Mapping = Mapping {
+    name: "webhook of an app",
     noun: "`webhook`",
     doc: "How incoming hooks prove themselves.",
     keys: &[

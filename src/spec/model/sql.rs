@@ -3,7 +3,7 @@
 use super::Template;
 use crate::spec::values::Path;
 use crate::spec::words::words;
-use crate::spec::{Entry, Spanned};
+use crate::spec::{Entry, Spanned, WebhookProof};
 
 words! {
     /// Whether a database connection is encrypted.
@@ -53,6 +53,8 @@ pub struct PostgresConnection {
     pub pool: Option<Entry<u32>>,
     /// `create_tables`
     pub create_tables: Option<Entry<bool>>,
+    /// `webhook`
+    pub webhook: Option<Entry<WebhookProof>>,
     /// `resources`
     pub resources: Vec<SqlResource>,
 }
@@ -86,6 +88,8 @@ pub struct SqliteConnection {
     pub path: Entry<Template>,
     /// `create_tables`
     pub create_tables: Option<Entry<bool>>,
+    /// `webhook`
+    pub webhook: Option<Entry<WebhookProof>>,
     /// `resources`
     pub resources: Vec<SqlResource>,
 }

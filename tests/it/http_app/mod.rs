@@ -1,5 +1,7 @@
 //! Apps behind HTTP: the connector against the app of the harness, and whole pipelines between it and the simulated org.
 
+mod bench;
+mod flow;
 mod reading;
 mod rig;
 mod signing;

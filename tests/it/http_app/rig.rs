@@ -91,7 +91,9 @@ pub fn keys(events: &[ChangeEvent]) -> Vec<String> {
 
 pub fn row(values: &[(usize, Value)]) -> Row {
     let mut row = Row::absent(schema().len());
-    values.iter().for_each(|(at, value)| row.set(*at, value.clone()));
+    for (at, value) in values {
+        row.set(*at, value.clone());
+    }
     row
 }
 

@@ -2,6 +2,7 @@
 
 use axum::http::Method;
 use serde_json::json;
+use sfsync::connect::Source as _;
 use sfsync::model::Class;
 use sfsync::store::{Store, StoreKey};
 
@@ -63,7 +64,6 @@ async fn a_token_is_asked_for_once_however_many_requests_wait() {
     }
     let http = open(&app.url, &format!("{CREDENTIALS}concurrency: 8\n{RESOURCES}")).await.unwrap();
     let keys: Vec<sfsync::model::Key> = (1..=9).map(|at| sfsync::model::Key::app(at.to_string())).collect();
-    use sfsync::connect::Source as _;
     let mut source = source(&http, "people");
     assert_eq!(source.fetch(&keys).await.unwrap().len(), 9);
     assert_eq!(app.count(&Method::POST, "/token"), 1);
@@ -135,7 +135,6 @@ async fn a_key_in_the_address_never_enters_a_cursor() {
     }
     let text = "base_url: URL\nauth: { type: api_key, key: '${env:SECRET}', param: api_key }\npaginate: { type: next_url, next: $.links.next }\nresources: { people: { path: /people, records: $.data } }\n";
     let http = open(&app.url, text).await.unwrap();
-    use sfsync::connect::Source as _;
     let limit = sfsync::connect::Limit { records: 1, ..Default::default() };
     let read = source(&http, "people").read(None, limit).await.unwrap();
     let sfsync::model::Read::Batch { next, .. } = read else { panic!("a batch") };

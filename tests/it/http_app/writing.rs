@@ -139,6 +139,16 @@ async fn a_create_whose_answer_is_lost_is_found_by_its_values() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_app_that_does_not_answer_is_not_waited_for_longer_than_its_timeout() {
+    let app = app().await;
+    let http = open(&app.url, &format!("{FILE}timeout: 1 second\n")).await.unwrap();
+    let mut to = destination(&http, "people");
+    app.fault(Method::POST, PEOPLE, Fault::Silence);
+    let outcomes = write(&mut to, vec![create("Kim")]).await.unwrap();
+    assert!(outcomes[0].starts_with("unknown R101"), "{outcomes:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_app_that_knows_attempts_gets_the_same_create_again() {
     let app = app().await;
     let text = format!("{FILE}idempotency_header: Idempotency-Key\n");

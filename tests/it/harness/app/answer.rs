@@ -138,7 +138,7 @@ fn create(state: &mut State, target: &Target, seen: &Seen) -> Response {
     }
     let mut record = match body(resource, seen) {
         Ok(record) => record,
-        Err(refusal) => return refusal,
+        Err(refusal) => return *refusal,
     };
     if let Some(missing) = resource.required.iter().find(|name| record.get(**name).is_none_or(Json::is_null))
     {
@@ -173,7 +173,7 @@ fn update(state: &mut State, target: &Target, (seen, id): (&Seen, &str)) -> Resp
     let Some(number) = number(state, target, id) else { return reply(404, &json!({ "error": "not found" })) };
     let changes = match body(resource, seen) {
         Ok(changes) => changes,
-        Err(refusal) => return refusal,
+        Err(refusal) => return *refusal,
     };
     if let Some(emptied) =
         resource.required.iter().find(|name| changes.get(**name).is_some_and(Json::is_null))
@@ -187,14 +187,14 @@ fn update(state: &mut State, target: &Target, (seen, id): (&Seen, &str)) -> Resp
     single(200, resource, &state.tables[resource.path][&number])
 }
 
-fn body(resource: &AppResource, seen: &Seen) -> Result<Record, Response> {
+fn body(resource: &AppResource, seen: &Seen) -> Result<Record, Box<Response>> {
     let body = match resource.wrap {
         Some(wrap) => seen.body.get(wrap).cloned().unwrap_or(Json::Null),
         None => seen.body.clone(),
     };
     match body {
         Json::Object(record) => Ok(record),
-        _ => Err(reply(400, &json!({ "error": "no record in the body" }))),
+        _ => Err(Box::new(reply(400, &json!({ "error": "no record in the body" })))),
     }
 }
 
@@ -238,8 +238,9 @@ fn page(
     let from = match config.pages {
         AppPages::Page => (asked("page").unwrap_or(1) - 1) * size,
         AppPages::Offset => asked("offset").unwrap_or(0),
-        AppPages::Cursor | AppPages::Link | AppPages::NextUrl => asked("cursor").unwrap_or(0),
-        AppPages::Endless => asked("cursor").unwrap_or(0),
+        AppPages::Cursor | AppPages::Link | AppPages::NextUrl | AppPages::Endless => {
+            asked("cursor").unwrap_or(0)
+        }
         AppPages::Whole | AppPages::Deaf | AppPages::Circle => 0,
     };
     let size = if matches!(config.pages, AppPages::Whole) { all.len() } else { size };
@@ -248,18 +249,17 @@ fn page(
     let more = from + records.len() < all.len();
     let mut body = Map::new();
     let next = format!("{}{}?cursor={}", inner.url, seen.path, from + size);
+    let mut add = |name: &str, value: Json| {
+        body.insert(name.to_owned(), value);
+    };
     match config.pages {
         AppPages::Cursor => {
             let cursor = more.then(|| (from + size).to_string());
-            body.insert("meta".to_owned(), json!({ "next_cursor": cursor }));
+            add("meta", json!({ "next_cursor": cursor }));
         }
-        AppPages::NextUrl => {
-            drop(body.insert("links".to_owned(), json!({ "next": more.then_some(next.clone()) })))
-        }
-        AppPages::Circle => {
-            drop(body.insert("links".to_owned(), json!({ "next": format!("{}?cursor=0", seen.path) })))
-        }
-        AppPages::Endless => drop(body.insert("links".to_owned(), json!({ "next": next.clone() }))),
+        AppPages::NextUrl => add("links", json!({ "next": more.then_some(next.clone()) })),
+        AppPages::Circle => add("links", json!({ "next": format!("{}?cursor=0", seen.path) })),
+        AppPages::Endless => add("links", json!({ "next": next.clone() })),
         _ => {}
     }
     let body = match resource.records {

@@ -173,11 +173,6 @@ impl App {
         Self { url, inner, task }
     }
 
-    /// Changes how it behaves from now on.
-    pub fn change(&self, change: impl FnOnce(&mut AppConfig)) {
-        change(&mut self.inner.config.lock().unwrap());
-    }
-
     /// The next request of this method whose path has this in it goes wrong.
     pub fn fault(&self, method: Method, path: &str, fault: Fault) {
         self.lock().faults.push((method, path.to_owned(), fault));
