@@ -22,7 +22,9 @@ impl From<WorkError> for Failure {
             WorkError::Pass(PassError::Connect(error)) => {
                 return Self::caused(error, error.help.clone().unwrap_or_default());
             }
-            WorkError::Pass(_) | WorkError::Unknown(_) | WorkError::Broken(_) => "",
+            WorkError::Pass(_) | WorkError::Unknown(_) | WorkError::Broken(_) | WorkError::Paused { .. } => {
+                ""
+            }
         };
         Self::caused(&error, help)
     }

@@ -128,6 +128,10 @@ fn sum(report: &CheckReport) -> String {
         0 => "all ok".to_owned(),
         bad => format!("{} ok, {bad} with errors", files - bad),
     };
+    let verdict = match report.unreachable {
+        0 => verdict,
+        silent => format!("{verdict}, but {} did not answer", plural(silent, "connection")),
+    };
     format!("{}: {verdict}.{}\n", plural(files, "file"), fields(report))
 }
 

@@ -1,11 +1,15 @@
-//! `sfsync pause`, `resume`, `approve`, `forget`, `reload`: one sentence to the daemon, one back.
+//! `sfsync pause`, `resume`, `approve`, `forget`, `reload`: one sentence to the daemon, one back. A pause is in the state, so without a
+//! daemon `pause` and `resume` are for the next `run`.
 
 use reqwest::Method;
 
 use super::Context;
+use super::bench::{self, Bench};
 use super::call::refused;
 use super::exit::{Exit, Failure};
+use crate::model::PipelineName;
 use crate::runtime::control::ReloadReport;
+use crate::runtime::workbench::Workbench;
 use crate::serve::{Accepted, Forgotten, PauseQuery};
 
 /// A verb about one pipeline.
@@ -23,7 +27,11 @@ pub(super) fn who() -> String {
 
 pub(super) async fn pause(args: Named, context: &Context) -> Result<Exit, Failure> {
     let query = PauseQuery { by: who() };
-    let answer: Accepted = context.daemon().post(&["api", "pipelines", &args.name, "pause"], &query).await?;
+    let daemon = match bench::bench(context)? {
+        Bench::Daemon(daemon) => daemon,
+        Bench::Free(bench) => return rested(&bench, &args.name, Some(&query.by), context),
+    };
+    let answer: Accepted = daemon.post(&["api", "pipelines", &args.name, "pause"], &query).await?;
     context.screen.show(&answer, || {
         format!("{0} pauses at the end of its batch, until: sfsync resume {0}", answer.pipeline)
     });
@@ -31,8 +39,24 @@ pub(super) async fn pause(args: Named, context: &Context) -> Result<Exit, Failur
 }
 
 pub(super) async fn resume(args: Named, context: &Context) -> Result<Exit, Failure> {
-    let answer: Accepted = context.daemon().post(&["api", "pipelines", &args.name, "resume"], &()).await?;
+    let daemon = match bench::bench(context)? {
+        Bench::Daemon(daemon) => daemon,
+        Bench::Free(bench) => return rested(&bench, &args.name, None, context),
+    };
+    let answer: Accepted = daemon.post(&["api", "pipelines", &args.name, "resume"], &()).await?;
     context.screen.show(&answer, || format!("{} goes on from where it was.", answer.pipeline));
+    Ok(Exit::Done)
+}
+
+/// Nobody runs it now.
+fn rested(bench: &Workbench, name: &str, by: Option<&str>, context: &Context) -> Result<Exit, Failure> {
+    bench.set_paused(name, by)?;
+    let what = if by.is_some() { "pause" } else { "resume" };
+    let answer = Accepted { pipeline: PipelineName::from(name), accepted: what.to_owned() };
+    context.screen.show(&answer, || match by {
+        Some(_) => format!("{name} rests, until: sfsync resume {name}"),
+        None => format!("{name} goes on with the next sfsync run or daemon."),
+    });
     Ok(Exit::Done)
 }
 

@@ -118,6 +118,8 @@ pub struct Commit {
     pub undone: Vec<(Timestamp, u64)>,
     /// How many records were created, updated, deleted, unchanged and skipped, for the run's summary.
     pub counts: Counts,
+    /// What of it was about Salesforce: written there, or on the way there.
+    pub to_salesforce: Counts,
 }
 
 impl Commit {
@@ -140,6 +142,7 @@ impl Commit {
             replaced,
             undone,
             counts,
+            to_salesforce,
         } = other;
         self.cursors.extend(cursors);
         self.links.extend(links);
@@ -160,6 +163,7 @@ impl Commit {
         }
         self.undone.extend(undone);
         self.counts += counts;
+        self.to_salesforce += to_salesforce;
     }
 }
 
@@ -197,6 +201,25 @@ pub struct Counts {
     pub held: u64,
     /// Failed.
     pub failed: u64,
+}
+
+impl Counts {
+    /// These without those.
+    #[must_use]
+    pub fn without(self, those: Self) -> Self {
+        Self {
+            read: self.read.saturating_sub(those.read),
+            created: self.created.saturating_sub(those.created),
+            updated: self.updated.saturating_sub(those.updated),
+            deleted: self.deleted.saturating_sub(those.deleted),
+            linked: self.linked.saturating_sub(those.linked),
+            unchanged: self.unchanged.saturating_sub(those.unchanged),
+            skipped: self.skipped.saturating_sub(those.skipped),
+            waiting: self.waiting.saturating_sub(those.waiting),
+            held: self.held.saturating_sub(those.held),
+            failed: self.failed.saturating_sub(those.failed),
+        }
+    }
 }
 
 impl std::ops::AddAssign for Counts {

@@ -161,6 +161,9 @@ pub struct OrgFacts {
     pub multi_currency: bool,
     /// ISO code of the org's own currency.
     pub currency: String,
+    /// Country (two letters) of phone numbers that do not say theirs.
+    #[serde(default)]
+    pub region: Option<String>,
 }
 
 /// What is known of a database.

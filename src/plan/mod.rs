@@ -21,7 +21,7 @@ mod words;
 pub use catalog::{Catalog, DatabaseCatalog, Knowledge, MissingSecret, OrgCatalog, OrgFacts};
 pub use compile::{
     AppKind, Broken, Compiled, FieldsChecked, Kept, TableWriter, Tools, check_org, compile_after,
-    compile_all, order,
+    compile_all, order, without_schema,
 };
 pub use diff::{Change, Effect, diff};
 pub use files::{FileOf, Files};

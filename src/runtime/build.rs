@@ -12,7 +12,7 @@ use super::world::{System, World};
 use crate::connect::salesforce::{LoadScope, ReadSpec, SalesforceDestination, SalesforceSource, WriteSpec};
 use crate::connect::sql::{LoadScope as SqlLoad, SourceSpec, SqlConnection, SqlDestination, SqlSource};
 use crate::connect::{ConnectError, Destination, Found, Hints, Limit, MatchQuery, Source, WriteMode};
-use crate::model::{Class, Clock, ConnectionName, Key, ObjectInfo, Outcome, Row, WriteOp};
+use crate::model::{Class, Clock, ConnectionName, Key, ObjectInfo, Outcome, Row, Side, WriteOp};
 use crate::plan::catalog::Catalog;
 use crate::plan::required::{RequiredTable, required};
 use crate::plan::{Files, Lane, Pipeline, Push, SalesforceSide, Scope};
@@ -249,7 +249,11 @@ async fn destination(
         System::Sql(database) => {
             let wanted = required_table(pipeline, file, catalog);
             let Some(wanted) = wanted else { return Err(no_table(pipeline)) };
-            if shop.only_looks { compared(&database, &wanted).await } else { table(&database, &wanted).await }
+            if shop.only_looks {
+                return compared(&database, &wanted).await;
+            }
+            let filled = filled(&shop.store, pipeline).map_err(state_failed)?;
+            table(&database, &wanted, (filled, pipeline.generation)).await
         }
         System::Http(app) => super::apps::destination(&app, pipeline),
         System::Salesforce(_) => Err(no_table(pipeline)),
@@ -269,10 +273,32 @@ fn missing_table(wanted: &RequiredTable) -> ConnectError {
     ConnectError::new("E309", Class::Pipeline, message).help("create it, or set create_tables: true")
 }
 
-/// The table, created or widened first where the connection allows it.
+/// How many records the state says were written to the table of a pipeline.
+fn filled(store: &Store, pipeline: &Pipeline) -> Result<u64, crate::store::StoreError> {
+    if store.cursor(&pipeline.name, pipeline.generation, Side::Salesforce)?.is_none() {
+        return Ok(0);
+    }
+    let counts = store.summary(&pipeline.name, pipeline.generation)?;
+    Ok(counts.linked.max(counts.totals.created))
+}
+
+/// A table that was filled and is gone. Made anew and empty, it would be taken for complete.
+fn vanished(wanted: &RequiredTable, filled: u64, generation: u32) -> ConnectError {
+    let message = format!(
+        "table {} of {} is gone; {filled} records were written to it",
+        wanted.table, wanted.connection
+    );
+    ConnectError::new("R113", Class::Pipeline, message).help(format!(
+        "put the table back, or load everything again: `generation: {}` in the file",
+        generation + 1
+    ))
+}
+
+/// The table, created or widened first where the connection allows it. One that the state takes for filled is not made again.
 async fn table(
     database: &SqlConnection,
     wanted: &RequiredTable,
+    (filled, generation): (u64, u32),
 ) -> Result<Box<dyn Destination>, ConnectError> {
     let Some(dialect) = dialect(wanted.database) else {
         return Err(ConnectError::new(
@@ -282,6 +308,9 @@ async fn table(
         ));
     };
     let spec = table_spec(wanted, dialect);
+    if wanted.create && filled > 0 && database.inspect(&spec.table).await?.is_none() {
+        return Err(vanished(wanted, filled, generation));
+    }
     let table = if wanted.create {
         let ensured = database.ensure(&spec).await?;
         for statement in &ensured.applied {
@@ -339,6 +368,7 @@ async fn org_facts(
     let known = catalog.org(&pipeline.salesforce.connection).and_then(|org| org.facts.as_ref());
     let mut facts = OrgFacts {
         currency: known.map(|org| org.currency.clone()).unwrap_or_default(),
+        region: known.and_then(|org| org.region.clone()),
         ..OrgFacts::default()
     };
     if let Some(client) = shop.world.salesforce(&pipeline.salesforce.connection) {

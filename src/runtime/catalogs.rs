@@ -370,6 +370,7 @@ async fn facts(client: &Client, file: &ConnectionFile) -> Result<OrgFacts, Conne
         _ => None,
     };
     Ok(OrgFacts {
+        region: org.region(),
         id: org.id,
         name: org.name,
         is_sandbox: org.is_sandbox,

@@ -152,8 +152,8 @@ impl Metrics {
         );
     }
 
-    /// A batch was committed.
-    pub fn settled(&self, pipeline: &PipelineName, counts: &Counts) {
+    /// A batch was committed: what of it flowed in a direction.
+    pub fn settled(&self, pipeline: &PipelineName, direction: &'static str, counts: &Counts) {
         let ops = [
             ("create", counts.created),
             ("update", counts.updated),
@@ -166,7 +166,7 @@ impl Metrics {
             ("fail", counts.failed),
         ];
         for (op, count) in ops.into_iter().filter(|(_, count)| *count > 0) {
-            let labels = OfOp { pipeline: pipeline.to_string(), direction: "to_app", op };
+            let labels = OfOp { pipeline: pipeline.to_string(), direction, op };
             self.records.get_or_create(&labels).inc_by(count);
         }
     }

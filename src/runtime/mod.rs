@@ -27,6 +27,7 @@ pub mod planner;
 pub mod planning;
 pub mod preview;
 mod push;
+mod refused;
 pub mod registry;
 mod reload;
 pub mod schedule;

@@ -13,10 +13,10 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use tokio::sync::OwnedMutexGuard;
 
-use super::batch::{BatchError, Bench, Item, Partners, References, Swings};
+use super::batch::{BatchError, Bench, Item, Partners, Prepared, References, Swings};
 use super::facts::{OrgFacts, RunFacts};
 use super::mass::{Approval, Ending};
-use super::settling::{remember, settle, settled_keys};
+use super::settling::{gather, remember, settle, settled_keys};
 use super::status::Comparison;
 use crate::connect::{ConnectError, Destination, Limit, Source, WriteMode};
 use crate::model::{
@@ -25,6 +25,13 @@ use crate::model::{
 use crate::plan::{Lane, Pipeline, Scope};
 use crate::store::{Store, StoreError};
 use crate::sync::{Fingerprints, Mode};
+
+/// Records of one batch of a first load with links.
+const PAIRS_AT_ONCE: usize = 4_000;
+/// Records of one batch of changes whose writes are gathered.
+const READ_AT_ONCE: usize = 2_500;
+/// Gathered writes that are written though more may come: they are in memory, with both of their records.
+const GATHERED: usize = 20_000;
 
 /// Why a pass ended early. What was committed before stays; the cursor is where it was committed last.
 #[derive(Debug, thiserror::Error)]
@@ -59,6 +66,9 @@ impl From<BatchError> for PassError {
 pub trait Observer: Send + Sync {
     /// A batch was committed.
     fn settled(&self, pipeline: &PipelineName, counts: &Counts, loading: bool, total: Option<u64>);
+
+    /// The same, by direction.
+    fn flowed(&self, _: &PipelineName, _to_app: &Counts, _to_salesforce: &Counts) {}
 
     /// Everything was compared.
     fn compared(&self, _: &PipelineName, _: &Comparison) {}
@@ -139,11 +149,24 @@ pub(super) struct Gathered {
     pub(super) deletes: Vec<Item>,
     pub(super) mirror_deletes: Vec<(Key, WriteOp)>,
     pub(super) failed_in_a_row: u32,
+    /// Updates of Salesforce are gathered over batches: many of them cost no more calls than one.
+    pub(super) gathers: bool,
+    /// Those that were decided and not written.
+    pub(super) later: Vec<Item>,
 }
 
 impl Gathered {
     pub(super) fn holds_cursor(&self) -> bool {
         !self.deletes.is_empty() || !self.mirror_deletes.is_empty()
+    }
+
+    /// Puts aside, of decided records, what updates Salesforce and nothing else. A record that came again was decided anew.
+    pub(super) fn put_aside(&mut self, items: &mut Vec<Item>) {
+        if !self.later.is_empty() {
+            let again: HashSet<Key> = items.iter().map(|item| item.key.clone()).collect();
+            self.later.retain(|item| !again.contains(&item.key));
+        }
+        self.later.extend(items.extract_if(.., |item| item.only_updates(Side::Salesforce)));
     }
 
     /// Records that wait for their delete are not settled by the batch that decided it.
@@ -187,6 +210,8 @@ impl Runner {
             deletes: Vec::new(),
             mirror_deletes: Vec::new(),
             failed_in_a_row: 0,
+            gathers: false,
+            later: Vec::new(),
         }
     }
 
@@ -215,6 +240,37 @@ impl Runner {
         failed.map_or(Ok(counts), Err)
     }
 
+    /// What one batch may bring. A record of a first load with links is there several times over while it is settled: as it was read, in
+    /// the terms of the other side, as it is written, as its create is noted, as the pair that is remembered.
+    fn batches(&self, pass: &Gathered, loading: bool) -> Limit {
+        let pairs = loading && pass.setting.origin == Side::Salesforce && self.pipeline.lane == Lane::Linked;
+        let most = match (pairs, pass.gathers) {
+            (true, _) => PAIRS_AT_ONCE,
+            (_, true) => READ_AT_ONCE,
+            _ => self.limit.records,
+        };
+        Limit { records: self.limit.records.min(most), ..self.limit }
+    }
+
+    /// Whether the updates that a pass decides are written together at its end. Who shares records takes turns batch by batch.
+    fn gathers(&self, pass: &Gathered, loading: bool) -> bool {
+        let setting = &pass.setting;
+        let updates = setting.origin == Side::App && self.pipeline.to_salesforce.update;
+        updates && !loading && self.pipeline.lane == Lane::Linked && setting.partners.turn.is_none()
+    }
+
+    /// Writes the updates that were put aside.
+    async fn write_gathered(&mut self, pass: &mut Gathered) -> Result<Commit, PassError> {
+        let items = std::mem::take(&mut pass.later);
+        if items.is_empty() {
+            return Ok(Commit::default());
+        }
+        let setting = pass.setting.clone();
+        let prepared = Prepared { origin: setting.origin, items, later: Vec::new() };
+        let executed = self.bench(&setting).execute(prepared, WriteMode::Changes).await?;
+        Ok(gather(pass, executed))
+    }
+
     /// Settles everything of a side but the deletes, which hold its cursor.
     async fn follow(&mut self, side: Side, approved: bool) -> Result<Ending, PassError> {
         let mut pass = self.gathered(Mode::Changes, side);
@@ -222,7 +278,8 @@ impl Runner {
         let mut loading = !matches!(from, Some(Cursor::Changes { .. }));
         let streams = self.pipeline.lane == Lane::Mirror && (loading || pass.setting.partners.turn.is_none());
         let twin = if streams { self.app.twin() } else { None };
-        let limit = self.limit;
+        pass.gathers = self.gathers(&pass, loading);
+        let limit = self.batches(&pass, loading);
         let mut read = match twin {
             Some(twin) => Box::pin(self.stream(&mut pass, from, twin)).await?,
             None => self.source_of(side)?.read(from.as_ref(), limit).await?,
@@ -237,14 +294,19 @@ impl Runner {
             let turn = pass.turn().await;
             let (settled, ahead) = self.settle_and_read(&mut pass, events, mode, more.then_some(&next)).await;
             let mut commit = settled?;
+            let interrupted = self.interrupt.load(Ordering::Relaxed);
+            let goes_on = !interrupted && matches!(ahead, Some(Ok(Read::Batch { .. })));
+            if pass.later.len() >= GATHERED || !goes_on {
+                commit.absorb(self.write_gathered(&mut pass).await?);
+            }
             let held = pass.holds_cursor().then(|| next.clone());
-            if held.is_none() {
+            if held.is_none() && pass.later.is_empty() {
                 commit.cursors.push((side, next));
             }
             self.commit(&mut pass, commit, mode == WriteMode::Load, total)?;
             drop(turn);
             match ahead {
-                Some(_) if self.interrupt.load(Ordering::Relaxed) => return Err(PassError::Interrupted),
+                Some(_) if interrupted => return Err(PassError::Interrupted),
                 Some(next) => read = next?,
                 None => return Ok(Ending { pass, cursor: held }),
             }
@@ -261,7 +323,7 @@ impl Runner {
     ) -> (Result<Commit, PassError>, Option<Result<Read, ConnectError>>) {
         pass.setting.loading = mode == WriteMode::Load;
         let setting = pass.setting.clone();
-        let limit = self.limit;
+        let limit = self.batches(pass, pass.setting.loading);
         let writes_back = self.pipeline.ops_on(setting.origin).any();
         let (mut bench, source) = self.split(&setting);
         let settle = settle(&mut bench, pass, events, mode);
@@ -297,7 +359,7 @@ impl Runner {
     }
 
     /// A bench, and the reader of its side beside it.
-    fn split<'a>(
+    pub(super) fn split<'a>(
         &'a mut self,
         setting: &'a Setting,
     ) -> (Bench<'a>, Result<&'a mut dyn Source, ConnectError>) {

@@ -1,7 +1,7 @@
 //! The pipelines that run, as they see each other: who brings records in on demand, who waits for whose first load, who has to look
 //! again when somebody else has linked a record.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
@@ -91,6 +91,8 @@ pub struct Registry {
     /// Told whenever a pipeline begins or ends and when files were loaded; one listener.
     moved: Notify,
     push: RwLock<BTreeMap<PipelineName, BTreeMap<PushSource, PushState>>>,
+    /// Those whose tasks are being made: parents among them are waited for, too.
+    beginning: RwLock<HashSet<PipelineName>>,
     absent: RwLock<BTreeMap<PipelineName, String>>,
     turns: std::sync::Mutex<BTreeMap<Resource, Arc<Mutex<()>>>>,
 }
@@ -148,8 +150,19 @@ impl Registry {
         }
     }
 
+    /// The task of a pipeline is being made, or could not be made.
+    pub fn set_beginning(&self, name: &PipelineName, begins: bool) {
+        let mut beginning = self.beginning.write().unwrap_or_else(PoisonError::into_inner);
+        if begins {
+            beginning.insert(name.clone())
+        } else {
+            beginning.remove(name)
+        };
+    }
+
     /// Adds or replaces a pipeline.
     pub fn insert(&self, name: PipelineName, running: Running) {
+        self.set_beginning(&name, false);
         self.running.write().unwrap_or_else(PoisonError::into_inner).insert(name, running);
         self.arrived.notify_waiters();
         self.moved.notify_one();
@@ -220,16 +233,18 @@ impl Registry {
         }
     }
 
-    /// Looked-up pipelines whose first load is under way: children wait for them, so that parents come first.
+    /// Looked-up pipelines whose first load is under way or about to begin: children wait for them, so that parents come first.
     pub fn loading(&self, names: &[PipelineName]) -> Vec<PipelineName> {
         let all = self.read();
-        let loading = |name: &&PipelineName| {
-            all.get(*name).is_some_and(|running| {
-                let status = running.status.borrow();
-                status.state == State::Loading && running.scope == Scope::All
-            })
+        let loads = |running: &Running| {
+            running.status.borrow().state == State::Loading && running.scope == Scope::All
         };
+        let loading = |name: &&PipelineName| all.get(*name).map_or_else(|| self.begins(name), loads);
         names.iter().filter(loading).cloned().collect()
+    }
+
+    fn begins(&self, name: &PipelineName) -> bool {
+        self.beginning.read().unwrap_or_else(PoisonError::into_inner).contains(name)
     }
 }
 
@@ -267,5 +282,22 @@ impl References for Registry {
                 format!("{pipeline} could not bring records in: {error}"),
             )),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_parent_that_is_about_to_begin_is_waited_for() {
+        let registry = Registry::default();
+        let parent = PipelineName::from("accounts");
+        let loading = || registry.loading(std::slice::from_ref(&parent));
+        assert!(loading().is_empty(), "a pipeline that nobody begins is not waited for");
+        registry.set_beginning(&parent, true);
+        assert_eq!(loading(), [parent.clone()]);
+        registry.set_beginning(&parent, false);
+        assert!(loading().is_empty(), "one that could not begin holds nobody up");
     }
 }

@@ -30,7 +30,10 @@ pub(super) async fn settle(
         return Ok(commit);
     }
     bench.reclaim().await?;
-    let prepared = bench.prepare(events).await?;
+    let mut prepared = bench.prepare(events).await?;
+    if pass.gathers {
+        pass.put_aside(&mut prepared.items);
+    }
     let executed = bench.execute(prepared, mode).await?;
     let again = executed.again.clone();
     let mut commit = gather(pass, executed);
@@ -70,6 +73,7 @@ pub(super) fn remember(
     store.commit(&pipeline.name, pipeline.generation, commit)?;
     pass.counts += counts;
     observer.settled(&pipeline.name, &counts, loading, total);
+    observer.flowed(&pipeline.name, &counts.without(commit.to_salesforce), &commit.to_salesforce);
     if pass.failed_in_a_row >= pipeline.pause_after {
         return Err(PassError::FailuresInARow(pass.failed_in_a_row));
     }

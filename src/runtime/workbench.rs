@@ -10,6 +10,7 @@ use super::catalogs::{self, Looked};
 use super::folder::{self, Texts};
 use super::load::{self, Loaded, Loading};
 use super::pass::PassError;
+use super::refused;
 use super::stories::StoryResult;
 use super::world::{Secrets, System, World};
 use crate::connect::ConnectError;
@@ -43,6 +44,14 @@ pub enum WorkError {
     /// The files have errors; `check` shows them.
     #[error("{0} has errors: sfsync check {0}")]
     Broken(PipelineName),
+    /// Somebody, or an undo, said that it rests until told otherwise.
+    #[error("it is paused by {by}; it goes on after: sfsync resume {name}")]
+    Paused {
+        /// The pipeline.
+        name: PipelineName,
+        /// Who, or what.
+        by: String,
+    },
 }
 
 /// A folder on the bench.
@@ -92,6 +101,8 @@ pub struct CheckReport {
     pub text: String,
     /// What was not checked, and why.
     pub notes: Vec<String>,
+    /// Connections that did not answer.
+    pub unreachable: usize,
     /// Any error in them.
     pub errors: usize,
     /// Any warning in them.
@@ -146,6 +157,7 @@ impl Workbench {
         let loading =
             Loading { engine: &self.engine, catalog: &self.looked.catalog, now, ignore_not_yet: false };
         self.loaded = load::load(files, &loading);
+        refused::refuse(&mut self.loaded, &self.looked);
     }
 
     /// Everything there is to say about the files that are asked for (all, without names).
@@ -175,8 +187,12 @@ impl Workbench {
         let map = &self.loaded.files.map;
         report.diagnostics = messages.iter().map(|message| crate::diag::to_data(message, map)).collect();
         report.text = crate::diag::all_to_text(&messages, map, color);
-        for (name, error) in &self.looked.unreachable {
+        let silent = self.looked.unreachable.iter().filter(|(_, error)| error.code != refused::WRONG_ORG);
+        for (name, error) in silent {
             report.errors += 1;
+            report.unreachable += 1;
+            let unseen = crate::plan::without_schema(name);
+            report.notes.retain(|note| *note != unseen);
             let help = error.help.as_deref().map(|help| format!("\n  = help: {help}")).unwrap_or_default();
             report
                 .text
@@ -237,8 +253,10 @@ impl Workbench {
 
     fn facts(&self, file: Option<&ConnectionFile>) -> String {
         let Some(file) = file else { return String::new() };
-        if self.looked.unreachable.contains_key(&file.name) {
-            return "cannot be reached".to_owned();
+        match self.looked.unreachable.get(&file.name) {
+            Some(error) if error.code == refused::WRONG_ORG => return "another org is meant".to_owned(),
+            Some(_) => return "cannot be reached".to_owned(),
+            None => {}
         }
         let org = self.looked.catalog.org(&file.name).and_then(|org| org.facts.as_ref());
         let org = org.map(|org| {

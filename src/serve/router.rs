@@ -118,7 +118,7 @@ fn guarded() -> Router<Shared> {
 /// The query of a request, or what is wrong with it.
 pub(super) fn query<T>(asked: Result<Query<T>, QueryRejection>) -> Result<T, Refusal> {
     asked.map(|Query(value)| value).map_err(|rejection| {
-        Refusal::bad_request(rejection.body_text(), "see the table of endpoints in docs/pipelines.md")
+        Refusal::bad_request(rejection.body_text(), "correct the query of the address, or leave it out")
     })
 }
 

@@ -7,7 +7,9 @@ use std::ops::Bound;
 use redb::{ReadTransaction, ReadableTable, Table, WriteTransaction};
 
 use super::registry::Space;
-use super::tables::{BY_APP, BY_SALESFORCE, Bytes, LINKS, clear, keyed, keys_with, link_id, prefix};
+use super::tables::{
+    BY_APP, BY_SALESFORCE, Bytes, LINKS, clear, keyed, keys_with, link_id, link_number, prefix,
+};
 use super::{Store, StoreError, link_row, tables};
 use crate::model::{Key, Link, PipelineName, Side};
 
@@ -193,6 +195,18 @@ impl Found {
         let links = ids.into_iter().map(|id| self.link(id));
         links.filter_map(Result::transpose).collect()
     }
+
+    fn numbered(&self, space: u32, side: Side, key: &Key) -> Result<Vec<(u64, Link)>, StoreError> {
+        let ids = match side {
+            Side::App => ids_of_app(&self.by_app, space, key)?,
+            Side::Salesforce => {
+                let id = self.by_salesforce.get(keyed(space, key).as_slice())?;
+                id.map(|id| id.value()).into_iter().collect()
+            }
+        };
+        let links = ids.into_iter().map(|id| Ok(self.link(id)?.map(|link| (link_number(id), link))));
+        links.filter_map(Result::transpose).collect()
+    }
 }
 
 impl Store {
@@ -233,6 +247,18 @@ impl Store {
         }
     }
 
+    /// The same, each with its number: numbers are dense and never given twice, so much can be noted of many links in little memory.
+    pub fn numbered_links_of(
+        &self,
+        pipeline: &PipelineName,
+        generation: u32,
+        (side, keys): (Side, &[Key]),
+    ) -> Result<Vec<Vec<(u64, Link)>>, StoreError> {
+        self.each(self.space(pipeline, generation), keys, |found, space, key| {
+            found.numbered(space, side, key)
+        })
+    }
+
     /// The same in the generation in use, for pipelines that share a resource with another one.
     pub fn links_of_current(
         &self,
@@ -267,6 +293,17 @@ impl Store {
         after: Option<&Key>,
         limit: usize,
     ) -> Result<Vec<Link>, StoreError> {
+        self.links_where(pipeline, generation, (after, limit), |_| true)
+    }
+
+    /// The same of the links whose number is wanted; the others are stepped over without being read.
+    pub fn links_where(
+        &self,
+        pipeline: &PipelineName,
+        generation: u32,
+        (after, limit): (Option<&Key>, usize),
+        wanted: impl Fn(u64) -> bool,
+    ) -> Result<Vec<Link>, StoreError> {
         let Some(space) = self.space(pipeline, generation) else { return Ok(Vec::new()) };
         let begin = after.map_or_else(|| prefix(space), |key| keyed(space, key));
         let begin = if after.is_some() {
@@ -278,8 +315,10 @@ impl Store {
         let end = end.as_deref().map_or(Bound::Unbounded, Bound::Excluded);
         self.read(|txn| {
             let found = Found::open(txn)?;
-            let entries = found.by_salesforce.range::<&[u8]>((begin, end))?.take(limit);
-            let links = entries.map(|entry| found.link(entry?.1.value()));
+            let ids = found.by_salesforce.range::<&[u8]>((begin, end))?;
+            let ids = ids.map(|entry| Ok(entry?.1.value()));
+            let ids = ids.filter(|id| id.as_ref().map_or(true, |id| wanted(link_number(*id))));
+            let links = ids.take(limit).map(|id: Result<u64, StoreError>| found.link(id?));
             links.filter_map(Result::transpose).collect()
         })
     }

@@ -92,6 +92,11 @@ pub(super) fn link_id(space: u32, number: u64) -> u64 {
     u64::from(space) << LINK_BITS | number
 }
 
+/// The number in a key in `links`.
+pub(super) fn link_number(id: u64) -> u64 {
+    id & ((1 << LINK_BITS) - 1)
+}
+
 /// A space or pipeline number as the beginning of a key.
 pub(super) fn prefix(number: u32) -> Vec<u8> {
     number.to_be_bytes().to_vec()

@@ -26,5 +26,5 @@ pub use map::{MapInputs, Mapped, Slot, Stop, map};
 pub use matching::{Candidate, Match, match_values, matched};
 pub use merge::{Baseline, Held, Kept, Turn, Verdict, Writable, merge_row};
 pub use old::{Old, look_back};
-pub use settle::{Fingerprints, Image, Views, baselines, fingerprints, is_unchanged, seen};
+pub use settle::{Fingerprints, Image, Views, baselines, fingerprints, is_as_agreed, is_unchanged, seen};
 pub use undo::{TakeBack, after_undo, as_one, take_back};

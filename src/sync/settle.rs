@@ -170,6 +170,31 @@ pub fn is_unchanged(now: &[Fingerprint], then: &[Fingerprint]) -> bool {
     now.len() == then.len() && now.iter().zip(then).all(|(now, then)| !now.is_known() || now == then)
 }
 
+/// Whether a side of a pair is, in every row, as it was when both sides agreed. Where this holds of both sides they agree now, whatever the
+/// policy: nobody has to bring them together to see it. A row in which the side that is mapped says nothing is nobody's.
+pub fn is_as_agreed(
+    pipeline: &Pipeline,
+    (side, record): (Side, &Row),
+    mapped: &Mapped,
+    (make, link): (Fingerprints, &Link),
+) -> bool {
+    pipeline.rows.iter().enumerate().all(|(at, mapping)| {
+        let then = stored(link, at);
+        let maps = terms(mapping) != side;
+        let now = match (maps, mapping.field_on(side)) {
+            (true, _) => spoken(Some(mapped), at),
+            (false, Some(field)) => Some(record.get(field)).filter(|value| !value.is_absent()),
+            (false, None) => None,
+        };
+        match now {
+            _ if then.salesforce != then.app => false,
+            None => true,
+            Some(_) if !then.is_known() => !maps,
+            Some(value) => make.of(mapping, value) == then.salesforce,
+        }
+    })
+}
+
 /// The pair as it is after the writes of a decision were stored: what the next look is compared with.
 #[derive(Clone, Debug)]
 pub struct Image {

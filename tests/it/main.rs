@@ -23,6 +23,7 @@ mod reload_changes;
 mod reload_files;
 mod reload_identity;
 mod reload_incremental;
+mod reload_systems;
 mod salesforce_events;
 mod salesforce_faults;
 mod salesforce_load;

@@ -25,8 +25,12 @@ use super::{Config, org, versions};
 use crate::connect::ConnectError;
 use crate::model::{Class, Clock};
 
+/// Tries of a request while nothing was ever heard of the org.
+const FIRST_TRIES: usize = 1;
+
 /// Largest answer that is held whole: a describe or a page of long texts.
 pub(super) const MAX_BODY: usize = 128 << 20;
+
 /// What a client needs from outside.
 pub struct Services {
     /// Time.
@@ -283,7 +287,7 @@ impl Client {
     where
         F: Future<Output = Result<T, ConnectError>>,
     {
-        let mut pauses = self.pauses();
+        let (mut pauses, mut tries) = (self.pauses(), 0);
         loop {
             let error = match attempt().await {
                 Ok(answer) => return Ok(answer),
@@ -294,10 +298,19 @@ impl Client {
             if matches!(error::reaction(&error), Reaction::RestartQuery | Reaction::Narrow) {
                 return Err(error);
             }
+            tries += 1;
+            if error.code == "R105" && tries > FIRST_TRIES && self.is_silent() {
+                return Err(error);
+            }
             let Some(pause) = pauses.next() else { return Err(error) };
             tracing::debug!(connection = %self.config.name, code = error.code, "trying again");
             self.clock.sleep(retry_after.unwrap_or(pause)).await;
         }
+    }
+
+    /// Whether nothing was ever heard of the org: then its address or the network is wrong, and whoever asks should hear of it soon.
+    fn is_silent(&self) -> bool {
+        locked(&self.ahead).is_none()
     }
 
     /// The pauses between tries: doubling, with jitter.

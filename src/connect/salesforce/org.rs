@@ -31,6 +31,25 @@ pub struct OrgFacts {
     /// The instance it lives on.
     #[serde(rename = "InstanceName", default)]
     pub instance: Option<String>,
+    /// Country of its address, as somebody wrote it.
+    #[serde(default)]
+    pub country: Option<String>,
+    /// Its locale: `en_US`, `ja_JP`.
+    #[serde(rename = "DefaultLocaleSidKey", default)]
+    pub locale: Option<String>,
+}
+
+impl OrgFacts {
+    /// The country (two letters) of phone numbers that do not say theirs: that of its address where it is a code, else that of its locale.
+    pub fn region(&self) -> Option<String> {
+        let code = |text: &str| {
+            let text = text.trim();
+            let fits = text.len() == 2 && text.bytes().all(|byte| byte.is_ascii_alphabetic());
+            fits.then(|| text.to_ascii_uppercase())
+        };
+        let of_locale = || self.locale.as_ref()?.split(['_', '-']).skip(1).find_map(code);
+        self.country.as_deref().and_then(code).or_else(of_locale)
+    }
 }
 
 /// The user as whom everything is read and written.
@@ -85,8 +104,7 @@ struct Rows<T> {
 }
 
 /// Brings [`OrgFacts`].
-pub(super) const ORGANIZATION: &str =
-    "SELECT Id, Name, OrganizationType, IsSandbox, InstanceName FROM Organization";
+pub(super) const ORGANIZATION: &str = "SELECT Id, Name, OrganizationType, IsSandbox, InstanceName, Country, DefaultLocaleSidKey FROM Organization";
 
 /// The only record of an answer.
 pub(super) fn first<T: DeserializeOwned>(body: &[u8]) -> Result<T, ConnectError> {
@@ -199,5 +217,32 @@ impl Client {
     pub async fn limits(&self) -> Result<std::collections::BTreeMap<String, Limit>, ConnectError> {
         let call = Call::get(format!("{}/limits", self.data_path().await?), Purpose::Control);
         self.read(&call, |answer| parse_limits(&answer.body)).await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_country_of_phone_numbers_is_that_of_the_address_or_of_the_locale() {
+        let region = |country: Option<&str>, locale: Option<&str>| {
+            let org = OrgFacts {
+                id: String::new(),
+                name: String::new(),
+                edition: None,
+                is_sandbox: false,
+                instance: None,
+                country: country.map(str::to_owned),
+                locale: locale.map(str::to_owned),
+            };
+            org.region()
+        };
+        assert_eq!(region(Some("fi"), Some("en_US")).as_deref(), Some("FI"));
+        assert_eq!(region(Some("Finland"), Some("fi_FI")).as_deref(), Some("FI"));
+        assert_eq!(region(None, Some("zh_Hant_TW")).as_deref(), Some("TW"));
+        assert_eq!(region(None, Some("ja_JP_JP")).as_deref(), Some("JP"));
+        assert_eq!(region(Some("日本"), Some("de")), None);
+        assert_eq!(region(None, None), None);
     }
 }

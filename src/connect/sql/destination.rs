@@ -23,7 +23,7 @@ impl SqlDestination {
     pub fn new(connection: SqlConnection, spec: TableSpec, table: &TableInfo) -> Result<Self, ConnectError> {
         let problems = check(connection.dialect(), &spec, Some(table));
         if let Some(problem) = problems.iter().find(|problem| problem.kind.stops_writing()) {
-            let help = problem.ddl.clone().unwrap_or_else(|| "run `sfsync check`".to_owned());
+            let help = problem.ddl.clone().unwrap_or_else(|| "run `sfsync check --online`".to_owned());
             return Err(ConnectError::new("R108", Class::Pipeline, problem.message.clone()).help(help));
         }
         connection.allows(&spec)?;

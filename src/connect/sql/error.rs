@@ -94,7 +94,7 @@ pub(super) fn help(code: &str) -> Option<&'static str> {
             "free some space on the disk of the database; nothing is lost, sfsync tries again by itself"
         }
         "R108" => {
-            "run `sfsync check`: it names a missing table, column or permission and prints the DDL to paste"
+            "`sfsync check --online` names a missing table, column or permission and prints the DDL to paste"
         }
         _ => return None,
     })

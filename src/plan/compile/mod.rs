@@ -272,6 +272,10 @@ fn notes(units: &[Unit<'_>]) -> Vec<String> {
             without.insert(unit.file.app.resource.connection.value.clone());
         }
     }
-    let text = |name| format!("checked without the schema of {name}: run with --online");
-    without.into_iter().map(text).collect()
+    without.iter().map(without_schema).collect()
+}
+
+/// The note about a connection of which nothing is known.
+pub fn without_schema(name: &ConnectionName) -> String {
+    format!("checked without the schema of {name}: run with --online")
 }

@@ -59,6 +59,8 @@ pub struct Item {
     pub row: Option<Row>,
     /// The remembered pair, baselines in the order of the plan's rows.
     pub link: Option<Link>,
+    /// Its number, if it was recalled.
+    pub number: Option<u64>,
     /// Other Salesforce records linked to the same app record.
     pub siblings: Vec<Key>,
     /// One of them was updated later (`links: many_to_one`).
@@ -92,6 +94,7 @@ impl Item {
             version,
             row: None,
             link,
+            number: None,
             siblings: Vec::new(),
             outdone: false,
             elsewhere: None,
@@ -103,6 +106,16 @@ impl Item {
             matched: Match::None,
             pair: None,
             fate: None,
+        }
+    }
+
+    /// Whether what was decided is one update of the linked record of a side.
+    pub(in crate::runtime) fn only_updates(&self, side: Side) -> bool {
+        match &self.fate {
+            Some(Fate::Decided(Decision::Update { writes, linking: false, .. })) => {
+                writes.iter().all(|write| write.side == side)
+            }
+            _ => false,
         }
     }
 
@@ -133,14 +146,37 @@ pub struct Prepared {
 }
 
 impl Bench<'_> {
+    /// Whether the record says what it said when both sides of its pair agreed in every row: if the other does, too, the pair is equal.
+    pub(in crate::runtime) fn is_as_agreed(&self, item: &Item) -> bool {
+        let (Some(link), Some(mapped), Some(row)) = (&item.link, &item.mapped, &item.row) else {
+            return false;
+        };
+        let agreed = (self.facts.fingerprints, link);
+        item.fate.is_none()
+            && link.state == LinkState::Active
+            && !self.pipeline.reads_other
+            && sync::is_as_agreed(self.pipeline, (item.origin, row), mapped, agreed)
+    }
+
     /// Decides about a batch of changes of records of one side. Writes nothing.
     pub async fn prepare(&mut self, events: Vec<ChangeEvent>) -> Result<Prepared, BatchError> {
+        let told = self.told(events).await?;
+        self.answered_and_decided(told).await
+    }
+
+    /// The records with their pairs, in the terms of the other side: as far as one comes without the other records.
+    pub async fn told(&mut self, events: Vec<ChangeEvent>) -> Result<Prepared, BatchError> {
         let items = self.recall(events)?;
         let mut prepared = Prepared { origin: self.origin, items, later: Vec::new() };
         if self.pipeline.reads_other {
             self.fetch_linked(&mut prepared.items).await?;
         }
         self.resolve(&mut prepared).await?;
+        Ok(prepared)
+    }
+
+    /// The rest of the way to the decisions: the other records are met.
+    pub async fn answered_and_decided(&mut self, mut prepared: Prepared) -> Result<Prepared, BatchError> {
         self.meet(&mut prepared.items).await?;
         self.answer_back(&mut prepared).await?;
         for item in prepared.items.iter_mut().filter(|item| item.fate.is_none()) {

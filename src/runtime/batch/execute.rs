@@ -21,6 +21,8 @@ pub struct Executed {
     pub deletes: Vec<Item>,
     /// Failures in a row at the end of the batch, for `pause_after`.
     pub failed_in_a_row: u32,
+    /// Writes to the side that the records come from.
+    pub(super) back: Counts,
 }
 
 /// An operation and the item it belongs to.
@@ -98,6 +100,11 @@ impl Bench<'_> {
                 self.answered(executed, item, answers)?;
             }
         }
+        let (commit, back) = (&mut executed.commit, executed.back);
+        commit.to_salesforce = match self.origin {
+            Side::Salesforce => back,
+            Side::App => commit.counts.without(back),
+        };
         Ok(())
     }
 
@@ -145,6 +152,9 @@ impl Bench<'_> {
             match outcome {
                 Outcome::Written { key, version } => {
                     count(&mut executed.commit.counts, kind);
+                    if side == self.origin {
+                        count(&mut executed.back, kind);
+                    }
                     changed = true;
                     self.note_write(&mut executed.commit, item, (side, kind));
                     self.note_swing(item, side);

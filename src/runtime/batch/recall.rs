@@ -19,7 +19,7 @@ impl Bench<'_> {
         let events = latest(events);
         let keys: Vec<Key> = events.iter().map(|event| event.key.clone()).collect();
         let (name, generation) = (&self.pipeline.name, self.pipeline.generation);
-        let links = self.store.links_of(name, generation, (self.origin, &keys))?;
+        let links = self.store.numbered_links_of(name, generation, (self.origin, &keys))?;
         let seen = self.seen(self.origin, &keys)?;
         let mut items = Vec::with_capacity(events.len());
         for ((event, links), seen) in events.into_iter().zip(links).zip(seen) {
@@ -28,9 +28,14 @@ impl Bench<'_> {
                 items.push(self.item(event, None, old)?);
                 continue;
             }
-            for link in links {
+            let mut event = Some(event);
+            let last = links.len() - 1;
+            for (at, (number, link)) in links.into_iter().enumerate() {
+                let Some(event) = (if at == last { event.take() } else { event.clone() }) else { break };
                 let link = align(self.pipeline, self.row_sets, link);
-                items.push(self.item(event.clone(), Some(link), old.clone())?);
+                let mut item = self.item(event, Some(link), old.clone())?;
+                item.number = Some(number);
+                items.push(item);
             }
         }
         self.merges(&mut items);

@@ -5,12 +5,13 @@ use std::sync::Arc;
 
 use super::judge::Judged;
 use crate::model::{ConnectionName, PipelineName};
-use crate::plan::catalog::Catalog;
+use crate::plan::catalog::{Catalog, Knowledge};
 use crate::plan::{Files, Pipeline, diff};
+use crate::runtime::catalogs::table_of;
 use crate::runtime::lineage::Made;
 use crate::runtime::load::Loaded;
 use crate::runtime::supervisor::{Latest, MadeOf, Seed, Supervisor};
-use crate::spec::PipelineFile;
+use crate::spec::{ConnectionKind, PipelineFile};
 use crate::store::StoreError;
 
 impl Supervisor {
@@ -32,7 +33,7 @@ impl Supervisor {
             let live = self.live.lock().await;
             ending.extend(live.keys().filter(|name| !is_there(name)).cloned());
             for plan in &plans {
-                let made_of = made_of(&files, &systems, plan);
+                let made_of = made_of(&files, &systems, plan, catalog);
                 let known = live.get(&plan.name);
                 if known.is_some_and(|live| live.made_of == made_of && same_plan(&live.plan, plan)) {
                     continue;
@@ -105,14 +106,36 @@ impl Supervisor {
     }
 }
 
-fn made_of(files: &Files, systems: &BTreeMap<ConnectionName, u64>, plan: &Pipeline) -> MadeOf {
+fn made_of(
+    files: &Files,
+    systems: &BTreeMap<ConnectionName, u64>,
+    plan: &Pipeline,
+    catalog: &Catalog,
+) -> MadeOf {
     let source = files.pipeline(&plan.name).and_then(|file| files.map.get(file.source));
     let system = |name: &ConnectionName| systems.get(name).copied().unwrap_or_default();
     MadeOf {
         text: source.map_or_else(|| Arc::from(""), |source| Arc::clone(&source.text)),
         systems: [system(&plan.salesforce.connection), system(&plan.app.connection)],
         zone: files.timezone().iana_name().unwrap_or_default().to_owned(),
+        known: known(files, plan, catalog),
     }
+}
+
+/// Whether the systems have told of the object and of the table.
+fn known(files: &Files, plan: &Pipeline, catalog: &Catalog) -> [bool; 2] {
+    let org = catalog.org(&plan.salesforce.connection);
+    let object = org.is_some_and(|org| org.object(&plan.salesforce.object).known().is_some());
+    let file = files.connection(&plan.app.connection).and_then(|file| file.value());
+    let table = file.is_none_or(|file| match &file.kind {
+        ConnectionKind::Postgres(_) | ConnectionKind::Sqlite(_) => {
+            let name = table_of(file, plan.app.resource.as_str());
+            let database = catalog.database(&plan.app.connection);
+            database.is_some_and(|known| !matches!(known.table(&name), Knowledge::Unknown))
+        }
+        _ => true,
+    });
+    [object, table]
 }
 
 /// Whether two plans of the same text are the same: what is known of the systems may have changed in between.

@@ -6,13 +6,15 @@ use std::sync::{Arc, PoisonError};
 use jiff::Timestamp;
 
 use super::show::clock_time;
-use crate::diag::Diagnostic;
-use crate::model::PipelineName;
+use crate::diag::{Diagnostic, SourceId};
+use crate::model::{ConnectionName, PipelineName};
 use crate::plan::catalog::Catalog;
 use crate::plan::{Broken, Files};
+use crate::runtime::catalogs;
 use crate::runtime::folder::{File, Texts};
 use crate::runtime::lineage::Made;
 use crate::runtime::load::{self, Loaded};
+use crate::runtime::refused;
 use crate::runtime::supervisor::Supervisor;
 use crate::spec::{Entry, PipelineFile};
 use crate::store::StoreError;
@@ -22,6 +24,8 @@ pub(super) struct Judged {
     pub(super) desired: Loaded,
     /// `None` where nothing is broken.
     pub(super) instead: Option<Loaded>,
+    /// What is known of the systems, those of connections included whose file on disk is broken.
+    pub(super) known: Option<Catalog>,
     /// The versions that go on, by printed path.
     pub(super) old: BTreeMap<String, Timestamp>,
     /// Pipelines that files look up and that are not there, with the reason.
@@ -33,6 +37,16 @@ pub(super) struct Judged {
 impl Judged {
     pub(super) fn running(&self) -> &Loaded {
         self.instead.as_ref().unwrap_or(&self.desired)
+    }
+
+    /// The first of the connections of a pipeline whose file on disk is not what runs.
+    pub(super) fn broken_connection(&self, name: &PipelineName) -> Option<SourceId> {
+        let files = &self.desired.files;
+        let file = files.pipeline(name)?.value()?;
+        let names = [file.salesforce.connection_name(), file.app.resource.connection.value.clone()];
+        let broken =
+            |name: &&ConnectionName| self.desired.compiled.connections.get(*name).is_some_and(Result::is_err);
+        files.connection(names.iter().find(broken)?).map(|file| file.source)
     }
 
     /// Whether the file on disk is what runs.
@@ -48,7 +62,7 @@ impl Supervisor {
         &self,
         texts: &Texts,
         mut desired: Loaded,
-        (catalog, changed): (&Catalog, BTreeSet<String>),
+        (catalog, changed, refused): (&Catalog, BTreeSet<String>, &BTreeSet<ConnectionName>),
         now: Timestamp,
     ) -> Result<Judged, StoreError> {
         self.check_lineage(&mut desired, catalog)?;
@@ -57,21 +71,38 @@ impl Supervisor {
         let broken = desired.compiled.pipelines.values().any(Result::is_err)
             || desired.compiled.connections.values().any(Result::is_err)
             || desired.files.settings.as_ref().is_some_and(crate::spec::Parsed::has_errors);
-        let mut judged =
-            Judged { desired, instead: None, old: BTreeMap::new(), absent: BTreeMap::new(), changed };
+        let mut judged = Judged {
+            desired,
+            instead: None,
+            known: None,
+            old: BTreeMap::new(),
+            absent: BTreeMap::new(),
+            changed,
+        };
         if broken {
             let replaced = self.replaced(texts, &removed, &mut judged);
             let mut files = load::parse_after(&replaced, &judged.desired.files, |path| self.since(path));
             silence(&mut files, &removed);
             let earlier = judged.desired.earlier();
-            let mut instead = self.load(files, (catalog, now), &earlier);
-            self.check_lineage(&mut instead, catalog)?;
+            let catalog = self.with_stored(catalog, &files);
+            let mut instead = self.load(files, (&catalog, now), &earlier);
+            self.check_lineage(&mut instead, &catalog)?;
             self.withhold(&judged.desired, &mut instead);
+            refused::withhold(&mut instead, &judged.desired.files, refused);
             judged.old.retain(|path, _| is_good(&instead, path));
             judged.instead = Some(instead);
+            judged.known = Some(catalog);
         }
         judged.absent = absent(&judged, &removed);
         Ok(judged)
+    }
+
+    /// What is known, with what the state knows of connections that nobody could ask, since their files on disk are broken.
+    fn with_stored(&self, catalog: &Catalog, files: &Files) -> Catalog {
+        let mut known = catalogs::stored(files, &self.world, Some(&self.store));
+        known.orgs.extend(catalog.orgs.clone());
+        known.databases.extend(catalog.databases.clone());
+        Catalog { orgs: known.orgs, databases: known.databases, ..catalog.clone() }
     }
 
     /// The texts with those of broken files in their last good version, and those of removed pipelines that others still name.

@@ -15,6 +15,7 @@ use super::catalogs::{self, Look, Looked};
 use super::control::ReloadReport;
 use super::folder::Texts;
 use super::load::{self, Earlier, Loaded, Loading};
+use super::refused;
 use super::supervisor::{Latest, StartError, Supervisor};
 use crate::diag::Diagnostic;
 use crate::model::{ConnectionName, PipelineName};
@@ -42,10 +43,14 @@ impl Supervisor {
             .filter(|(name, identity)| before.connections.get(*name).is_some_and(|known| known != *identity));
         let mut moved: BTreeSet<ConnectionName> =
             moved.map(|(name, _)| name.clone()).chain(before.moved.iter().cloned()).collect();
-        let (desired, looked) = self.desired(files, (&changed, &moved), &before, (asked, now)).await;
+        let (mut desired, looked) = self.desired(files, (&changed, &moved), &before, (asked, now)).await;
+        let refused = refused::refuse(&mut desired, &looked);
         moved.retain(|name| !looked.reached.contains(name) && connections.contains_key(name));
+        // Asked again by every load, until it is the org that the file means.
+        moved.extend(refused.iter().cloned());
         let catalog = Arc::new(looked.catalog);
-        let judged = self.judge(texts, desired, (&catalog, changed), now)?;
+        let mut judged = self.judge(texts, desired, (&catalog, changed, &refused), now)?;
+        let catalog = judged.known.take().map_or(catalog, Arc::new);
         self.apply(&judged, &before, &catalog).await?;
         self.remember(texts, &judged, now)?;
         self.show_configs(texts, &judged, now);
@@ -115,6 +120,7 @@ impl Supervisor {
         let mut again =
             catalogs::refresh(&files, (&self.world, Some(&self.store)), looked.catalog, (&look, now)).await;
         again.reached.extend(looked.reached);
+        again.unreachable.extend(looked.unreachable);
         (self.load(files, (&again.catalog, now), &loaded.earlier()), again)
     }
 
@@ -152,7 +158,8 @@ fn misfits(loaded: &Loaded, name: &PipelineName) -> bool {
 }
 
 fn warn_unreachable(looked: &Looked) {
-    for (connection, error) in &looked.unreachable {
+    let others = looked.unreachable.iter().filter(|(_, error)| error.code != refused::WRONG_ORG);
+    for (connection, error) in others {
         tracing::warn!(%connection, %error, "connection cannot be reached");
     }
 }

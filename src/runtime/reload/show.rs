@@ -48,7 +48,9 @@ impl Supervisor {
     /// Puts into every status which version of its file runs.
     pub(super) fn show_configs(&self, texts: &Texts, judged: &Judged, now: Timestamp) {
         for file in &judged.desired.files.pipelines {
-            let (errors, _) = judged.desired.counts(file.source);
+            let connection = judged.broken_connection(&file.name);
+            let of_connection = connection.map_or(0, |source| judged.desired.counts(source).0);
+            let errors = judged.desired.counts(file.source).0 + of_connection;
             let current = judged.is_current(&file.name);
             let path =
                 texts.pipelines.get(file.name.as_str()).map(|file| file.path.clone()).unwrap_or_default();
@@ -56,10 +58,22 @@ impl Supervisor {
             let loaded_at = if current { self.since(&path).or(Some(now)) } else { old };
             let running = judged.running().files.pipeline(&file.name).and_then(|file| file.value());
             let generation = running.map_or(1, PipelineFile::generation);
-            let first = first(&judged.desired, file.source).filter(|_| !current);
+            let first = match connection {
+                Some(source) if current || first(&judged.desired, file.source).is_none() => {
+                    first(&judged.desired, source)
+                }
+                _ => first(&judged.desired, file.source).filter(|_| !current),
+            };
             let problem = first.map(|message| (message.code.to_string(), message.title.clone()));
-            let config = ConfigStatus { file: path.clone(), loaded_at, current, generation, errors, problem };
             let invalid = !current && old.is_none();
+            let config = ConfigStatus {
+                file: path.clone(),
+                loaded_at,
+                current: current && connection.is_none(),
+                generation,
+                errors,
+                problem,
+            };
             self.status_of(&file.name).send_if_modified(|status| {
                 let changed = status.config != config || (invalid && status.state != State::Invalid);
                 if invalid {
@@ -76,6 +90,13 @@ impl Supervisor {
                 changed
             });
             self.metrics.reloaded(&path, current, now);
+        }
+        for file in &judged.desired.files.connections {
+            let good = judged.desired.compiled.connections.get(&file.name).is_some_and(Result::is_ok);
+            self.metrics.reloaded(judged.desired.files.path(file.source), good, now);
+        }
+        if let (Some(file), Some(settings)) = (&texts.settings, &judged.desired.files.settings) {
+            self.metrics.reloaded(&file.path, !settings.has_errors(), now);
         }
         self.changed.notify_waiters();
     }

@@ -87,6 +87,7 @@ impl Life {
         rules: &Rules,
         now: Timestamp,
         (loaded, paused, compared): (bool, Option<String>, Option<Timestamp>),
+        approved: Option<Work>,
     ) -> Self {
         let compare_at = rules.next_comparison(compared.unwrap_or(now));
         // What was missed while nobody was there comes soon, not at once: all pipelines of a daemon begin together.
@@ -101,14 +102,17 @@ impl Life {
             loaded,
             paused,
             approval: None,
-            approved: None,
+            approved,
             errors: 0,
             until: None,
             trouble: None,
             waits: None,
             look_at: first_look(rules, now, loaded),
             compare_at: compare_at.map(missed),
-            wanted: Wanted::default(),
+            wanted: Wanted {
+                look: approved == Some(Work::Changes),
+                comparison: approved == Some(Work::Everything),
+            },
             served: false,
         }
     }
@@ -164,7 +168,8 @@ impl Life {
                 effects.push(Effect::RememberPause(Some(by)));
             }
             Wish::Resume => {
-                (self.paused, self.approval, self.approved) = (None, None, None);
+                (self.paused, self.approval) = (None, None);
+                effects.extend(self.approved.take().map(|_| Effect::RememberApproval(None)));
                 (self.errors, self.until, self.trouble) = (0, None, None);
                 self.look_at = first_look(rules, now, self.loaded);
                 effects.push(Effect::RememberPause(None));
@@ -173,8 +178,10 @@ impl Life {
                 if let Some((work, _)) = self.approval.take() {
                     self.approved = Some(work);
                     self.until = None;
+                    // What is in the queue of single records asks again: after a restart it may be something else.
                     if work != Work::Records {
                         self.want(work);
+                        effects.push(Effect::RememberApproval(Some(work)));
                     }
                 }
             }
@@ -286,6 +293,9 @@ impl Life {
         let mut effects = Vec::new();
         if self.loaded && (!was_loaded || (outcome == Outcome::Done && pass.work == Work::Everything)) {
             effects.push(Effect::RememberComparison(now));
+        }
+        if pass.approved && pass.work != Work::Records && outcome != Outcome::Interrupted {
+            effects.push(Effect::RememberApproval(None));
         }
         match outcome {
             Outcome::Done => self.done(pass.work),

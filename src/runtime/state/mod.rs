@@ -23,7 +23,8 @@ use crate::model::{Class, PipelineName};
 use crate::spec::values::Schedule;
 
 /// A kind of pass.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Work {
     /// Single records: asked for, touched by another pipeline's links, failed and due.
     Records,
@@ -136,6 +137,8 @@ pub enum Effect {
     RememberPause(Option<String>),
     /// Keep over a restart when everything was compared last.
     RememberComparison(Timestamp),
+    /// Keep over a restart which mass change a person has allowed; or that the word was used up.
+    RememberApproval(Option<Work>),
     /// Nothing is under way and nothing will be: go.
     Leave,
 }

@@ -43,7 +43,7 @@ struct Story {
 impl Story {
     fn new(rules: Rules, loaded: bool) -> Self {
         let now = start();
-        Self { life: Life::new(&rules, now, (loaded, None, Some(now))), rules, now }
+        Self { life: Life::new(&rules, now, (loaded, None, Some(now)), None), rules, now }
     }
 
     fn on(&mut self, input: Input) -> Vec<Effect> {
@@ -157,7 +157,7 @@ proptest! {
                         prop_assert!(!left, "left twice");
                         left = true;
                     }
-                    Effect::RememberPause(_) | Effect::RememberComparison(_) => {}
+                    Effect::RememberPause(_) | Effect::RememberComparison(_) | Effect::RememberApproval(_) => {}
                 }
             }
             under_way &= !ends;
@@ -203,7 +203,7 @@ proptest! {
         }
         story.ended(Outcome::Done);
         story.told(Wish::Resume);
-        story.life = Life::new(&story.rules, story.now, (true, None, None));
+        story.life = Life::new(&story.rules, story.now, (true, None, None), None);
         story.told(Wish::Pause("somebody".to_owned()));
         for (seconds, input) in after {
             if matches!(input, Input::Told(Wish::Look | Wish::Compare | Wish::Resume | Wish::Approve)) {
@@ -392,7 +392,8 @@ fn what_was_missed_in_a_long_pause_is_done_once() {
 
 #[test]
 fn what_was_missed_while_no_daemon_ran_comes_soon() {
-    let life = |compared: &str| Life::new(&rules(), start(), (true, None, Some(compared.parse().unwrap())));
+    let life =
+        |compared: &str| Life::new(&rules(), start(), (true, None, Some(compared.parse().unwrap())), None);
     let mut story = Story::new(rules(), true);
     story.life = life("2026-02-27T02:00:00Z");
     story.look();
@@ -480,6 +481,32 @@ fn what_was_approved_goes_on_with_its_approval_after_an_interruption() {
     story.ended(Outcome::Done);
     story.wait();
     assert_eq!(story.look(), Some(CHANGES));
+}
+
+#[test]
+fn an_approval_is_kept_until_what_it_was_given_for_came_to_its_end() {
+    let mut story = Story::new(rules(), true);
+    story.told(Wish::Compare);
+    assert_eq!(story.look(), Some(EVERYTHING));
+    story.ended(Outcome::Approval(approval()));
+    let kept = |effects: &[Effect]| {
+        effects.iter().find_map(|effect| match effect {
+            Effect::RememberApproval(work) => Some(*work),
+            _ => None,
+        })
+    };
+    let told = story.on(Input::Told(Wish::Approve));
+    assert_eq!(kept(&told), Some(Some(Work::Everything)));
+    // The process ends; the next one knows what it was told.
+    story.life = Life::new(&story.rules, story.now, (true, None, Some(story.now)), Some(Work::Everything));
+    let approved = Some(Pass { work: Work::Everything, approved: true });
+    assert_eq!(story.look(), approved);
+    let end = |outcome| Input::Ended { outcome, loaded: true };
+    assert_eq!(kept(&story.on(end(Outcome::Interrupted))), None, "it goes on with it");
+    assert_eq!(story.look(), Some(CHANGES), "the look that is due comes first");
+    assert_eq!(kept(&story.on(end(Outcome::Done))), None, "it was not meant");
+    assert_eq!(story.look(), approved);
+    assert_eq!(kept(&story.on(end(Outcome::Done))), Some(None), "it is used up");
 }
 
 #[test]

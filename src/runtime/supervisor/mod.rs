@@ -84,6 +84,8 @@ pub(super) struct MadeOf {
     pub(super) systems: [u64; 2],
     /// Time zone of the settings.
     pub(super) zone: String,
+    /// Whether the schema of the object and of the table was known.
+    pub(super) known: [bool; 2],
 }
 
 impl Drop for Supervisor {

@@ -50,6 +50,7 @@ impl Supervisor {
         let (commands, receiver) = mpsc::channel(16);
         let stop = self.stop.child_token();
         let (plan, made_of) = (Arc::clone(&seed.plan), seed.made_of.clone());
+        self.registry.set_beginning(&plan.name, plan.enabled);
         let kept = Arc::clone(self).keep(seed, receiver, stop.clone());
         let keeper = AbortOnDropHandle::new(tokio::spawn(kept));
         let name = plan.name.clone();
@@ -81,6 +82,7 @@ impl Supervisor {
 
     fn hear(&self, name: &PipelineName, status: &watch::Sender<PipelineStatus>, news: &News<'_>) {
         self.registry.remove(name);
+        self.registry.set_beginning(name, false);
         match news {
             News::CannotBegin(error) => {
                 tracing::warn!(pipeline = %name, %error, "the pipeline cannot start");
@@ -135,6 +137,7 @@ impl Supervisor {
         };
         let listening = self.listen(seed, Arc::clone(&wake)).await?;
         let task = Task::new(TaskParts {
+            version: xxhash_rust::xxh3::xxh3_64(seed.made_of.text.as_bytes()),
             runner,
             pipeline: Arc::clone(plan),
             store: Arc::clone(&self.store),
@@ -164,20 +167,23 @@ impl Supervisor {
         }
     }
 
-    /// A plan that was made while its org could not be reached knows too little to run: once the org answers, the files are loaded again.
+    /// A plan that was made while a system could not be reached knows too little to run: it would guess the key of a table and the kinds
+    /// of fields. Once the system answers, the files are loaded again.
     async fn needs_schema(&self, seed: &Seed) -> Result<(), ConnectError> {
-        let side = &seed.plan.salesforce;
-        let org = seed.catalog.org(&side.connection);
-        if org.is_some_and(|org| org.object(&side.object).known().is_some()) {
-            return Ok(());
-        }
-        if let Some(file) = seed.files.connection(&side.connection).and_then(|file| file.value())
+        let [org, app] = seed.made_of.known;
+        let (salesforce, table) = (&seed.plan.salesforce, &seed.plan.app);
+        let (connection, what) = match (org, app) {
+            (false, _) => (&salesforce.connection, &*salesforce.object),
+            (_, false) => (&table.connection, table.resource.as_str()),
+            (true, true) => return Ok(()),
+        };
+        if let Some(file) = seed.files.connection(connection).and_then(|file| file.value())
             && let System::Salesforce(client) = self.world.open(file).await?
         {
-            client.sign_in().await?;
+            client.reach().await?;
         }
         self.relook.notify_one();
-        let message = format!("the schema of {} in {} is not known yet", side.object, side.connection);
+        let message = format!("the schema of {what} in {connection} is not known yet");
         Err(ConnectError::new("R112", Class::TRANSIENT, message))
     }
 }

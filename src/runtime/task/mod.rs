@@ -28,6 +28,8 @@ use crate::store::Store;
 
 /// Name of the fact that keeps when everything was compared last.
 const COMPARED: &str = "compared";
+/// Name of the fact that keeps which mass change a person has allowed.
+const APPROVED: &str = "approved";
 /// Records of one pass that nobody asked for: touched by others, failed and due.
 const RECORDS: usize = 2_000;
 
@@ -65,6 +67,8 @@ pub struct TaskParts {
     pub runner: Arc<tokio::sync::Mutex<Runner>>,
     /// The plan of the runner.
     pub pipeline: Arc<Pipeline>,
+    /// Of which text the plan was made: an approval is for what that wants.
+    pub version: u64,
     /// The state.
     pub store: Arc<Store>,
     /// The others.
@@ -119,7 +123,9 @@ impl Task {
         let (store, name) = (&parts.store, &parts.pipeline.name);
         let paused = store.paused(name).ok().flatten().map(|flag| flag.by);
         let compared: Option<Timestamp> = store.pipeline_fact(name, COMPARED).ok().flatten();
-        let life = Life::new(&rules, now, (loaded, paused, compared));
+        let allowed: Option<Allowed> = store.pipeline_fact(name, APPROVED).ok().flatten();
+        let allowed = allowed.filter(|allowed| allowed.version == parts.version).and_then(|one| one.work);
+        let life = Life::new(&rules, now, (loaded, paused, compared), allowed);
         if let Some(comparison) = store.pipeline_fact::<Comparison>(name, DIFFERENCES).ok().flatten() {
             parts.metrics.compared(name, &comparison);
             parts.status.send_modify(|status| status.comparison = Some(comparison));
@@ -167,6 +173,7 @@ impl Task {
                 Effect::Interrupt => self.interrupt.store(true, Ordering::Relaxed),
                 Effect::RememberPause(by) => self.remember_pause(by.as_deref()),
                 Effect::RememberComparison(at) => self.remember_comparison(at),
+                Effect::RememberApproval(work) => self.remember_approval(work),
                 // The loop sees it by the phase.
                 Effect::Leave => {}
             }
@@ -345,12 +352,29 @@ impl Task {
         self.parts.registry.tell_moved();
     }
 
+    fn remember_approval(&self, work: Option<Work>) {
+        let name = &self.parts.pipeline.name;
+        let allowed = Allowed { version: self.parts.version, work };
+        if let Err(error) = self.parts.store.save_pipeline_fact(name, APPROVED, &allowed) {
+            tracing::warn!(pipeline = %name, %error, "the approval could not be stored; after a restart it is asked for again");
+        }
+    }
+
     fn remember_comparison(&self, at: Timestamp) {
         let name = &self.parts.pipeline.name;
         if let Err(error) = self.parts.store.save_pipeline_fact(name, COMPARED, &at) {
             tracing::warn!(pipeline = %name, %error, "the time of the comparison could not be stored");
         }
     }
+}
+
+/// A mass change that a person has allowed and that has not come to its end.
+#[derive(Clone, Copy, Debug, serde::Serialize, serde::Deserialize)]
+struct Allowed {
+    /// Of which text the plan was made that asked.
+    version: u64,
+    /// The pass; nothing once it is done.
+    work: Option<Work>,
 }
 
 /// What a task hears while it waits.

@@ -34,11 +34,15 @@ impl crate::runtime::pass::Observer for TaskObserver {
             status.totals += *counts;
             status.progress = progress;
         });
-        self.metrics.settled(&self.name, counts);
         self.changed.notify_waiters();
         if let (true, Some(registry)) = (counts.created + counts.linked > 0, self.registry.upgrade()) {
             registry.wake_users_of(&self.name);
         }
+    }
+
+    fn flowed(&self, _: &crate::model::PipelineName, to_app: &Counts, to_salesforce: &Counts) {
+        self.metrics.settled(&self.name, "to_app", to_app);
+        self.metrics.settled(&self.name, "to_salesforce", to_salesforce);
     }
 
     fn compared(&self, _: &crate::model::PipelineName, comparison: &Comparison) {

@@ -98,6 +98,7 @@ impl Stage {
         };
         store.activate(&plan.name, plan.generation, clock.now()).unwrap();
         let parts = TaskParts {
+            version: 1,
             runner: Arc::new(tokio::sync::Mutex::new(runner)),
             pipeline: Arc::clone(&plan),
             store: Arc::clone(&store),

@@ -67,6 +67,10 @@ impl Workbench {
         let mut reports = BTreeMap::new();
         for plan in &plans {
             let Some(running) = registry.get(&plan.name) else { continue };
+            if let Some(report) = self.paused(&plan.name)? {
+                reports.insert(plan.name.clone(), report);
+                continue;
+            }
             let mut runner = running.runner.lock().await;
             let first = runner.changes(false).await;
             let result = match (first, full) {
@@ -86,6 +90,26 @@ impl Workbench {
         self.settle_queues(&plans, &registry, &mut reports).await?;
         let done = plans.iter().filter_map(|plan| reports.remove(&plan.name));
         Ok(done.chain(self.broken(names)).collect())
+    }
+
+    /// A pause holds here, too: after an undo, a pass would write again what was taken back.
+    fn paused(&self, name: &PipelineName) -> Result<Option<RunReport>, WorkError> {
+        let Some(store) = &self.store else { return Ok(None) };
+        let report = |by| RunReport {
+            pipeline: name.clone(),
+            counts: Counts::default(),
+            error: Some(WorkError::Paused { name: name.clone(), by }),
+        };
+        Ok(store.paused(name)?.map(|mark| report(mark.by)))
+    }
+
+    /// Pauses a pipeline, or lets it go on, for the passes to come and for a daemon.
+    pub fn set_paused(&self, name: &str, by: Option<&str>) -> Result<(), WorkError> {
+        let plans = self.plans(&[name.to_owned()])?;
+        let (Some(store), Some(plan)) = (&self.store, plans.first()) else {
+            return Err(WorkError::Unknown("this needs a state folder".to_owned()));
+        };
+        Ok(store.set_paused(&plan.name, by, self.clock.now())?)
     }
 
     /// Pipelines that cannot run because their files have errors, where all are asked for: nobody may take them for done.

@@ -35,6 +35,21 @@ fn links_are_found_from_both_sides_and_over_a_restart() {
 }
 
 #[test]
+fn links_have_numbers_by_which_some_are_stepped_over() {
+    let store = store(&tempfile::tempdir().unwrap());
+    let deals = name("deals");
+    store.commit(&deals, 1, &commit_of((0..20).map(|n| link(n, 100 - n, 1)).collect())).unwrap();
+    let of = |side, keys: &[Key]| store.numbered_links_of(&deals, 1, (side, keys)).unwrap();
+    let numbers: Vec<u64> = (0..20).map(|n| of(Side::Salesforce, &[salesforce(n)])[0][0].0).collect();
+    assert_eq!(of(Side::App, &[app(93)])[0], [(numbers[7], link(7, 93, 1))], "the same from both sides");
+    let wanted = |number| number == numbers[3] || number == numbers[12] || number == numbers[15];
+    let first = store.links_where(&deals, 1, (None, 2), wanted).unwrap();
+    assert_eq!(first, [link(3, 97, 1), link(12, 88, 1)]);
+    let rest = store.links_where(&deals, 1, (Some(&first[1].salesforce), 2), wanted).unwrap();
+    assert_eq!(rest, [link(15, 85, 1)]);
+}
+
+#[test]
 fn a_link_may_move_to_another_app_record_and_several_may_share_one() {
     let store = store(&tempfile::tempdir().unwrap());
     let deals = name("deals");

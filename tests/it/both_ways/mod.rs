@@ -3,6 +3,7 @@
 
 mod accounts;
 mod bench;
+mod calls;
 mod conversion;
 mod duplicates;
 mod faults;

@@ -213,12 +213,22 @@ async fn the_command_line_shows_what_it_would_undo_and_does_it_when_it_is_told_t
     assert!(done.contains("1 record was put back"), "{done}");
     assert!(done.contains("accounts is paused"), "{done}");
     assert_eq!(bench.app("SELECT name, phone FROM customers"), ["Acme|1"]);
+    let paused = run(&["run", "accounts"], 1).await;
+    assert!(paused.contains("it is paused by undo by "), "{paused}");
+    assert!(paused.contains("it goes on after: sfsync resume accounts"), "{paused}");
+    run(&["run", "accounts", "--full"], 1).await;
+    assert_eq!(bench.app("SELECT name, phone FROM customers"), ["Acme|1"]);
+    let resumed = run(&["resume", "accounts"], 0).await;
+    assert!(resumed.contains("accounts goes on with the next sfsync run or daemon."), "{resumed}");
     run(&["run", "accounts"], 0).await;
     assert_eq!(
         bench.app("SELECT name, phone FROM customers"),
         ["Acme|1"],
         "a look at changes writes nothing"
     );
+    let rests = run(&["pause", "accounts"], 0).await;
+    assert!(rests.contains("accounts rests, until: sfsync resume accounts"), "{rests}");
+    run(&["run", "accounts"], 1).await;
     assert_eq!(bench.org(&["Name"], "FROM Account"), ["Acme Inc"]);
     let json: serde_json::Value =
         serde_json::from_str(&run(&["undo", "accounts", "--yes", "--json"], 0).await).unwrap();

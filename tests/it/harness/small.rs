@@ -89,6 +89,11 @@ impl Small {
         }
     }
 
+    /// A pipeline that cannot begin yet begins, and has looked.
+    pub async fn caught_up_once(&self, name: &str) -> PipelineStatus {
+        until(&self.daemon, name, |status| status.state == State::Running && status.passes > 0).await
+    }
+
     /// Follows files with a short silence.
     pub fn follow(&self) {
         self.daemon.follow(Timing { silence: Duration::from_millis(50), every: Duration::from_secs(3600) });

@@ -1,6 +1,7 @@
 //! Pipelines that flow both ways, between two systems in memory: scenarios, and random histories that have to converge.
 
 mod breaker;
+mod comparison;
 mod convergence;
 mod mass;
 mod old;

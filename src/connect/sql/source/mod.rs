@@ -48,7 +48,7 @@ impl SqlSource {
         let problems = check(connection.dialect(), &spec.table, Some(table));
         if let Some(problem) = problems.iter().find(|problem| problem.kind.stops_writing()) {
             let failed = ConnectError::new("R108", Class::Pipeline, problem.message.clone());
-            return Err(failed.help("run `sfsync check`: it names what is missing"));
+            return Err(failed.help("`sfsync check --online` names what is missing"));
         }
         let stamp = stamp_column(connection.dialect(), &spec, table)?;
         let dialect = connection.dialect();
