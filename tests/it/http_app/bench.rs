@@ -30,6 +30,10 @@ pub fn config() -> AppConfig {
         finds: &[("external_id", "salesforce_id"), ("domain", "domain")],
         required: &["name"],
         unique: &["salesforce_id"],
+        refused: &[
+            ("Sanctioned", 422, r#"{"errors": {"name": ["is on the sanctions list"]}}"#),
+            ("Late", 200, r#"{"ok": false, "error": "seats are used up"}"#),
+        ],
         ..AppResource::new(CUSTOMERS)
     };
     let people = AppResource { records: Some("data"), text_ids: true, ..AppResource::new(PEOPLE) };

@@ -140,6 +140,10 @@ fn create(state: &mut State, target: &Target, seen: &Seen) -> Response {
         Ok(record) => record,
         Err(refusal) => return *refusal,
     };
+    let name = record.get("name").and_then(Json::as_str).unwrap_or_default();
+    if let Some((_, status, said)) = resource.refused.iter().find(|(refused, ..)| *refused == name) {
+        return reply(*status, &serde_json::from_str(said).expect("JSON"));
+    }
     if let Some(missing) = resource.required.iter().find(|name| record.get(**name).is_none_or(Json::is_null))
     {
         return reply(422, &json!({ "errors": { *missing: ["is required"] } }));

@@ -78,6 +78,8 @@ pub struct AppResource {
     pub required: &'static [&'static str],
     /// Fields of which no value comes twice.
     pub unique: &'static [&'static str],
+    /// Records of these names are not taken: what is answered instead.
+    pub refused: &'static [(&'static str, u16, &'static str)],
     /// Field that holds the parent.
     pub parent: Option<&'static str>,
     /// Ids are text.
@@ -99,6 +101,7 @@ impl AppResource {
             finds: &[],
             required: &[],
             unique: &[],
+            refused: &[],
             parent: None,
             text_ids: false,
             only_location: false,
