@@ -6,6 +6,7 @@
 mod error;
 pub mod http;
 pub mod memory;
+pub mod notify;
 mod port;
 pub mod salesforce;
 pub mod sql;

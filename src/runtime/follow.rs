@@ -55,6 +55,8 @@ impl Supervisor {
         self.attend_to(async move { supervisor.hear_changes().await });
         let supervisor = Arc::clone(self);
         self.attend_to(async move { supervisor.take_calls().await });
+        let supervisor = Arc::clone(self);
+        self.attend_to(async move { supervisor.tell_people().await });
     }
 
     pub(super) fn attend_to(&self, work: impl Future<Output = ()> + Send + 'static) {

@@ -22,6 +22,7 @@ mod listen;
 pub mod load;
 pub mod mass;
 pub mod metrics;
+mod notify;
 pub mod pass;
 pub mod planner;
 pub mod planning;

@@ -16,6 +16,7 @@ mod hooks;
 mod hostile;
 mod http_app;
 mod layers;
+mod notify;
 mod proof;
 mod push;
 mod quickstart;

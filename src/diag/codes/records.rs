@@ -12,6 +12,7 @@ family_pages! {
     "R109", "the system cannot do this", "The operation is not offered by this kind of connection.";
     "R110", "another pipeline could not bring a record in", "It is tried again with the record that needs it.";
     "R113", "the table of the pipeline is gone", "The state says that records were written to it, so it is not made again, empty: it would be taken for complete. Put it back, or load everything again with a higher `generation` in the file.";
+    "R114", "a notification was not taken", "The Slack channel, mail server or address refused it or did not answer. It is sent again a few times, and the log says when nobody was told.";
     "R120", "a permission or a feature of the org is missing", "The org refuses what the pipeline needs. The message names what an administrator has to give or switch on.";
     "R121", "the API budget is used up", "`api_budget` of the connection: at 80 % first loads and comparisons wait, at 100 % everything but push. It goes on by itself as the day rolls on; the place is kept.";
     "R122", "Salesforce refused the request", "A field or object that is missing or hidden, a filter it cannot run, an API version it does not have. The message quotes the reason.";
