@@ -11,8 +11,8 @@ use super::exit::{Exit, Failure};
 use super::progress::Bars;
 use super::{Context, table};
 use crate::model::{Counts, PipelineName};
-use crate::runtime::pass::Observer;
-use crate::runtime::workbench::RunReport;
+use crate::runtime::pass::{Observer, PassError};
+use crate::runtime::workbench::{RunQuery, RunReport, WorkError};
 use crate::serve::shown::thousands;
 
 /// Make one pass of each pipeline and exit, for cron and CI
@@ -26,6 +26,9 @@ pub(super) struct Args {
     /// Compare everything on both sides, too
     #[arg(long)]
     full: bool,
+    /// Allow this run more deletes and changes than max_deletes and max_changes; look at them first with sfsync plan
+    #[arg(long, requires = "names")]
+    approve: bool,
 }
 
 /// The JSON form of one pipeline.
@@ -55,20 +58,28 @@ pub(super) async fn run(args: Args, context: &Context) -> Result<Exit, Failure> 
     let mut workbench = bench::alone(context)?;
     let shown = Arc::new(Shown { bars: Mutex::new((Bars::new(context.screen), HashMap::new())) });
     let observer: Arc<dyn Observer> = shown.clone();
-    let reports = workbench.run(&args.names, args.full, observer).await?;
+    let query = RunQuery { names: args.names, full: args.full, approved: args.approve };
+    let reports = workbench.run(&query, observer).await?;
     for report in &reports {
         let mut shown = shown.bars.lock().unwrap_or_else(PoisonError::into_inner);
         shown.0.done(report.pipeline.as_str());
     }
-    let ran: Vec<Ran> = reports.into_iter().map(ran).collect();
+    let ran: Vec<Ran> = reports.into_iter().map(|report| ran(report, query.full)).collect();
     context.screen.show(&ran, || render(&ran));
     let failed = ran.iter().any(|ran| ran.error.is_some() || ran.counts.failed > 0);
     Ok(if failed { Exit::Errors } else { Exit::Done })
 }
 
-fn ran(report: RunReport) -> Ran {
-    let (pipeline, counts) = (report.pipeline.clone(), report.counts);
-    Ran { pipeline, counts, error: report.error.map(|error| Failure::from(error).in_one_line()) }
+fn ran(report: RunReport, full: bool) -> Ran {
+    let RunReport { pipeline, counts, error } = report;
+    let error = error.map(|error| match error {
+        WorkError::Pass(PassError::Approval(approval)) => {
+            let full = if full { " --full" } else { "" };
+            format!("{approval} (look: sfsync plan {pipeline}; then: sfsync run {pipeline}{full} --approve)")
+        }
+        error => Failure::from(error).in_one_line(),
+    });
+    Ran { pipeline, counts, error }
 }
 
 fn render(ran: &[Ran]) -> String {

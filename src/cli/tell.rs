@@ -61,7 +61,12 @@ fn rested(bench: &Workbench, name: &str, by: Option<&str>, context: &Context) ->
 }
 
 pub(super) async fn approve(args: Named, context: &Context) -> Result<Exit, Failure> {
-    let answer: Accepted = context.daemon().post(&["api", "pipelines", &args.name, "approve"], &()).await?;
+    let daemon = context.daemon();
+    if !daemon.answers() {
+        let help = format!("look: sfsync plan {0}; then: sfsync run {0} --approve", args.name);
+        return Err(Failure::new("no daemon is running, so nothing waits for approval", help));
+    }
+    let answer: Accepted = daemon.post(&["api", "pipelines", &args.name, "approve"], &()).await?;
     context.screen.show(&answer, || format!("Approved. {0} goes on: sfsync status {0}", answer.pipeline));
     Ok(Exit::Done)
 }

@@ -122,6 +122,13 @@ pub enum WriteOp {
         /// without stamps ignore it.
         expected: Option<Version>,
     },
+    /// Mark a record as archived instead of deleting it. The policies of rows do not apply: they are about what rows say.
+    Archive {
+        /// Which one.
+        key: Key,
+        /// What to set.
+        row: Row,
+    },
     /// Insert or change by the destination's unique key, which is part of the row (mirrors).
     Upsert {
         /// What to set.

@@ -8,6 +8,9 @@ use super::batch::{Fate, Item};
 use super::pass::{Gathered, PassError, Runner, Setting};
 use crate::model::{Commit, Counts, Cursor, Key, Side};
 
+/// Rows that are asked for together.
+const AT_ONCE: usize = 2_000;
+
 /// A number for each side.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Sides {
@@ -94,6 +97,9 @@ impl Runner {
         approved: bool,
     ) -> Result<Counts, PassError> {
         once(&mut endings);
+        for ending in &mut endings {
+            self.only_there(&mut ending.pass).await?;
+        }
         let mut wanted = Sides::default();
         for ending in &endings {
             count(&ending.pass.deletes, &mut wanted);
@@ -114,6 +120,22 @@ impl Runner {
         Ok(counts)
     }
 
+    /// Leaves the deletes of rows that are there. Every look reads a window twice, so a mirror hears of deletes that it has made already;
+    /// those are no change, and nobody is asked about them.
+    async fn only_there(&mut self, pass: &mut Gathered) -> Result<(), PassError> {
+        let deletes = std::mem::take(&mut pass.mirror_deletes);
+        let mut seen = HashSet::new();
+        for some in deletes.chunks(AT_ONCE) {
+            let keys: Vec<Key> = some.iter().map(|(key, _)| key.clone()).collect();
+            let there = self.app.presence(&keys).await?;
+            let wanted = some.iter().filter(|(key, _)| there.contains(key) && seen.insert(key.clone()));
+            pass.mirror_deletes.extend(wanted.cloned());
+            let absent = keys.into_iter().filter(|key| !there.contains(key));
+            pass.done_before.extend(absent);
+        }
+        Ok(())
+    }
+
     /// The question to a person, if these deletes are more than the file allows.
     pub(super) fn too_many_deletes(&self, wanted: Sides) -> Option<Ask> {
         let limit = self.pipeline.max_deletes.unwrap_or(0);
@@ -130,6 +152,9 @@ impl Runner {
             let setting = Setting { origin, ..pass.setting.clone() };
             commit.absorb(self.bench(&setting).execute_deletes(items).await?.commit);
         }
+        let done_before = std::mem::take(&mut pass.done_before);
+        commit.counts.unchanged += done_before.len() as u64;
+        commit.settled.extend(done_before.into_iter().map(|key| (Side::Salesforce, key)));
         let setting = pass.setting.clone();
         let gone: Vec<Key> = mirrored.iter().map(|(key, _)| key.clone()).collect();
         let executed = self.bench(&setting).execute_mirror_deletes(mirrored).await?;

@@ -148,6 +148,8 @@ pub(super) struct Gathered {
     pub(super) counts: Counts,
     pub(super) deletes: Vec<Item>,
     pub(super) mirror_deletes: Vec<(Key, WriteOp)>,
+    /// Records whose rows a mirror has deleted before.
+    pub(super) done_before: Vec<Key>,
     pub(super) failed_in_a_row: u32,
     /// Updates of Salesforce are gathered over batches: many of them cost no more calls than one.
     pub(super) gathers: bool,
@@ -209,6 +211,7 @@ impl Runner {
             counts: Counts::default(),
             deletes: Vec::new(),
             mirror_deletes: Vec::new(),
+            done_before: Vec::new(),
             failed_in_a_row: 0,
             gathers: false,
             later: Vec::new(),

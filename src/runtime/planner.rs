@@ -244,18 +244,20 @@ impl PlanReport {
             let before = batch.before.get(key);
             let op_name = match (op, before) {
                 (WriteOp::Delete { .. }, _) => "delete",
+                (WriteOp::Archive { .. }, _) => "archive",
                 (_, None) => "create",
                 (_, Some(_)) => "update",
             };
             match op_name {
-                "delete" => self.counts.delete += 1,
+                "delete" | "archive" => self.counts.delete += 1,
                 "create" => self.counts.create += 1,
                 _ => self.counts.update += 1,
             }
             let fields = match op {
-                WriteOp::Upsert { row } | WriteOp::Update { row, .. } | WriteOp::Create { row } => {
-                    changed(&pipeline.app.schema, row, before)
-                }
+                WriteOp::Upsert { row }
+                | WriteOp::Update { row, .. }
+                | WriteOp::Archive { row, .. }
+                | WriteOp::Create { row } => changed(&pipeline.app.schema, row, before),
                 WriteOp::Delete { .. } => Vec::new(),
             };
             self.list(

@@ -38,10 +38,11 @@ pub(super) async fn settle(
     let again = executed.again.clone();
     let mut commit = gather(pass, executed);
     if !again.is_empty() {
-        // The first of the twins has to be remembered before the second is decided.
+        // The first of the twins has to be remembered before the second is decided; they are counted together.
+        let counts = std::mem::take(&mut commit.counts);
         bench.store.commit(&bench.pipeline.name, bench.pipeline.generation, &commit)?;
-        pass.counts += commit.counts;
         commit = Box::pin(settle(bench, pass, again, WriteMode::Changes)).await?;
+        commit.counts += counts;
     }
     Ok(commit)
 }

@@ -2,6 +2,8 @@
 
 mod running;
 
+pub use self::running::RunQuery;
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

@@ -17,6 +17,7 @@ mod hostile;
 mod http_app;
 mod layers;
 mod notify;
+mod one_way_policies;
 mod proof;
 mod push;
 mod quickstart;

@@ -23,10 +23,10 @@ impl MemoryDestination {
             WriteOp::Update { key, expected, .. } if expected.is_some() && state.version(key) > *expected => {
                 Outcome::Stale
             }
-            WriteOp::Update { key, row, .. } if state.get(key).is_some() => {
+            WriteOp::Update { key, row, .. } | WriteOp::Archive { key, row } if state.get(key).is_some() => {
                 self.change(state, key.clone(), row)
             }
-            WriteOp::Update { .. } => Outcome::Stale,
+            WriteOp::Update { .. } | WriteOp::Archive { .. } => Outcome::Stale,
             WriteOp::Delete { key } => {
                 let deleted = state.remove(key);
                 outcome(state, key.clone(), deleted)

@@ -13,6 +13,8 @@ use crate::model::{Class, Existing, Key, Outcome, RecordError, Row, Value, Write
 pub(super) enum OpKind {
     Create,
     Update,
+    /// An update to which the policies of columns do not apply.
+    Archive,
     Upsert,
     Delete,
 }
@@ -43,6 +45,7 @@ pub(super) fn parts(op: &WriteOp) -> (OpKind, Option<&Row>) {
     match op {
         WriteOp::Create { row } => (OpKind::Create, Some(row)),
         WriteOp::Update { row, .. } => (OpKind::Update, Some(row)),
+        WriteOp::Archive { row, .. } => (OpKind::Archive, Some(row)),
         WriteOp::Upsert { row } => (OpKind::Upsert, Some(row)),
         WriteOp::Delete { .. } => (OpKind::Delete, None),
     }
@@ -111,7 +114,9 @@ pub(super) fn note<'a>(
 /// What a write names its record by; `None` where only the database can tell.
 fn key_of<'a>(spec: &TableSpec, op: &'a WriteOp) -> Option<Cow<'a, str>> {
     match op {
-        WriteOp::Update { key, .. } | WriteOp::Delete { key } => Some(Cow::Borrowed(key.as_str())),
+        WriteOp::Update { key, .. } | WriteOp::Archive { key, .. } | WriteOp::Delete { key } => {
+            Some(Cow::Borrowed(key.as_str()))
+        }
         WriteOp::Create { row } | WriteOp::Upsert { row } => {
             let value = row.get(spec.key_position().or_else(|| spec.unique_positions()?.first().copied())?);
             match value {

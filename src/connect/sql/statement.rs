@@ -23,6 +23,24 @@ pub(super) struct Statements<'a> {
     pub(super) spec: &'a TableSpec,
 }
 
+/// Which policies an update obeys.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Rule {
+    /// Those of the columns.
+    OfColumns,
+    /// None: every value that differs is written.
+    Always,
+}
+
+impl Rule {
+    fn of(self, part: &Part<'_>) -> Policy {
+        match self {
+            Self::OfColumns => part.spec.policy,
+            Self::Always => Policy::Always,
+        }
+    }
+}
+
 /// A column of the table with the inputs that make its value.
 struct Target<'a> {
     column: &'a ColumnSpec,
@@ -60,7 +78,7 @@ impl<'a> Statements<'a> {
                 None => excluded,
             }
         };
-        let (set, differs) = self.changes(&targets, &new, &self.spec.unique);
+        let (set, differs) = self.changes(&targets, &new, (&self.spec.unique, Rule::OfColumns));
         let action = if set.is_empty() {
             "NOTHING".to_owned()
         } else {
@@ -105,10 +123,10 @@ impl<'a> Statements<'a> {
 
     /// A change of the provided columns of the record with a key, only if something differs. `None` where the policies
     /// leave nothing to change. The key is the input after the provided columns.
-    pub(super) fn update(&self, provided: &[usize]) -> Option<String> {
+    pub(super) fn update(&self, provided: &[usize], rule: Rule) -> Option<String> {
         let targets = self.targets(provided);
         let new = |_: &Target<'a>, part: &Part<'a>| self.input(part);
-        let (set, differs) = self.changes(&targets, &new, &[]);
+        let (set, differs) = self.changes(&targets, &new, (&[], rule));
         if set.is_empty() {
             return None;
         }
@@ -204,24 +222,24 @@ impl<'a> Statements<'a> {
         &self,
         targets: &[Target<'a>],
         new: &dyn Fn(&Target<'a>, &Part<'a>) -> String,
-        identify: &[String],
+        (identify, rule): (&[String], Rule),
     ) -> (Vec<String>, Vec<String>) {
         let (mut set, mut differs) = (Vec::new(), Vec::new());
         for target in targets {
             let column = ident(&target.column.column);
             let stored = format!("t.{column}");
             let mut pairs = Vec::new();
-            for part in target.parts.iter().filter(|part| self.may_change(part, identify)) {
+            for part in target.parts.iter().filter(|part| self.may_change(part, identify, rule)) {
                 let old = match &part.spec.json_key {
                     Some(key) => self.dialect.json_get(&stored, key),
                     None => stored.clone(),
                 };
                 let new = new(target, part);
-                differs.push(match part.spec.policy {
+                differs.push(match rule.of(part) {
                     Policy::IfEmpty => format!("({old} IS NULL AND {new} IS NOT NULL)"),
                     Policy::Always | Policy::OnCreate => self.differs(part, &old, &new),
                 });
-                let value = match part.spec.policy {
+                let value = match rule.of(part) {
                     Policy::IfEmpty => format!("COALESCE({old}, {new})"),
                     Policy::Always | Policy::OnCreate => new,
                 };
@@ -251,10 +269,10 @@ impl<'a> Statements<'a> {
 
     /// The key is never changed, nor are the columns that `identify` the record: with an upsert the unique ones. A record that is
     /// known by its key takes a new unique value as any other: the id of its partner, once that is known.
-    fn may_change(&self, part: &Part<'a>, identify: &[String]) -> bool {
+    fn may_change(&self, part: &Part<'a>, identify: &[String], rule: Rule) -> bool {
         let column = &part.spec.column;
         let identifies = *column == self.spec.key.column || identify.contains(column);
-        part.spec.policy != Policy::OnCreate && (part.spec.json_key.is_some() || !identifies)
+        rule.of(part) != Policy::OnCreate && (part.spec.json_key.is_some() || !identifies)
     }
 
     fn typed_json(&self, target: &Target<'a>, value: String) -> String {

@@ -8,6 +8,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::decide::{Fate, Item};
+use super::moved::Moved;
 use super::{Bench, failure_id};
 use crate::model::{FailureKind, Key, Side};
 use crate::store::StoreError;
@@ -21,11 +22,15 @@ const MOST: usize = 20_000;
 
 /// The swings of the pairs of a pipeline that were written lately, by Salesforce key. Cheap to clone: all clones are the same.
 #[derive(Clone, Debug, Default)]
-pub struct Swings(Arc<Mutex<HashMap<Key, Swing>>>);
+pub struct Swings {
+    pairs: Arc<Mutex<HashMap<Key, Swing>>>,
+    /// Those that move while they are written, which is another way of never coming to rest.
+    pub(super) moved: Moved,
+}
 
 impl Swings {
     fn wrote(&self, pair: &Key, side: Side, rows: &[usize], now: i64) {
-        let mut swings = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut swings = self.pairs.lock().unwrap_or_else(PoisonError::into_inner);
         if swings.len() >= MOST && !swings.contains_key(pair) {
             swings.retain(|_, swing| !swing.is_calm(now));
             if swings.len() >= MOST {
@@ -38,12 +43,12 @@ impl Swings {
 
     /// The rows that swing, if it is too much.
     fn too_much(&self, pair: &Key) -> Option<Vec<usize>> {
-        let swings = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let swings = self.pairs.lock().unwrap_or_else(PoisonError::into_inner);
         swings.get(pair).filter(|swing| swing.is_open()).map(|swing| swing.rows().to_vec())
     }
 
     fn forget(&self, pair: &Key) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(pair);
+        self.pairs.lock().unwrap_or_else(PoisonError::into_inner).remove(pair);
     }
 }
 

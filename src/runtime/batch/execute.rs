@@ -122,7 +122,7 @@ impl Bench<'_> {
             Fate::Delete { on, key } if *on == side => (WriteOp::Delete { key: key.clone() }, Op::Delete),
             Fate::Archive { on, key } if *on == side => {
                 let row = self.archived(side);
-                (WriteOp::Update { key: key.clone(), row, expected: None }, Op::Archive)
+                (WriteOp::Archive { key: key.clone(), row }, Op::Archive)
             }
             _ => return None,
         };
@@ -173,7 +173,9 @@ impl Bench<'_> {
         }
         if stale {
             // It moved since it was read: it is read again, and merged with what it says then.
-            executed.commit.touch.push((self.pipeline.name.clone(), self.origin, item.key.clone()));
+            if let Some(error) = self.moved_again(&mut executed.commit, &item.key) {
+                return self.failed(executed, item, &error, None);
+            }
         }
         if let Some((side, error)) = refused.into_iter().next() {
             return self.refused(executed, item, side, &error);
@@ -243,6 +245,7 @@ impl Bench<'_> {
     /// A pair that is settled is settled from both sides, unless the app record has more of them.
     fn settled(&self, commit: &mut Commit, item: &Item) {
         commit.settled.push((self.origin, item.key.clone()));
+        self.stands_still(&item.key);
         self.note_seen(commit, item);
         if self.pipeline.links == LinkRule::OneToOne
             && let Some((key, _)) = &item.other
@@ -252,7 +255,7 @@ impl Bench<'_> {
     }
 }
 
-fn count(counts: &mut Counts, kind: Op) {
+pub(super) fn count(counts: &mut Counts, kind: Op) {
     match kind {
         Op::Create => counts.created += 1,
         Op::Update => counts.updated += 1,

@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 
-use super::execute::{Executed, name_of};
+use super::execute::{Executed, count, name_of};
 use super::failures::{FailureDetail, failure_id};
 use super::{BatchError, Bench};
 use crate::connect::WriteMode;
@@ -43,6 +43,28 @@ fn differs(row: &Row, held: &Row, policies: &[(usize, WritePolicy)]) -> bool {
         };
         may && !said.is_absent() && !crate::model::same_value(said, held)
     })
+}
+
+/// Whether a row has a value that another does not have.
+fn says_more(row: &Row, held: &Row) -> bool {
+    let differs =
+        |(at, said): (usize, &Value)| !said.is_absent() && !crate::model::same_value(said, held.get(at));
+    row.0.iter().enumerate().any(differs)
+}
+
+/// What a write counts as. Only a first load can tell a new row from one that is there, because all of its rows are new.
+fn kind(op: &WriteOp, mode: WriteMode) -> Op {
+    match op {
+        WriteOp::Delete { .. } => Op::Delete,
+        WriteOp::Archive { .. } => Op::Archive,
+        WriteOp::Create { .. } | WriteOp::Upsert { .. } if mode == WriteMode::Load => Op::Create,
+        WriteOp::Create { .. } | WriteOp::Upsert { .. } | WriteOp::Update { .. } => Op::Update,
+    }
+}
+
+/// Whether a write only concerns a row that is there. None of a mirror has a guard, so what such a write did not find is absent.
+fn needs_row(op: &WriteOp) -> bool {
+    matches!(op, WriteOp::Update { .. } | WriteOp::Archive { .. })
 }
 
 /// How the records of a batch are mapped.
@@ -135,7 +157,7 @@ impl Bench<'_> {
             for (field, value) in &self.pipeline.app.archive {
                 row.set(*field, value.clone());
             }
-            batch.writes.push((key.clone(), WriteOp::Update { key, row, expected: None }));
+            batch.writes.push((key.clone(), WriteOp::Archive { key, row }));
         } else {
             batch.skipped += 1;
         }
@@ -152,7 +174,8 @@ impl Bench<'_> {
             (WriteOp::Upsert { row } | WriteOp::Update { row, .. }, Some(held)) => {
                 differs(row, held, &policies)
             }
-            (WriteOp::Update { .. }, None) => false,
+            (WriteOp::Archive { row, .. }, Some(held)) => says_more(row, held),
+            (WriteOp::Update { .. } | WriteOp::Archive { .. }, None) => false,
             _ => true,
         });
         batch.deletes.retain(|(key, _)| there.contains_key(key));
@@ -196,24 +219,27 @@ impl Bench<'_> {
             return Ok(());
         }
         let (keys, ops): (Vec<Key>, Vec<WriteOp>) = writes.into_iter().unzip();
-        let deletes: Vec<bool> = ops.iter().map(|op| matches!(op, WriteOp::Delete { .. })).collect();
-        let load = mode == WriteMode::Load;
+        let kinds: Vec<(Op, bool)> = ops.iter().map(|op| (kind(op, mode), needs_row(op))).collect();
         let outcomes = self.app.write(ops, mode).await?;
-        for ((key, outcome), delete) in keys.into_iter().zip(outcomes).zip(deletes) {
+        for ((key, outcome), (kind, needs_row)) in keys.into_iter().zip(outcomes).zip(kinds) {
+            let counts = &mut executed.commit.counts;
             match outcome {
-                Outcome::Written { version: Some(_), .. } | Outcome::Written { .. } if delete => {
-                    executed.commit.counts.deleted += 1;
-                }
-                Outcome::Written { .. } if load => executed.commit.counts.created += 1,
-                Outcome::Written { .. } => executed.commit.counts.updated += 1,
-                Outcome::Unchanged { .. } => executed.commit.counts.unchanged += 1,
+                Outcome::Written { .. } => count(counts, kind),
+                Outcome::Unchanged { .. } => counts.unchanged += 1,
+                // There is nothing to keep up to date or to archive.
+                Outcome::Stale if needs_row => counts.skipped += 1,
                 Outcome::Stale => {
-                    executed.commit.touch.push((self.pipeline.name.clone(), Side::Salesforce, key));
+                    if let Some(error) = self.moved_again(&mut executed.commit, &key) {
+                        self.mirror_failed(executed, key, None, &error)?;
+                    }
+                    continue;
                 }
                 Outcome::Rejected(error) | Outcome::Unknown(error) => {
                     self.mirror_failed(executed, key, None, &error)?;
+                    continue;
                 }
             }
+            self.stands_still(&key);
         }
         Ok(())
     }

@@ -12,6 +12,7 @@ mod failures;
 mod intents;
 mod meet;
 mod mirror;
+mod moved;
 mod pairs;
 mod partners;
 mod recall;

@@ -46,6 +46,8 @@ impl Runner {
         for pass in &mut passes {
             self.read_all(pass, &mut pending, &mut met, approved).await?;
             self.unseen(pass, &mut pending, &mut met, approved).await?;
+            let counts = take_at_rest(pass, &mut pending);
+            self.observer.settled(&self.pipeline.name, &counts, true, None);
         }
         self.compared(pending.differed)?;
         if let Some(approval) = self.too_much(&pending, &passes).filter(|_| !approved) {
@@ -96,7 +98,7 @@ impl Runner {
     ) -> Result<(), PassError> {
         if approved {
             let batch = std::mem::take(pending);
-            pending.differed = batch.differed;
+            (pending.differed, pending.at_rest) = (batch.differed, batch.at_rest);
             return self.write_pending(pass, batch).await;
         }
         if pending.changes.all() > self.pipeline.max_changes {
@@ -131,4 +133,11 @@ impl Runner {
         }
         Ok(())
     }
+}
+
+/// Records that were compared and need nothing count when they are met; those that are written count with their writes.
+fn take_at_rest(pass: &mut Gathered, pending: &mut Pending) -> Counts {
+    let counts = std::mem::take(&mut pending.at_rest);
+    pass.counts += counts;
+    counts
 }

@@ -1,5 +1,6 @@
 //! What a comparison found and has not written: kept while it is little, counted when it is much.
 
+use crate::model::Counts;
 use crate::runtime::batch::{Fate, Item, MirrorBatch, Prepared};
 use crate::runtime::mass::{self, Sides};
 use crate::sync::{Decision, Stop};
@@ -14,15 +15,19 @@ pub(super) struct Pending {
     pub(super) deletes: Sides,
     /// Records that are not equal, whatever becomes of them.
     pub(super) differed: u64,
+    /// Records that need nothing, and are not counted yet.
+    pub(super) at_rest: Counts,
     forgotten: bool,
 }
 
 impl Pending {
     pub(super) fn add(&mut self, mut prepared: Prepared) {
         // Records that are equal and whose baseline need not move carry nothing to write.
-        prepared
-            .items
-            .retain(|item| !matches!(item.fate, Some(Fate::Unchanged | Fate::NotLinked | Fate::LeftOut(_))));
+        prepared.items.retain(|item| match item.fate {
+            Some(Fate::Unchanged) => self.rests(1, 0),
+            Some(Fate::NotLinked | Fate::LeftOut(_)) => self.rests(0, 1),
+            _ => true,
+        });
         self.differed += prepared.items.iter().filter(|item| differs(item)).count() as u64;
         for item in &prepared.items {
             match &item.fate {
@@ -38,21 +43,33 @@ impl Pending {
             }
         }
         mass::count(&prepared.items, &mut self.deletes);
-        prepared.items.retain(is_worth_keeping);
+        prepared.items.retain(|item| is_worth_keeping(item) || self.rests(1, 0));
         let is_empty = prepared.items.is_empty() && prepared.later.is_empty();
         if !self.forgotten && !is_empty {
             self.linked.push(prepared);
         }
     }
 
-    pub(super) fn add_mirror(&mut self, batch: MirrorBatch) {
-        self.differed += (batch.writes.len() + batch.deletes.len() + batch.failed.len()) as u64;
+    pub(super) fn add_mirror(&mut self, mut batch: MirrorBatch) {
+        let changes = (batch.writes.len() + batch.deletes.len() + batch.failed.len()) as u64;
+        self.differed += changes;
+        let skipped = std::mem::take(&mut batch.skipped);
+        self.rests(batch.read.saturating_sub(changes + skipped), skipped);
+        batch.read = changes;
         self.changes.app += batch.writes.len() as u64;
         self.deletes.app += batch.deletes.len() as u64;
         let is_empty = batch.writes.is_empty() && batch.deletes.is_empty() && batch.failed.is_empty();
         if !self.forgotten && !is_empty {
             self.mirror.push(batch);
         }
+    }
+
+    /// Counts records that were read and need nothing, or are left out. False: they need not be kept.
+    pub(super) fn rests(&mut self, unchanged: u64, skipped: u64) -> bool {
+        self.at_rest.read += unchanged + skipped;
+        self.at_rest.unchanged += unchanged;
+        self.at_rest.skipped += skipped;
+        false
     }
 
     pub(super) fn forget(&mut self) {

@@ -4,6 +4,7 @@ use std::sync::atomic::Ordering;
 
 use super::met::Met;
 use super::pending::Pending;
+use super::take_at_rest;
 use crate::connect::{ConnectError, Limit, Source};
 use crate::model::{ChangeEvent, Commit, Counts, Cursor, Key, Link, Read, Side};
 use crate::plan::{Lane, LinkRule, Scope};
@@ -34,7 +35,7 @@ impl Runner {
             let heard = heard(&mut bench, batch.events, met);
             let (ahead, heard) = tokio::join!(reading.ahead(source, limit), heard);
             heard.and(ahead.map_err(PassError::from))?;
-            self.between_batches(batch.total, &reading)?;
+            self.between_batches(&Counts::default(), batch.total, &reading)?;
         }
         met.heard = true;
         Ok(())
@@ -73,13 +74,19 @@ impl Runner {
             ahead?;
             self.rebase(pass, links)?;
             self.hold_back(pass, pending, approved).await?;
-            self.between_batches(batch.total, &reading)?;
+            let counts = take_at_rest(pass, pending);
+            self.between_batches(&counts, batch.total, &reading)?;
         }
         Ok(())
     }
 
-    fn between_batches(&self, total: Option<u64>, reading: &Reading) -> Result<(), PassError> {
-        self.observer.settled(&self.pipeline.name, &Counts::default(), true, total);
+    fn between_batches(
+        &self,
+        counts: &Counts,
+        total: Option<u64>,
+        reading: &Reading,
+    ) -> Result<(), PassError> {
+        self.observer.settled(&self.pipeline.name, counts, true, total);
         let interrupted = !reading.ended && self.interrupt.load(Ordering::Relaxed);
         if interrupted { Err(PassError::Interrupted) } else { Ok(()) }
     }
@@ -198,7 +205,11 @@ async fn compared(
         return Ok(Vec::new());
     }
     let mut told = bench.told(events).await?;
-    told.items.retain(|item| is_open(bench, item, met));
+    told.items.retain(|item| match known(bench, item, met) {
+        Known::Not => true,
+        Known::Equal => pending.rests(1, 0),
+        Known::Compared => false,
+    });
     if told.items.is_empty() && told.later.is_empty() {
         return Ok(Vec::new());
     }
@@ -213,12 +224,30 @@ async fn compared(
     Ok(links)
 }
 
-/// Whether a record has to be brought together with its partner.
-fn is_open(bench: &Bench<'_>, item: &Item, met: &mut Met) -> bool {
-    let Some(number) = item.number else { return met.meets(bench.origin, &item.key) };
-    let is_new = met.pairs.insert(number);
-    is_new
-        && !(met.as_agreed.contains(number) && bench.origin == Side::Salesforce && bench.is_as_agreed(item))
+/// What a comparison knows of a record.
+enum Known {
+    /// It has to be brought together with its partner.
+    Not,
+    /// Both sides are as they were when they agreed.
+    Equal,
+    /// It was compared before.
+    Compared,
+}
+
+fn known(bench: &Bench<'_>, item: &Item, met: &mut Met) -> Known {
+    let is_new = match item.number {
+        Some(number) => met.pairs.insert(number),
+        None => met.meets(bench.origin, &item.key),
+    };
+    let as_agreed = || {
+        let agreed = item.number.is_some_and(|number| met.as_agreed.contains(number));
+        agreed && bench.origin == Side::Salesforce && bench.is_as_agreed(item)
+    };
+    match is_new {
+        false => Known::Compared,
+        true if as_agreed() => Known::Equal,
+        true => Known::Not,
+    }
 }
 
 /// A batch of a side.

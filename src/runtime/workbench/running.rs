@@ -1,7 +1,7 @@
 //! One pass of every pipeline without a daemon (`sfsync run`), parents before children.
 
-use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, Mutex as StdMutex, PoisonError};
 
 use tokio::sync::{Mutex, Notify, watch};
 
@@ -15,6 +15,39 @@ use crate::runtime::pass::{Asked, Observer};
 use crate::runtime::registry::{Registry, Running};
 use crate::runtime::supervisor::new_status;
 use crate::store::Store;
+
+/// What is to be run.
+#[derive(Clone, Debug, Default)]
+pub struct RunQuery {
+    /// Pipelines; none: all.
+    pub names: Vec<String>,
+    /// Compare everything, too.
+    pub full: bool,
+    /// A person has allowed more deletes and changes than the files, for this run.
+    pub approved: bool,
+}
+
+/// Counts what is committed, of every pipeline: also before an error, and of records that another pipeline has brought in.
+struct Tally {
+    counts: StdMutex<HashMap<PipelineName, Counts>>,
+    observer: Arc<dyn Observer>,
+}
+
+impl Tally {
+    fn of(&self, name: &PipelineName) -> Counts {
+        let counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
+        counts.get(name).copied().unwrap_or_default()
+    }
+}
+
+impl Observer for Tally {
+    fn settled(&self, pipeline: &PipelineName, counts: &Counts, loading: bool, total: Option<u64>) {
+        let mut known = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
+        *known.entry(pipeline.clone()).or_default() += *counts;
+        drop(known);
+        self.observer.settled(pipeline, counts, loading, total);
+    }
+}
 
 impl Workbench {
     /// All runners of the folder, in the order in which they begin.
@@ -57,13 +90,14 @@ impl Workbench {
     /// One pass of each pipeline, then exit. Records that wait for each other are looked at again until nothing moves.
     pub async fn run(
         &mut self,
-        names: &[String],
-        full: bool,
+        query: &RunQuery,
         observer: Arc<dyn Observer>,
     ) -> Result<Vec<RunReport>, WorkError> {
+        let RunQuery { names, full, approved } = query;
         self.look(false).await;
         let plans = self.plans(names)?;
-        let registry = self.runners(&observer).await?;
+        let tally = Arc::new(Tally { counts: StdMutex::default(), observer });
+        let registry = self.runners(&(Arc::clone(&tally) as Arc<dyn Observer>)).await?;
         let mut reports = BTreeMap::new();
         for plan in &plans {
             let Some(running) = registry.get(&plan.name) else { continue };
@@ -72,22 +106,21 @@ impl Workbench {
                 continue;
             }
             let mut runner = running.runner.lock().await;
-            let first = runner.changes(false).await;
-            let result = match (first, full) {
-                (Ok(counts), true) => runner.everything(false).await.map(|more| {
-                    let mut all = counts;
-                    all += more;
-                    all
-                }),
+            let result = match (runner.changes(*approved).await, full) {
+                (Ok(_), true) => runner.everything(*approved).await,
                 (first, _) => first,
             };
-            let (counts, error) = match result {
-                Ok(counts) => (counts, None),
-                Err(error) => (Counts::default(), Some(error.into())),
-            };
+            let error = result.err().map(WorkError::from);
+            let counts = Counts::default();
             reports.insert(plan.name.clone(), RunReport { pipeline: plan.name.clone(), counts, error });
         }
-        self.settle_queues(&plans, &registry, &mut reports).await?;
+        let settled = self.settle_queues((&plans, *approved), &registry, &mut reports).await;
+        // Runners know each other by the registry: without this nobody else could open the state.
+        registry.clear();
+        settled?;
+        for (name, report) in &mut reports {
+            report.counts = tally.of(name);
+        }
         let done = plans.iter().filter_map(|plan| reports.remove(&plan.name));
         Ok(done.chain(self.broken(names)).collect())
     }
@@ -125,7 +158,7 @@ impl Workbench {
 
     async fn settle_queues(
         &self,
-        plans: &[Arc<Pipeline>],
+        (plans, approved): (&[Arc<Pipeline>], bool),
         registry: &Registry,
         reports: &mut BTreeMap<PipelineName, RunReport>,
     ) -> Result<(), WorkError> {
@@ -143,10 +176,8 @@ impl Workbench {
                 let waits = asked.iter().any(|asked| !asked.keys.is_empty());
                 let Some(running) = registry.get(&plan.name).filter(|_| waits) else { continue };
                 moved = true;
-                match running.runner.lock().await.asked_for(&asked, false).await {
-                    Ok(counts) => report.counts += counts,
-                    Err(error) => report.error = Some(error.into()),
-                }
+                let looked_at = running.runner.lock().await.asked_for(&asked, approved).await;
+                report.error = looked_at.err().map(WorkError::from);
             }
             if !moved {
                 return Ok(());

@@ -6,5 +6,6 @@ mod convergence;
 mod mass;
 mod old;
 mod scenarios;
+mod standstill;
 mod undo;
 mod world;

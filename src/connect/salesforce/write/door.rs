@@ -110,6 +110,7 @@ impl Context {
                 WriteOp::Create { .. } => (object.createable, Op::Create),
                 WriteOp::Update { .. } => (object.updateable, Op::Update),
                 WriteOp::Upsert { .. } => (object.createable && object.updateable, Op::Create),
+                WriteOp::Archive { .. } => (object.updateable, Op::Archive),
                 WriteOp::Delete { .. } => (object.deletable, Op::Delete),
             };
             if !allowed {

@@ -91,6 +91,7 @@ pub(super) fn prepare(
             }
             Ok(Prepared { expected: *expected, ..filled })
         }
+        WriteOp::Archive { key, row } => fill(spec, targets, row, bare(Verb::Update, Some(id(key)?))),
         WriteOp::Create { row } | WriteOp::Upsert { row } => {
             let external = external(targets, row);
             let verb = match (op, &external) {

@@ -62,10 +62,9 @@ impl WriteSpec {
     pub(super) fn unlisted(&self, op: &WriteOp) -> Option<Op> {
         let needed: &[Op] = match op {
             WriteOp::Create { .. } => &[Op::Create],
-            // Archiving is an update of its own kind.
-            WriteOp::Update { .. } if self.ops.archive => &[],
             WriteOp::Update { .. } => &[Op::Update],
             WriteOp::Upsert { .. } => &[Op::Create, Op::Update],
+            WriteOp::Archive { .. } => &[Op::Archive],
             WriteOp::Delete { .. } => &[Op::Delete],
         };
         needed.iter().copied().find(|op| !self.ops.allows(*op))

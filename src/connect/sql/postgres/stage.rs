@@ -50,7 +50,7 @@ impl<'a> Stage<'a> {
 
     /// Updates and deletes name their record by key.
     fn is_keyed(&self) -> bool {
-        matches!(self.group.kind, OpKind::Update | OpKind::Delete)
+        matches!(self.group.kind, OpKind::Update | OpKind::Archive | OpKind::Delete)
     }
 
     /// The temporary table.
@@ -161,7 +161,7 @@ impl<'a> Stage<'a> {
 fn parts(op: &WriteOp) -> (Option<&Key>, Option<&Row>) {
     match op {
         WriteOp::Create { row } | WriteOp::Upsert { row } => (None, Some(row)),
-        WriteOp::Update { key, row, .. } => (Some(key), Some(row)),
+        WriteOp::Update { key, row, .. } | WriteOp::Archive { key, row } => (Some(key), Some(row)),
         WriteOp::Delete { key } => (Some(key), None),
     }
 }

@@ -13,7 +13,7 @@ use super::{Postgres, decode, refusal};
 use crate::connect::sql::batch::{self, Group, OpKind, sets};
 use crate::connect::sql::error::{Refusal, Unwritten};
 use crate::connect::sql::guard::{self, Guard};
-use crate::connect::sql::statement::{STAGE, Statements};
+use crate::connect::sql::statement::{Rule, STAGE, Statements};
 use crate::connect::sql::{Dialect, TableSpec};
 use crate::connect::{ConnectError, Notes, WriteMode};
 use crate::model::{Class, Key, Outcome, RecordError, WriteOp};
@@ -247,8 +247,9 @@ impl Batch<'_> {
         match staged.group.kind {
             OpKind::Create => return self.create(&statements.insert(provided, true), staged, part).await,
             OpKind::Upsert => return self.upsert(&statements, staged, part).await,
-            OpKind::Update => {
-                if let Some(sql) = statements.update(provided) {
+            OpKind::Update | OpKind::Archive => {
+                let rule = if staged.group.kind == OpKind::Archive { Rule::Always } else { Rule::OfColumns };
+                if let Some(sql) = statements.update(provided, rule) {
                     self.by_place(&sql, staged, &part, written).await?;
                 }
                 self.by_place(&statements.exists(), staged, &part, unchanged).await?;
@@ -334,7 +335,9 @@ impl Batch<'_> {
     /// The key that the operation names, or that is a column of its row.
     fn key_of(&self, at: usize) -> Key {
         match &self.ops[at] {
-            WriteOp::Update { key, .. } | WriteOp::Delete { key } => key.clone(),
+            WriteOp::Update { key, .. } | WriteOp::Archive { key, .. } | WriteOp::Delete { key } => {
+                key.clone()
+            }
             WriteOp::Create { row } | WriteOp::Upsert { row } => {
                 let position = self.spec.key_position();
                 position.and_then(|at| Key::from_value(row.get(at))).unwrap_or_else(|| Key::app(""))
@@ -356,7 +359,7 @@ impl Batch<'_> {
 fn text_at(op: &WriteOp, position: usize) -> &str {
     match op {
         WriteOp::Create { row } | WriteOp::Upsert { row } => row.get(position).as_text().unwrap_or_default(),
-        WriteOp::Update { .. } | WriteOp::Delete { .. } => "",
+        WriteOp::Update { .. } | WriteOp::Archive { .. } | WriteOp::Delete { .. } => "",
     }
 }
 

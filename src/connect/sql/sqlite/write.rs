@@ -11,7 +11,7 @@ use crate::connect::Notes;
 use crate::connect::sql::batch::{self, Group, OpKind, runs};
 use crate::connect::sql::error::{Refusal, Unwritten, misfit};
 use crate::connect::sql::guard::{self, Guard};
-use crate::connect::sql::statement::Statements;
+use crate::connect::sql::statement::{Rule, Statements};
 use crate::connect::sql::{Dialect, KeyOrigin, TableSpec};
 use crate::model::{Key, Outcome, RecordError, Row, Value, WriteOp};
 
@@ -106,11 +106,12 @@ impl<'a> Run<'a> {
         let sql = match group.kind {
             OpKind::Create => Some(statements.insert(&group.provided, returning)),
             OpKind::Upsert => Some(statements.upsert(&group.provided, returning)),
-            OpKind::Update => statements.update(&group.provided),
+            OpKind::Update => statements.update(&group.provided, Rule::OfColumns),
+            OpKind::Archive => statements.update(&group.provided, Rule::Always),
             OpKind::Delete => Some(statements.delete()),
         };
         let lookup = match group.kind {
-            OpKind::Update => Some(statements.exists()),
+            OpKind::Update | OpKind::Archive => Some(statements.exists()),
             OpKind::Upsert if returning => Some(statements.key_by_unique(&group.provided)),
             _ => None,
         };
@@ -134,7 +135,7 @@ impl<'a> Run<'a> {
                 op if guard::is_held_off(op, moved) => Ok(Outcome::Stale),
                 WriteOp::Create { row } => self.put(row, false),
                 WriteOp::Upsert { row } => self.put(row, true),
-                WriteOp::Update { key, row, .. } => self.update(key, row),
+                WriteOp::Update { key, row, .. } | WriteOp::Archive { key, row } => self.update(key, row),
                 WriteOp::Delete { key } => self.delete(key),
             };
             outcomes.push(match outcome {
