@@ -60,7 +60,7 @@ impl<'a> Writing<'a> {
         }
         match op {
             WriteOp::Create { row } => self.create(row).await,
-            WriteOp::Update { key, row, .. } => self.update(key, row).await,
+            WriteOp::Update { key, row, .. } | WriteOp::Archive { key, row } => self.update(key, row).await,
             WriteOp::Delete { key } => self.delete(key).await,
             WriteOp::Upsert { .. } => Some(Outcome::Rejected(cannot(self.resource, "upsert"))),
         }
@@ -263,7 +263,9 @@ impl<'a> Writing<'a> {
 fn repeats(ops: &[WriteOp]) -> bool {
     let mut keys = HashSet::new();
     ops.iter().any(|op| match op {
-        WriteOp::Update { key, .. } | WriteOp::Delete { key } => !keys.insert(key),
+        WriteOp::Update { key, .. } | WriteOp::Archive { key, .. } | WriteOp::Delete { key } => {
+            !keys.insert(key)
+        }
         WriteOp::Create { .. } | WriteOp::Upsert { .. } => false,
     })
 }

@@ -48,9 +48,11 @@ async fn records_are_made_changed_and_deleted() {
         WriteOp::Update { key: Key::app("2"), row: row(&[(2, Value::Null)]), expected: None },
         update("9", "Nobody"),
         WriteOp::Delete { key: Key::app("9") },
+        WriteOp::Archive { key: Key::app("2"), row: named("Lee, archived") },
     ];
     let outcomes = write(&mut to, changed).await.unwrap();
-    assert_eq!(outcomes, ["written 1", "written 2", "stale", "unchanged 9"]);
+    assert_eq!(outcomes, ["written 1", "written 2", "stale", "unchanged 9", "written 2"]);
+    assert_eq!(app.records(PEOPLE)[1]["name"], json!("Lee, archived"));
     assert_eq!(app.records(PEOPLE)[1]["email"], Json::Null, "cleared, not left out");
     assert_eq!(write(&mut to, vec![WriteOp::Delete { key: Key::app("1") }]).await.unwrap(), ["written 1"]);
     assert_eq!(app.records(PEOPLE).len(), 1);
