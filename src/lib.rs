@@ -9,6 +9,8 @@ pub mod cli;
 pub mod connect;
 pub mod diag;
 pub mod expr;
+#[cfg(test)]
+mod fuzz;
 pub mod model;
 pub mod plan;
 pub mod runtime;

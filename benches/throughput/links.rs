@@ -41,7 +41,7 @@ pub struct Links {
 }
 
 /// Changed rows of the app whose calls are counted.
-const CHANGED: [u64; 5] = [0, 1, 200, 1_000, 10_000];
+const CHANGED: [u64; 6] = [0, 1, 200, 1_000, 10_000, 40_000];
 
 impl Bench {
     /// Loads everything into an app, compares, and changes some of it.

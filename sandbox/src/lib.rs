@@ -35,10 +35,10 @@ pub mod wire;
 
 pub use faults::{Fault, FaultId, FaultKind, Faults, FiredFault, LimitKind};
 pub use org::{
-    Customization, EditMix, Edition, EventKind, LoggedWrite, Org, OrgConfig, Population, Rejection,
-    VisibilityRule, WriteSource,
+    Customization, EditMix, Edition, EventKind, FlowPolicy, LoggedWrite, Org, OrgConfig, Population,
+    Rejection, VisibilityRule, WriteSource,
 };
 pub use wire::{
-    BulkSettings, CallCounts, CallRecord, Clients, EventSettings, JwtKey, Limits, OAuthClient, ResourceKind,
-    Sandbox, SandboxConfig, StartError, TokensRevoked, Usage,
+    BulkSettings, CallCounts, CallRecord, Clients, EventSettings, JwtKey, Limits, MetadataSettings,
+    OAuthClient, ResourceKind, Sandbox, SandboxConfig, StartError, TokensRevoked, Usage,
 };

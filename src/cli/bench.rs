@@ -54,7 +54,8 @@ pub(super) fn settings(folder: &Path) -> Result<ServiceSettings, SettingsError> 
 
 /// The folder without a state: nothing is written, and schemas of earlier runs are not known.
 pub(super) fn without_state(context: &Context) -> Result<Workbench, Failure> {
-    Ok(Workbench::open(&context.folder(), None, Arc::new(ProcessSecrets), Arc::new(SystemClock))?)
+    let bench = Workbench::open(&context.folder(), None, Arc::new(ProcessSecrets), Arc::new(SystemClock))?;
+    Ok(bench.only_looking())
 }
 
 /// Who does what needs the state.
@@ -72,7 +73,10 @@ pub(super) fn bench(context: &Context) -> Result<Bench, Failure> {
 
 /// The same for who only looks: where no state was begun yet, none is begun.
 pub(super) fn looking(context: &Context) -> Result<Bench, Failure> {
-    bench_with(context, state_to_look_at)
+    Ok(match bench_with(context, state_to_look_at)? {
+        Bench::Free(bench) => Bench::Free(Box::new(bench.only_looking())),
+        daemon @ Bench::Daemon(_) => daemon,
+    })
 }
 
 fn bench_with(context: &Context, open: fn(&Path) -> StateOpened) -> Result<Bench, Failure> {
@@ -114,5 +118,6 @@ pub(super) fn with_state_if_free(context: &Context) -> Result<Workbench, Failure
     let state =
         settings(&context.folder()).ok().map(|settings| settings.state).filter(|state| state.is_dir());
     let store = state.and_then(|state| open_state(&state).ok());
-    Ok(Workbench::open(&context.folder(), store, Arc::new(ProcessSecrets), Arc::new(SystemClock))?)
+    let bench = Workbench::open(&context.folder(), store, Arc::new(ProcessSecrets), Arc::new(SystemClock))?;
+    Ok(bench.only_looking())
 }

@@ -59,7 +59,10 @@ pub(super) async fn run(args: Args, context: &Context) -> Result<Exit, Failure> 
     if args.online {
         workbench.look(true).await;
     }
-    let report = workbench.check(&args.names, context.screen.color);
+    let mut report = workbench.check(&args.names, context.screen.color);
+    if args.online {
+        report.notes.extend(workbench.news().await);
+    }
     let exit = match (report.errors, report.warnings) {
         (1.., _) => Exit::Errors,
         (0, 1..) if args.deny_warnings => Exit::Warnings,

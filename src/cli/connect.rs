@@ -87,6 +87,9 @@ pub(super) fn render(connected: &Connected) -> String {
         let what = format!("{} ({})", unseen.what, unseen.why);
         rows.push(vec!["cannot read".to_owned(), what, format!("needed by {}", unseen.needed_by)]);
     }
+    rows.extend(
+        connected.news.iter().map(|line| vec!["news at once".to_owned(), line.clone(), String::new()]),
+    );
     let columns = [table::text("", 20), table::text("", 0), table::text("", 0)];
     for line in table::render(&columns, &rows, table::plain).lines() {
         let _ = writeln!(text, "  {line}");

@@ -224,6 +224,7 @@ fn connect_tells_who_is_signed_in_and_what_is_missing() {
             why: "no such field, or hidden by field-level security".to_owned(),
             needed_by: "projects.yaml:24".to_owned(),
         }],
+        news: Vec::new(),
         pipelines: Vec::new(),
     };
     insta::assert_snapshot!(super::connect::render(&connected), @r"

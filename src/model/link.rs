@@ -21,8 +21,10 @@ impl Fingerprint {
 pub enum LinkState {
     /// Both records are kept equal.
     Active,
-    /// The record left the filters and `on_leave: stop` says to leave the pair alone.
+    /// The Salesforce record left the filters and `on_leave: stop` says to leave the pair alone.
     Stopped,
+    /// The app record did. If both left, this one has to be back before the other is asked.
+    StoppedInApp,
     /// The Salesforce record is gone: remembered so that nothing revives it.
     Gone,
     /// The app record is gone: remembered so that nothing revives it.
@@ -35,6 +37,14 @@ impl LinkState {
         match side {
             Side::Salesforce => Self::Gone,
             Side::App => Self::GoneInApp,
+        }
+    }
+
+    /// The record of this side left the filters.
+    pub fn stopped_on(side: Side) -> Self {
+        match side {
+            Side::Salesforce => Self::Stopped,
+            Side::App => Self::StoppedInApp,
         }
     }
 

@@ -279,6 +279,7 @@ fn link_view(link: &crate::model::Link) -> LinkView {
     let state = match link.state {
         LinkState::Active => "active",
         LinkState::Stopped => "stopped",
+        LinkState::StoppedInApp => "stopped in the app",
         LinkState::Gone => "gone",
         LinkState::GoneInApp => "gone in the app",
     };

@@ -22,6 +22,7 @@ mod listen;
 pub mod load;
 pub mod mass;
 pub mod metrics;
+pub mod news;
 mod notify;
 pub mod pass;
 pub mod planner;

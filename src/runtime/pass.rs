@@ -427,9 +427,10 @@ impl Runner {
             let mut bench = self.bench(&setting);
             let mut commit = settle(&mut bench, &mut pass, events, WriteMode::Changes).await?;
             if side == Side::Salesforce && self.pipeline.lane == Lane::Linked {
-                commit.links.extend(self.bench(&setting).lost(&lost)?);
+                self.bench(&setting).vanished(&mut commit, &lost)?;
+            } else {
+                commit.settled.extend(lost.into_iter().map(|key| (side, key)));
             }
-            commit.settled.extend(lost.into_iter().map(|key| (side, key)));
             commit.settled.extend(settled_keys(side, keys, &commit));
             pass.keep_asked_for(side, &mut commit);
             self.commit(&mut pass, commit, false, None)?;

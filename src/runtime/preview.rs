@@ -28,7 +28,11 @@ impl Runner {
         let lane = self.pipeline.lane;
         let mut bench = self.bench(&setting);
         match lane {
-            Lane::Linked => Ok(Preview::Linked(bench.prepare(events).await?)),
+            Lane::Linked => {
+                let mut prepared = bench.prepare(events).await?;
+                bench.tell_sleeping(&mut prepared.items)?;
+                Ok(Preview::Linked(prepared))
+            }
             Lane::Mirror => {
                 let batch = bench.mirror(events);
                 Ok(Preview::Mirror(bench.differing(batch).await?))

@@ -10,6 +10,7 @@ use tokio::sync::watch;
 use super::catalogs::{self, Look};
 use super::control::ControlError;
 use super::load::{self, Loading};
+use super::news;
 use super::world::{System, World};
 use crate::connect::ConnectError;
 use crate::connect::salesforce::{Auth, Client, WebSignIn};
@@ -91,6 +92,9 @@ pub struct Connected {
     pub can_read: Vec<String>,
     /// What the pipelines need and the user does not see.
     pub cannot_read: Vec<Unseen>,
+    /// What is to know of news at once: change events that will not come, what may be set up, what a person has to do.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub news: Vec<String>,
     /// Pipelines that go on with this sign-in.
     pub pipelines: Vec<String>,
 }
@@ -162,6 +166,7 @@ pub async fn report(file: &ConnectionFile, asked: Asked<'_>) -> Result<Connected
         share: share(file),
         ..Connected::default()
     };
+    report.news = news::news(&client, file, (asked.files, asked.world)).await?;
     needs(file, asked, &mut report).await?;
     let budget = client.budget_status();
     report.calls = budget.org.map(|(_, all)| all).zip(budget.budget);

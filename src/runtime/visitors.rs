@@ -4,7 +4,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use secrecy::ExposeSecret as _;
+
 use super::control::{ControlError, ControlErrorKind, SignInBegun, SignInState};
+use super::push;
 use super::sign_in::{self, Asked, Connected, Disconnected};
 use super::supervisor::Supervisor;
 use super::task::Command;
@@ -13,6 +16,7 @@ use crate::connect::salesforce::{Callback, ChannelSpec, Client, WebSignIn, remov
 use crate::model::{ConnectionName, PipelineName};
 use crate::plan::Files;
 use crate::spec::{ConnectionFile, ConnectionKind, Manage};
+use crate::store::Store;
 
 /// The port of this machine that a command listens on; the usual one for tools that sign in to Salesforce.
 const CALLBACK_PORT: u16 = 1717;
@@ -23,6 +27,14 @@ impl Supervisor {
     /// Where browsers come back to: `GET /oauth/callback` as they reach this daemon. Set once it listens.
     pub fn is_reached_at(&self, callback: String) {
         *self.callback.write().unwrap_or_else(std::sync::PoisonError::into_inner) = Some(callback);
+    }
+
+    /// `public_url` of the settings: how others reach this daemon.
+    pub(super) fn public_url(&self) -> Option<String> {
+        let latest = self.latest();
+        let settings = latest.files.settings.as_ref()?.value.as_ref()?;
+        let url = self.world.secret(&settings.public_url.as_ref()?.value).ok()?;
+        Some(url.expose_secret().to_owned())
     }
 
     pub(super) async fn begin_sign_in(&self, name: &ConnectionName) -> Result<SignInBegun, ControlError> {
@@ -120,7 +132,8 @@ impl Supervisor {
             }
         }
         self.registry.tell_moved();
-        take_away(&client, connection(&latest.desired, name)?, &mut done).await;
+        let state = (&*latest.files, Some(&*self.store));
+        take_away(&client, connection(&latest.desired, name)?, state, &mut done).await;
         match client.revoke().await {
             Ok(revoked) => done.revoked = revoked,
             Err(error) => {
@@ -221,7 +234,8 @@ impl Workbench {
                 done.stopped.push(pipeline.to_string());
             }
         }
-        take_away(&client, connection(&self.loaded.files, name)?, &mut done).await;
+        let state = (&self.loaded.files, self.store.as_deref());
+        take_away(&client, connection(&self.loaded.files, name)?, state, &mut done).await;
         match client.revoke().await {
             Ok(revoked) => done.revoked = revoked,
             Err(error) => done.failed = Some(error.message),
@@ -231,8 +245,14 @@ impl Workbench {
 }
 
 /// Takes away what `manage` let the daemon set up, as far as the org lets it.
-async fn take_away(client: &Client, file: &ConnectionFile, done: &mut Disconnected) {
+async fn take_away(
+    client: &Client,
+    file: &ConnectionFile,
+    state: (&Files, Option<&Store>),
+    done: &mut Disconnected,
+) {
     let ConnectionKind::Salesforce(org) = &file.kind else { return };
+    push::take_away(client, (file, org), state, done).await;
     if !org.manages(Manage::CdcChannel) {
         return;
     }

@@ -146,6 +146,13 @@ impl Workbench {
         Ok(Self { folder: folder.to_owned(), texts, engine, world, store, clock, looked, loaded })
     }
 
+    /// For verbs that only look: nothing outside is begun by them, not even an empty database file.
+    #[must_use]
+    pub fn only_looking(self) -> Self {
+        self.world.only_look();
+        self
+    }
+
     /// Names of the pipelines in the folder.
     pub fn names(&self) -> Vec<PipelineName> {
         self.loaded.files.pipelines.iter().map(|file| file.name.clone()).collect()
@@ -363,7 +370,10 @@ impl Workbench {
         };
         let table = crate::connect::sql::TableName::parse(&catalogs::table_of(file, resource));
         let info = database.inspect(&table).await?;
-        info.ok_or_else(|| WorkError::Unknown(format!("{connection} has no table {table}")))
+        info.ok_or_else(|| {
+            let way_out = "sfsync check --online prints the statement that makes it";
+            WorkError::Unknown(format!("{connection} has no table {table}; {way_out}"))
+        })
     }
 
     /// What is known of the systems.

@@ -4,6 +4,7 @@
 use std::collections::HashMap;
 use std::fmt::Write as _;
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -65,6 +66,7 @@ pub struct World {
     secrets: Arc<dyn Secrets>,
     pub(super) store: Option<Arc<Store>>,
     systems: Mutex<HashMap<ConnectionName, (u64, System)>>,
+    only_look: AtomicBool,
 }
 
 impl std::fmt::Debug for World {
@@ -76,7 +78,12 @@ impl std::fmt::Debug for World {
 impl World {
     /// Nothing is connected yet. Without a state, tokens live in memory.
     pub fn new(clock: Arc<dyn Clock>, secrets: Arc<dyn Secrets>, store: Option<Arc<Store>>) -> Self {
-        Self { clock, secrets, store, systems: Mutex::default() }
+        Self { clock, secrets, store, systems: Mutex::default(), only_look: AtomicBool::new(false) }
+    }
+
+    /// Nothing outside may be begun from now on, not even an empty file: for checks and plans.
+    pub fn only_look(&self) {
+        self.only_look.store(true, Ordering::Relaxed);
     }
 
     /// Where secrets come from.
@@ -212,6 +219,7 @@ impl World {
     ) -> Result<SqlConnection, ConnectError> {
         let mut config = SqliteConfig::new(PathBuf::from(self.text(&database.path.value)?));
         config.read_only = file.read_only();
+        config.only_look = self.only_look.load(Ordering::Relaxed);
         SqlConnection::sqlite(config).await
     }
 

@@ -19,6 +19,13 @@ pub struct Alive {
     pub pid: u32,
 }
 
+/// `GET /readyz`
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Ready {
+    /// `ready`
+    pub status: String,
+}
+
 /// Alive: the process answers.
 pub(super) async fn healthz() -> Json<Alive> {
     let version = env!("CARGO_PKG_VERSION").to_owned();
@@ -26,9 +33,9 @@ pub(super) async fn healthz() -> Json<Alive> {
 }
 
 /// Ready: state opened and first load of files done. A broken pipeline file does not make the daemon unready.
-pub(super) async fn readyz(Daemon(control): Daemon) -> Result<&'static str, Refusal> {
+pub(super) async fn readyz(Daemon(control): Daemon) -> Result<Json<Ready>, Refusal> {
     if control.is_ready() {
-        return Ok("ready\n");
+        return Ok(Json(Ready { status: "ready".to_owned() }));
     }
     Err(starting())
 }

@@ -15,7 +15,7 @@ use super::access::bearer;
 use super::answer::Refusal;
 use super::router::{Daemon, Shared};
 use crate::runtime::control::Control;
-use crate::runtime::hooks::{HookHead, HookOpen, HookRefusal, HookTaken, HookTarget};
+use crate::runtime::hooks::{HookHead, HookOpen, HookRefusal, HookTaken, HookTarget, acknowledgement};
 
 /// Bodies that are read at once before it is known who sent them.
 const UNPROVEN: usize = 16;
@@ -72,6 +72,42 @@ pub(super) async fn of_app(
     request: Request,
 ) -> Response {
     json((daemon, shared), (&connection, HookTarget::Resource(&resource)), request).await
+}
+
+/// `POST /hooks/<connection>/outbound/<token>`
+pub(super) async fn messages(
+    Daemon(control): Daemon,
+    State(shared): State<Shared>,
+    Path((connection, token)): Path<(String, String)>,
+    request: Request,
+) -> Response {
+    let (parts, body) = request.into_parts();
+    let of_message = (connection.as_str(), HookTarget::Messages);
+    let taken = match opened(&*control, of_message, (&HeaderMap::new(), Some(&token))) {
+        Ok(open) => match arrived(&shared, &open, (&parts.headers, body)).await {
+            Ok(body) => control.hook_body(open, body).await,
+            Err(refusal) => {
+                let status = refusal.into_response().status();
+                return acknowledged(status, false);
+            }
+        },
+        Err(refusal) => Err(refusal),
+    };
+    match taken {
+        Ok(_) => acknowledged(StatusCode::OK, true),
+        Err(refusal) => {
+            let (status, wait) = status(&refusal);
+            let mut response = acknowledged(status, false);
+            again(&mut response, wait);
+            response
+        }
+    }
+}
+
+/// The one answer that Salesforce takes; any other makes it send the message again.
+fn acknowledged(status: StatusCode, taken: bool) -> Response {
+    let xml = HeaderValue::from_static("text/xml; charset=utf-8");
+    (status, [(header::CONTENT_TYPE, xml)], acknowledgement(taken)).into_response()
 }
 
 async fn json(

@@ -86,6 +86,7 @@ fn calls() -> Router<Shared> {
     Router::new()
         .route("/hooks/{connection}", post(hooks::of_org))
         .route("/hooks/{connection}/{resource}", post(hooks::of_app))
+        .route("/hooks/{connection}/outbound/{token}", post(hooks::messages))
 }
 
 /// Changes something, or shows records.

@@ -203,7 +203,7 @@ async fn a_browser_that_comes_back_gets_a_page() {
 #[tokio::test]
 async fn broken_files_are_422_and_large_bodies_413() {
     let daemon = daemon(FakeDaemon { broken: true, ready: true, ..FakeDaemon::default() }, None).await;
-    assert_eq!(daemon.by_socket("GET", "/readyz", "").await, (200, "ready\n".to_owned()));
+    assert_eq!(daemon.by_socket("GET", "/readyz", "").await, (200, r#"{"status":"ready"}"#.to_owned()));
     let (status, body) = daemon.by_socket("POST", "/-/reload", "").await;
     assert_eq!(status, 422);
     assert!(body.contains("\"diagnostics\":[]"), "{body}");

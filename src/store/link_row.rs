@@ -7,6 +7,8 @@ use crate::model::{Fingerprint, Key, Link, LinkState, Side, Version};
 
 /// Version of the layout below, the high half of the first byte.
 const VERSION: u8 = 1;
+/// Version of rows that say more than the first one could: which side stopped.
+const VERSION_2: u8 = 2;
 const STATE: u8 = 0b0000_0011;
 const HAS_SALESFORCE_VERSION: u8 = 0b0000_0100;
 const HAS_APP_VERSION: u8 = 0b0000_1000;
@@ -31,6 +33,9 @@ const MADE: u8 = 0b1100_0000;
 const MADE_IN_SALESFORCE: u8 = 0b0100_0000;
 const MADE_IN_APP: u8 = 0b1000_0000;
 
+/// The app record is the one that left the filters, in a pair that is stopped (version 2).
+const STOPPED_IN_APP: u8 = 0b0010_0000;
+
 const SALESFORCE_KNOWN: u8 = 1;
 const APP_KNOWN: u8 = 2;
 const EQUAL: u8 = 4;
@@ -39,13 +44,15 @@ const EQUAL: u8 = 4;
 pub(super) fn encode(link: &Link, out: &mut Vec<u8>) {
     let state = match link.state {
         LinkState::Active => 0,
-        LinkState::Stopped => 1,
+        LinkState::Stopped | LinkState::StoppedInApp => 1,
         LinkState::Gone => 2,
         LinkState::GoneInApp => 3,
     };
     let salesforce_flag = if link.salesforce_version.is_some() { HAS_SALESFORCE_VERSION } else { 0 };
     let app_flag = if link.app_version.is_some() { HAS_APP_VERSION } else { 0 };
-    out.push(VERSION << 4 | app_flag | salesforce_flag | state);
+    let stopped = if link.state == LinkState::StoppedInApp { STOPPED_IN_APP } else { 0 };
+    let version = if stopped == 0 { VERSION } else { VERSION_2 };
+    out.push(version << 4 | app_flag | salesforce_flag | state);
     put_key(&link.salesforce, out);
     put_key(&link.app, out);
     for version in [link.salesforce_version, link.app_version].into_iter().flatten() {
@@ -57,7 +64,7 @@ pub(super) fn encode(link: &Link, out: &mut Vec<u8>) {
         Some(Side::Salesforce) => MADE_IN_SALESFORCE,
         Some(Side::App) => MADE_IN_APP,
     };
-    encode_baselines(&link.salesforce_baseline, &link.app_baseline, made, out);
+    encode_baselines(&link.salesforce_baseline, &link.app_baseline, made | stopped, out);
 }
 
 fn layout_of(salesforce: &[Fingerprint], app: &[Fingerprint]) -> Layout {
@@ -76,9 +83,9 @@ fn layout_of(salesforce: &[Fingerprint], app: &[Fingerprint]) -> Layout {
     }
 }
 
-fn encode_baselines(salesforce: &[Fingerprint], app: &[Fingerprint], made: u8, out: &mut Vec<u8>) {
+fn encode_baselines(salesforce: &[Fingerprint], app: &[Fingerprint], marks: u8, out: &mut Vec<u8>) {
     let layout = layout_of(salesforce, app);
-    out.push(layout as u8 | made);
+    out.push(layout as u8 | marks);
     put_varint(salesforce.len() as u128, out);
     match layout {
         Layout::Same | Layout::SalesforceOnly => put_all(salesforce, out),
@@ -125,10 +132,9 @@ fn code_of(salesforce: Fingerprint, app: Fingerprint) -> u8 {
 pub(super) fn decode(bytes: &[u8]) -> Result<Link, StoreError> {
     let mut reader = Reader::new(bytes, "link");
     let head = reader.byte()?;
-    if head >> 4 != VERSION {
+    if ![VERSION, VERSION_2].contains(&(head >> 4)) {
         return reader.fail();
     }
-    let state = state_of(head);
     let salesforce = reader.key()?;
     let app = reader.key()?;
     let mut version = |flag: u8| -> Result<Option<Version>, StoreError> {
@@ -138,7 +144,14 @@ pub(super) fn decode(bytes: &[u8]) -> Result<Link, StoreError> {
     let app_version = version(HAS_APP_VERSION)?;
     let row_set = reader.varint()?;
     let row_set = u32::try_from(row_set).or_else(|_| reader.fail())?;
-    let (made, (salesforce_baseline, app_baseline)) = decode_baselines(&mut reader)?;
+    let (marks, (salesforce_baseline, app_baseline)) = decode_baselines(&mut reader)?;
+    let made = match marks & MADE {
+        0 => None,
+        MADE_IN_SALESFORCE => Some(Side::Salesforce),
+        MADE_IN_APP => Some(Side::App),
+        _ => return reader.fail(),
+    };
+    let state = if marks & STOPPED_IN_APP == 0 { state_of(head) } else { LinkState::StoppedInApp };
     Ok(Link {
         salesforce,
         app,
@@ -152,7 +165,7 @@ pub(super) fn decode(bytes: &[u8]) -> Result<Link, StoreError> {
     })
 }
 
-/// The keys alone, which is all that the indexes need.
+/// The keys, which is all that the indexes need, and whether the pair is whole. Which side stopped it is not told.
 pub(super) fn decode_keys(bytes: &[u8]) -> Result<(LinkState, Key, Key), StoreError> {
     let mut reader = Reader::new(bytes, "link");
     let state = state_of(reader.byte()?);
@@ -170,15 +183,11 @@ fn state_of(head: u8) -> LinkState {
 
 type Baselines = (Box<[Fingerprint]>, Box<[Fingerprint]>);
 
-fn decode_baselines(reader: &mut Reader<'_>) -> Result<(Option<Side>, Baselines), StoreError> {
+/// The marks in the high bits of the layout, and what they stand before.
+fn decode_baselines(reader: &mut Reader<'_>) -> Result<(u8, Baselines), StoreError> {
+    const MARKS: u8 = MADE | STOPPED_IN_APP;
     let byte = reader.byte()?;
-    let made = match byte & MADE {
-        0 => None,
-        MADE_IN_SALESFORCE => Some(Side::Salesforce),
-        MADE_IN_APP => Some(Side::App),
-        _ => return reader.fail(),
-    };
-    Ok((made, decode_fingerprints(reader, byte & !MADE)?))
+    Ok((byte & MARKS, decode_fingerprints(reader, byte & !MARKS)?))
 }
 
 fn decode_fingerprints(reader: &mut Reader<'_>, layout: u8) -> Result<Baselines, StoreError> {

@@ -10,10 +10,10 @@ use super::registry::Space;
 use super::tables::{
     BY_APP, BY_SALESFORCE, Bytes, LINKS, clear, keyed, keys_with, link_id, link_number, prefix,
 };
-use super::{Store, StoreError, link_row, tables};
+use super::{Store, StoreError, link_row, tables, walk};
 use crate::model::{Key, Link, PipelineName, Side};
 
-const NUMBER_BYTES: usize = 5;
+pub(super) const NUMBER_BYTES: usize = 5;
 
 /// The tables of links inside a write transaction.
 pub(super) struct LinkTables<'t> {
@@ -131,7 +131,7 @@ fn app_key(space: u32, app: &Key, id: u64) -> Vec<u8> {
     key
 }
 
-fn id_of(space: u32, app_key: &[u8]) -> u64 {
+pub(super) fn id_of(space: u32, app_key: &[u8]) -> u64 {
     let tail = app_key.iter().rev().take(NUMBER_BYTES).rev();
     link_id(space, tail.fold(0, |number, byte| number << 8 | u64::from(*byte)))
 }
@@ -195,18 +195,6 @@ impl Found {
         let links = ids.into_iter().map(|id| self.link(id));
         links.filter_map(Result::transpose).collect()
     }
-
-    fn numbered(&self, space: u32, side: Side, key: &Key) -> Result<Vec<(u64, Link)>, StoreError> {
-        let ids = match side {
-            Side::App => ids_of_app(&self.by_app, space, key)?,
-            Side::Salesforce => {
-                let id = self.by_salesforce.get(keyed(space, key).as_slice())?;
-                id.map(|id| id.value()).into_iter().collect()
-            }
-        };
-        let links = ids.into_iter().map(|id| Ok(self.link(id)?.map(|link| (link_number(id), link))));
-        links.filter_map(Result::transpose).collect()
-    }
 }
 
 impl Store {
@@ -254,9 +242,20 @@ impl Store {
         generation: u32,
         (side, keys): (Side, &[Key]),
     ) -> Result<Vec<Vec<(u64, Link)>>, StoreError> {
-        self.each(self.space(pipeline, generation), keys, |found, space, key| {
-            found.numbered(space, side, key)
-        })
+        let mut answers = vec![Vec::new(); keys.len()];
+        let Some(space) = self.space(pipeline, generation) else { return Ok(answers) };
+        self.read(|txn| {
+            let found = Found::open(txn)?;
+            let ids = match side {
+                Side::Salesforce => walk::ids_of_salesforce(&found.by_salesforce, space, keys)?,
+                Side::App => walk::ids_of_app(&found.by_app, space, keys)?,
+            };
+            walk::rows(&found.rows, ids, |place, id, row| {
+                answers[place].push((link_number(id), link_row::decode(row)?));
+                Ok(())
+            })
+        })?;
+        Ok(answers)
     }
 
     /// The same in the generation in use, for pipelines that share a resource with another one.

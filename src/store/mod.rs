@@ -31,6 +31,7 @@ mod tokens;
 mod usage;
 mod values;
 mod vault;
+mod walk;
 mod wants;
 
 #[cfg(test)]

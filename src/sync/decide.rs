@@ -1,5 +1,7 @@
 //! What to do about one record, given everything that is known about it. One decision per record; the shell executes it.
 
+use std::cmp::Ordering;
+
 use jiff::Timestamp;
 
 use super::map::{Mapped, Slot};
@@ -276,5 +278,27 @@ fn writable(pipeline: &Pipeline, mapping: &Mapping) -> Writable {
 fn newest(situation: &Situation<'_>) -> Option<Side> {
     let salesforce = situation.salesforce.and_then(|record| record.modified)?;
     let app = situation.app.and_then(|record| record.modified)?;
-    Some(if app > salesforce { Side::App } else { Side::Salesforce })
+    later(salesforce, app)
+}
+
+/// The side that changed later. Salesforce stamps whole seconds: within one of them nobody can say.
+fn later(salesforce: Timestamp, app: Timestamp) -> Option<Side> {
+    match app.as_second().cmp(&salesforce.as_second()) {
+        Ordering::Greater => Some(Side::App),
+        Ordering::Less => Some(Side::Salesforce),
+        Ordering::Equal => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn within_one_second_nobody_was_later() {
+        let at = |text: &str| -> Timestamp { format!("2026-03-01T12:00:{text}Z").parse().unwrap() };
+        assert_eq!(later(at("05"), at("06.1")), Some(Side::App));
+        assert_eq!(later(at("06"), at("05.9")), Some(Side::Salesforce));
+        assert_eq!(later(at("05"), at("05.2")), None, "Salesforce may have stamped at 05.9");
+    }
 }

@@ -33,7 +33,7 @@ pub fn needed(pipeline: &Pipeline, source: &Row, towards: Side) -> Vec<Needed> {
 }
 
 /// The key a value stands for on a side; `None` for nothing.
-pub(super) fn lookup_key(value: &Value, side: Side) -> Option<Key> {
+pub fn lookup_key(value: &Value, side: Side) -> Option<Key> {
     match (side, value) {
         (_, value) if value.is_blank() => None,
         (Side::Salesforce, Value::Text(id)) => Some(Key::salesforce(id)),

@@ -89,6 +89,24 @@ pub fn map(pipeline: &Pipeline, source: &Row, towards: Side, inputs: &MapInputs<
     Ok(Mapped { slots: slots.into_boxed_slice(), wants })
 }
 
+/// What a row would say in an update if its policy let it (`on_create`, a group that is off): for people who ask why a field stays. Nothing
+/// where it cannot be told now.
+pub fn would_say(
+    pipeline: &Pipeline,
+    (at, source): (usize, &Row),
+    towards: Side,
+    inputs: &MapInputs<'_>,
+) -> Option<Value> {
+    let row = pipeline.rows.get(at)?;
+    if row.is_live(towards, Op::Update) || !row.flow_to(towards).is_on() {
+        return None;
+    }
+    match (One { pipeline, row, at, source, towards, inputs }).slot(&mut Vec::new()) {
+        Ok(Slot::Value(value)) => Some(value),
+        _ => None,
+    }
+}
+
 /// One row of one record on its way.
 pub(super) struct One<'a> {
     pub(super) pipeline: &'a Pipeline,

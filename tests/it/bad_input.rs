@@ -108,6 +108,9 @@ async fn a_plan_before_the_first_run_begins_no_state() {
     assert_eq!(plan.status.code(), Some(3), "{}", said(&plan));
     assert!(said(&plan).contains("create 2"), "{}", said(&plan));
     assert!(!rig.dir.path().join("state").exists(), "a plan writes nothing");
+    works(&rig, &["check", "--online"]).await;
+    let file = rig.dir.path().join("warehouse.db");
+    assert!(!file.exists(), "who only looks makes no database");
     works(&rig, &["run"]).await;
     assert_eq!(output(&rig, &["plan"]).await.status.code(), Some(0), "it looks at the state of the run");
 }

@@ -50,6 +50,9 @@ struct ObjectSpec {
     label: String,
     #[serde(default)]
     plural: Option<String>,
+    /// A hierarchy custom setting: each record says for whom it is.
+    #[serde(default)]
+    setting: bool,
     #[serde(default)]
     fields: BTreeMap<String, FieldSpec>,
 }
@@ -151,6 +154,10 @@ impl Customization {
             }
             objects.push(custom_object(name, spec));
             collect_fields(name, &spec.fields, &mut fields)?;
+            if spec.setting {
+                let owner = FieldSpec { r#type: "text".to_owned(), length: Some(18), ..FieldSpec::default() };
+                fields.push(custom_field(name, "SetupOwnerId", &owner)?);
+            }
         }
         for (object, specs) in &self.file.fields {
             collect_fields(object, specs, &mut fields)?;
@@ -178,6 +185,9 @@ fn collect_fields(
     fields: &mut Vec<CustomField>,
 ) -> Result<(), String> {
     for (name, spec) in specs {
+        if !name.ends_with("__c") {
+            return Err(format!("{object}.{name}: the name of a custom field ends in __c"));
+        }
         let field =
             custom_field(object, name, spec).map_err(|reason| format!("{object}.{name}: {reason}"))?;
         fields.push(field);
@@ -186,9 +196,6 @@ fn collect_fields(
 }
 
 fn custom_field(object: &str, name: &str, spec: &FieldSpec) -> Result<CustomField, String> {
-    if !name.ends_with("__c") {
-        return Err("the name of a custom field ends in __c".to_owned());
-    }
     let is_formula = spec.r#type == "formula";
     let type_name = if is_formula {
         spec.returns.as_deref().ok_or("a formula needs `returns` with a type")?

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use axum::http::HeaderMap;
 use serde::Serialize;
 
 use super::route::ResourceKind;
@@ -41,6 +42,8 @@ pub struct CallRecord {
     pub path: String,
     /// Query string as sent, empty if there was none.
     pub query: String,
+    /// Headers of Salesforce's own (`Sforce-…`), in small letters.
+    pub sforce_headers: BTreeMap<String, String>,
     /// Status of the answer; 0 while the request is being worked on.
     pub status: u16,
     /// Bytes of the body sent so far, after compression.
@@ -82,15 +85,28 @@ impl Call {
     }
 }
 
+fn sforce(headers: &HeaderMap) -> BTreeMap<String, String> {
+    let own = headers.iter().filter(|(name, _)| name.as_str().starts_with("sforce-"));
+    own.map(|(name, value)| (name.to_string(), String::from_utf8_lossy(value.as_bytes()).into_owned()))
+        .collect()
+}
+
 impl CallLog {
     /// Notes a request that has arrived.
-    pub(crate) fn begin(&self, kind: ResourceKind, method: &str, path: &str, query: &str) -> Call {
+    pub(crate) fn begin(
+        &self,
+        kind: ResourceKind,
+        method: &str,
+        (path, query): (&str, &str),
+        headers: &HeaderMap,
+    ) -> Call {
         let call = Call::default();
         let record = CallRecord {
             kind,
             method: method.to_owned(),
             path: path.to_owned(),
             query: query.to_owned(),
+            sforce_headers: sforce(headers),
             status: 0,
             bytes: 0,
         };
@@ -143,7 +159,12 @@ mod tests {
     #[test]
     fn counts_and_log() {
         let log = CallLog::default();
-        let call = log.begin(ResourceKind::Query, "GET", "/services/data/v66.0/query", "q=SELECT");
+        let call = log.begin(
+            ResourceKind::Query,
+            "GET",
+            ("/services/data/v66.0/query", "q=SELECT"),
+            &HeaderMap::new(),
+        );
         log.count(1);
         call.set_status(200);
         call.sent(12);
@@ -158,7 +179,7 @@ mod tests {
     fn the_log_is_bounded() {
         let log = CallLog::default();
         for _ in 0..=LOG_LENGTH {
-            log.begin(ResourceKind::Limits, "GET", "/", "");
+            log.begin(ResourceKind::Limits, "GET", ("/", ""), &HeaderMap::new());
         }
         assert_eq!(log.snapshot().recent.len(), LOG_LENGTH);
         assert_eq!(log.snapshot().of(ResourceKind::Limits), LOG_LENGTH as u64 + 1);

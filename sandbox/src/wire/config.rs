@@ -3,7 +3,7 @@
 use jiff::SignedDuration;
 
 use super::oauth::OAuthClient;
-use crate::org::{Edition, OrgConfig, Population};
+use crate::org::{Edition, FlowPolicy, OrgConfig, Population};
 
 /// Everything about a sandbox that is decided before it starts; `SandboxConfig::default()` is an empty Enterprise
 /// org on a free port.
@@ -27,6 +27,8 @@ pub struct SandboxConfig {
     pub bulk: BulkSettings,
     /// How event streams behave.
     pub events: EventSettings,
+    /// How deployments behave.
+    pub metadata: MetadataSettings,
 }
 
 impl Default for SandboxConfig {
@@ -41,6 +43,7 @@ impl Default for SandboxConfig {
             auto_approve: None,
             bulk: BulkSettings::default(),
             events: EventSettings::default(),
+            metadata: MetadataSettings::default(),
         }
     }
 }
@@ -59,6 +62,25 @@ pub struct EventSettings {
 impl Default for EventSettings {
     fn default() -> Self {
         Self { keepalive_millis: 270_000, patience_millis: 60_000, customize: true }
+    }
+}
+
+/// How deployments behave.
+#[derive(Clone, Copy, Debug)]
+pub struct MetadataSettings {
+    /// Whether the user may deploy ("Modify Metadata Through Metadata API Functions").
+    pub permitted: bool,
+    /// Status polls that a deployment answers with `InProgress` before it is done.
+    pub polls: u32,
+    /// What becomes of active flows.
+    pub flows: FlowPolicy,
+    /// Whether new workflow rules can be made.
+    pub rules: bool,
+}
+
+impl Default for MetadataSettings {
+    fn default() -> Self {
+        Self { permitted: true, polls: 1, flows: FlowPolicy::Active, rules: true }
     }
 }
 

@@ -63,7 +63,10 @@ pub(crate) async fn answer(
     }
     let method = request.effective_method();
     let kind = target.kind(matches!(method, Method::GET | Method::HEAD));
-    let call = server.calls.begin(kind, request.method.as_str(), &request.path, &query);
+    let call = {
+        let place = (request.path.as_str(), query.as_str());
+        server.calls.begin(kind, request.method.as_str(), place, &request.headers)
+    };
     let gzip = request.accepts_gzip();
     let armed = server.faults.pick(&facts(kind, &request, &query));
     let refused = head_too_long.or_else(|| too_large.then(body_too_large));

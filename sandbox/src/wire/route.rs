@@ -88,6 +88,10 @@ pub enum ResourceKind {
     IngestResults,
     /// `/tooling/query` and `/tooling/sobjects…`
     Tooling,
+    /// `POST /metadata/deployRequest`
+    Deploy,
+    /// `GET /metadata/deployRequest/{id}`
+    DeployStatus,
     /// The control interface of the sandbox, which Salesforce does not have. Never counted, never faulted.
     Control,
     /// Anything else.
@@ -193,6 +197,8 @@ pub(crate) enum Resource {
     ToolingQuery,
     ToolingObject(String),
     ToolingRecord(String),
+    Deployments,
+    Deployment(String),
     Unknown,
 }
 
@@ -258,6 +264,8 @@ fn resource(rest: &[&str]) -> Resource {
         (["tooling", "query"], _) => Resource::ToolingQuery,
         (["tooling", "sobjects", _], [.., name]) => Resource::ToolingObject((*name).to_owned()),
         (["tooling", "sobjects", _, _], [.., id]) => Resource::ToolingRecord((*id).to_owned()),
+        (["metadata", "deployrequest"], _) => Resource::Deployments,
+        (["metadata", "deployrequest", _], [.., id]) => Resource::Deployment((*id).to_owned()),
         (["jobs", "query", ..], [_, _, rest @ ..]) => bulk(&words[2..], rest),
         (["jobs", "ingest", ..], [_, _, rest @ ..]) => ingest(&words[2..], rest),
         (["ui-api", "object-info", _, "picklist-values", ..], [_, _, object, _, record_type, rest @ ..]) => {
@@ -369,6 +377,8 @@ impl Resource {
             Resource::ToolingQuery | Resource::ToolingObject(_) | Resource::ToolingRecord(_) => {
                 ResourceKind::Tooling
             }
+            Resource::Deployments => ResourceKind::Deploy,
+            Resource::Deployment(_) => ResourceKind::DeployStatus,
             Resource::Unknown => ResourceKind::Unknown,
         }
     }

@@ -18,6 +18,8 @@ use super::events::Streams;
 use super::gate;
 use super::life;
 use super::limits::Limits;
+use super::messages;
+use super::metadata::Deployments;
 use super::oauth::{OAuthClient, Tokens};
 use super::server::{Clients, Server};
 use crate::faults::Faults;
@@ -88,6 +90,8 @@ impl Sandbox {
             // Serving ends only when it is told to stop.
             let _ = axum::serve(CutListener(listener), service).with_graceful_shutdown(stopped).await;
         });
+        // Ends by the token, which is cancelled at the latest when the sandbox is dropped.
+        drop(tokio::spawn(messages::send(server.org.clone(), stop.clone())));
         Ok(Self { server, stop, task: Some(task) })
     }
 
@@ -211,6 +215,7 @@ fn server(config: SandboxConfig, url: String) -> Result<Server, StartError> {
         cursors: Cursors::default(),
         jobs: Jobs::default(),
         ingest: IngestJobs::default(),
+        deployments: Deployments::default(),
         streams: Streams::default(),
         held: Mutex::default(),
         org,

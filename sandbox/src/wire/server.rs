@@ -11,6 +11,7 @@ use super::config::SandboxConfig;
 use super::cursors::Cursors;
 use super::events::Streams;
 use super::limits::Limits;
+use super::metadata::Deployments;
 use super::oauth::{OAuthClient, Tokens};
 use crate::faults::Faults;
 use crate::org::{Org, RowLocks, UserInfo};
@@ -29,6 +30,7 @@ pub(crate) struct Server {
     pub(crate) cursors: Cursors,
     pub(crate) jobs: Jobs,
     pub(crate) ingest: IngestJobs,
+    pub(crate) deployments: Deployments,
     /// Open event streams.
     pub(crate) streams: Streams,
     /// Row locks that the control interface holds.

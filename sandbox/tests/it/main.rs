@@ -5,6 +5,7 @@ mod bulk;
 mod collections;
 mod composite;
 mod control;
+mod deploy;
 mod describe;
 mod events;
 mod faults;

@@ -14,12 +14,14 @@ mod events;
 mod fetch;
 mod ids;
 mod introduce;
+mod messages;
 mod ordered;
 mod org;
 mod poll;
 mod read_spec;
 mod result_pages;
 mod session;
+mod setting;
 mod source;
 mod tokens;
 mod transport;
@@ -31,13 +33,15 @@ pub use budget::{Admission, Budget, BudgetStatus, Purpose, UsageStore};
 pub use client::{Answer, Call, Client, Services};
 pub use config::{ApiBudget, Auth, Config, Environment, Transport};
 pub use events::{
-    ChannelSpec, Event, EventBatch, EventKind, EventStream, Fault, Prepared, fault_of,
-    prepare as prepare_channel, remove as remove_channel,
+    ChannelSpec, Event, EventBatch, EventKind, EventStream, Fault, Outlook, Prepared, fault_of,
+    outlook as channel_outlook, prepare as prepare_channel, remove as remove_channel,
 };
 pub use ids::IdScan;
+pub use messages::{set_up as set_up_messages, take_down as take_down_messages};
 pub use org::{Described, OrgCheck, OrgFacts, ProfileFacts, UserFacts};
 pub use read_spec::{Lanes, LoadScope, ReadSpec};
 pub use session::Live;
+pub use setting::{clear_setting, write_setting};
 pub use source::SalesforceSource;
 pub use tokens::{MemoryTokens, StoredToken, TokenStore, TokenStoreError};
 pub use transport::Opened;

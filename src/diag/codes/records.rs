@@ -21,6 +21,7 @@ family_pages! {
     "R125", "an address that must not be used", "Addresses are https; plain http is for this machine only, and an org may not redirect anywhere else. Correct `domain` or `login_url`.";
     "R126", "the connection forbids this write", "`read_only` or `protect` of the connection; it holds for every pipeline. Nothing was sent.";
     "R127", "the place in the stream of changes is gone", "Salesforce keeps changes for 72 hours, and this place is older or belongs to another stream. The stream begins anew, and everything since the last look is read once more.";
+    "R128", "the org refuses what was to be set up", "A deployment of an outbound message and its flow failed; the message has the words of the org. The integration user needs the right to modify metadata, and in production an active flow may need tests. Without it: `push: cdc`, or a flow made by hand.";
     "R131", "the database is busy", "Somebody else writes the same rows or holds a lock. Tried again.";
     "R132", "the disk of the database is full", "Nothing is lost; free some space, the work goes on by itself.";
     "R133", "the database failed", "The message has its own words.";

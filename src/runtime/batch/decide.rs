@@ -40,6 +40,8 @@ pub enum Fate {
     /// The linked Salesforce record was not found, or the pair rests since it left the filters. Only its own side can tell whether it was
     /// deleted, merged, is merely not to be seen, or is back: it is looked at there.
     AskSalesforce(Key),
+    /// The pair rests since its app record left the filters: only the app can tell whether it is back.
+    AskApp(Key),
     /// Gone, and never linked: nothing to do.
     NotLinked,
     /// An earlier record of the batch makes the record that this one would match: decide again after the commit.

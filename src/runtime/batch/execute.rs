@@ -225,8 +225,18 @@ impl Bench<'_> {
             Some(Fate::Retire(state)) => self.retire(&mut executed.commit, item, *state),
             Some(Fate::Converted(heir)) => self.converted_to(&mut executed.commit, item, heir.as_ref()),
             Some(Fate::Moved(survivor)) => self.moved(&mut executed.commit, item, survivor)?,
+            Some(Fate::AskApp(key)) => {
+                counts.skipped += 1;
+                executed.commit.touch.push((self.pipeline.name.clone(), Side::App, key.clone()));
+            }
             Some(Fate::AskSalesforce(key)) => {
                 counts.skipped += 1;
+                // The app record is back. The other one may have left meanwhile, and is asked.
+                let back = item.link.iter().filter(|link| link.state == LinkState::StoppedInApp);
+                executed
+                    .commit
+                    .links
+                    .extend(back.map(|link| Link { state: LinkState::Stopped, ..link.clone() }));
                 let asked = (self.pipeline.name.clone(), Side::Salesforce, key.clone());
                 executed.commit.touch.push(asked);
             }

@@ -210,7 +210,7 @@ impl Bench<'_> {
         Ok(())
     }
 
-    fn failure(
+    pub(super) fn failure(
         &self,
         item: &Item,
         code: &str,

@@ -19,6 +19,8 @@ mod recall;
 mod replaced;
 mod resolve;
 mod seen;
+mod sleeping;
+mod vanished;
 
 pub use breaker::{CODE as BACK_AND_FORTH, Swings};
 pub(super) use decide::stamp;

@@ -10,7 +10,6 @@ use crate::model::{
 };
 use crate::plan::{LinkRule, OnLeave, Pipeline};
 use crate::runtime::facts::RunContext;
-use crate::store::StoreError;
 use crate::sync::{self, LeftOut, Mode, Old};
 
 impl Bench<'_> {
@@ -59,14 +58,6 @@ impl Bench<'_> {
         }
     }
 
-    /// The pairs of Salesforce records that their own side does not find any more, remembered as gone. That is no evidence of a delete:
-    /// nothing is done to their partners, and the pair lives on when the record is seen again.
-    pub(in crate::runtime) fn lost(&self, keys: &[Key]) -> Result<Vec<Link>, StoreError> {
-        let links = self.store.links_by_salesforce(&self.pipeline.name, self.pipeline.generation, keys)?;
-        let active = links.into_iter().flatten().filter(|link| link.state == LinkState::Active);
-        Ok(active.map(|link| Link { state: LinkState::Gone, ..link }).collect())
-    }
-
     fn item(&self, event: ChangeEvent, link: Option<Link>, old: Old) -> Result<Item, BatchError> {
         let mut item = Item { old, ..Item::new(self.origin, event.key, event.version, link) };
         if let Change::Upsert(row) | Change::Left(Some(row)) = &event.change
@@ -79,24 +70,23 @@ impl Bench<'_> {
             Change::Delete { merged_into } => item.fate = Some(self.deleted(&item, merged_into)?),
             Change::Left(row) => self.left(&mut item, row),
             Change::Upsert(_) if self.linked_only && item.link.is_none() => item.fate = Some(Fate::NotLinked),
-            Change::Upsert(_) if self.is_stopped(&item) => {
-                item.fate = Some(self.ask_whether_it_is_back(&item));
-            }
+            Change::Upsert(_) if self.rests(&item) => item.fate = Some(self.ask_whether_it_is_back(&item)),
             Change::Upsert(row) => self.passes(&mut item, row),
             Change::Touched => item.fate = Some(Fate::NotLinked),
         }
         Ok(item)
     }
 
-    /// A pair that stopped when its Salesforce record left the filters (`on_leave: stop`). What the app says of it since is nobody's
-    /// business until the record is back, and that only its own side can tell.
-    fn is_stopped(&self, item: &Item) -> bool {
-        self.origin == Side::App && item.link.as_ref().is_some_and(|link| link.state == LinkState::Stopped)
+    /// A pair that stopped when the record of the other side left the filters (`on_leave: stop`). What this side says of it since is nobody's
+    /// business until that record is back, and that only its own side can tell.
+    fn rests(&self, item: &Item) -> bool {
+        item.link.as_ref().is_some_and(|link| link.state == LinkState::stopped_on(self.target()))
     }
 
     fn ask_whether_it_is_back(&self, item: &Item) -> Fate {
-        match (&item.link, self.facts.mode) {
-            (Some(link), Mode::Changes) => Fate::AskSalesforce(link.salesforce.clone()),
+        match (&item.link, self.origin, self.facts.mode) {
+            (Some(link), Side::Salesforce, _) => Fate::AskApp(link.app.clone()),
+            (Some(link), Side::App, Mode::Changes) => Fate::AskSalesforce(link.salesforce.clone()),
             // A comparison reads that side anyway.
             _ => Fate::Unchanged,
         }
@@ -104,10 +94,18 @@ impl Bench<'_> {
 
     fn passes(&self, item: &mut Item, row: Row) {
         match self.left_out(&row, item.old.row.as_ref()) {
+            None if self.is_back_in_the_app(item) => {
+                item.fate = item.link.as_ref().map(|link| Fate::AskSalesforce(link.salesforce.clone()));
+            }
             None => item.row = Some(row),
             Some(_) if item.link.is_some() => self.left(item, Some(row)),
             Some(why) => item.fate = Some(Fate::LeftOut(why)),
         }
+    }
+
+    fn is_back_in_the_app(&self, item: &Item) -> bool {
+        let stopped = |link: &Link| link.state == LinkState::StoppedInApp;
+        self.origin == Side::App && item.link.as_ref().is_some_and(stopped)
     }
 
     fn left_out(&self, row: &Row, old: Option<&Row>) -> Option<LeftOut> {
@@ -137,7 +135,9 @@ impl Bench<'_> {
                 None
             }
             (Some(_), OnLeave::Keep, None) => Some(Fate::Unchanged),
-            (Some(_), OnLeave::Stop, _) => Some(Fate::Retire(LinkState::Stopped)),
+            // Once the app record has left, it has to be back first.
+            (Some(link), OnLeave::Stop, _) if link.state == LinkState::StoppedInApp => Some(Fate::Unchanged),
+            (Some(_), OnLeave::Stop, _) => Some(Fate::Retire(LinkState::stopped_on(self.origin))),
         };
     }
 
@@ -223,6 +223,10 @@ impl Bench<'_> {
 
 /// The last change of each record, in the order of first appearance: earlier states of the same record need no write of their own.
 fn latest(events: Vec<ChangeEvent>) -> Vec<ChangeEvent> {
+    // What comes in the order of keys has each of them once.
+    if events.windows(2).all(|pair| pair[0].key < pair[1].key) {
+        return events;
+    }
     let mut at: HashMap<Key, usize> = HashMap::with_capacity(events.len());
     let mut kept: Vec<ChangeEvent> = Vec::with_capacity(events.len());
     for event in events {

@@ -16,6 +16,8 @@ pub(super) struct Met {
     pub(super) pairs: Marks,
     /// Links whose app record is as it was when both sides agreed.
     pub(super) as_agreed: Marks,
+    /// Linked Salesforce records that are not found.
+    pub(super) vanished: u64,
     /// The app was read before Salesforce.
     pub(super) heard: bool,
     /// App records that were read then and have no link.

@@ -1,5 +1,6 @@
 //! How a comparison reads: the app, then Salesforce, then what neither brought. Memory is a batch and the bits of [`Met`].
 
+use std::collections::HashSet;
 use std::sync::atomic::Ordering;
 
 use super::met::Met;
@@ -151,11 +152,36 @@ impl Runner {
         let setting = pass.setting.clone();
         for keys in keys.chunks(2_000) {
             let events = self.source_of(setting.origin)?.fetch(keys).await?;
+            self.miss(pass, met, (keys, &events))?;
             let links = compared(&mut self.bench(&setting), events, pending, met).await?;
             self.rebase(pass, links)?;
             self.hold_back(pass, pending, approved).await?;
         }
         Ok(())
+    }
+
+    /// Linked Salesforce records that were asked for and are not found: a message for each, and no more of them than a comparison may
+    /// change. Very many that are hidden at once are a matter of permissions, not of records.
+    fn miss(
+        &mut self,
+        pass: &mut Gathered,
+        met: &mut Met,
+        (keys, events): (&[Key], &[ChangeEvent]),
+    ) -> Result<(), PassError> {
+        let setting = pass.setting.clone();
+        if setting.origin != Side::Salesforce || self.pipeline.lane != Lane::Linked {
+            return Ok(());
+        }
+        let found: HashSet<&Key> = events.iter().map(|event| &event.key).collect();
+        let lost: Vec<Key> = keys.iter().filter(|key| !found.contains(key)).cloned().collect();
+        met.vanished += lost.len() as u64;
+        if lost.is_empty() || met.vanished > self.pipeline.max_changes {
+            return Ok(());
+        }
+        let mut commit = Commit::default();
+        self.bench(&setting).vanished(&mut commit, &lost)?;
+        commit.settled.clear();
+        self.commit(pass, commit, false, None)
     }
 }
 

@@ -1,11 +1,14 @@
 //! What the body of a call says: which records to look at, or only that there is something to look for. Whoever shows the token wrote it, so it is
 //! bounded and believed in nothing else: the records are read again.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 use jsonpath_rust::parser::parse_json_path;
 use jsonpath_rust::query::js_path_process;
 use serde_json::Value as Json;
 
+use crate::connect::salesforce::api::outbound;
 use crate::model::{Key, SalesforceId};
 use crate::spec::HookSpec;
 use crate::spec::values::{Path, PathKind};
@@ -76,6 +79,17 @@ fn hint(json: &Json) -> Result<Hint, String> {
         return Err("`object` is missing: which object are these records of?".to_owned());
     }
     Ok(Hint { object, keys })
+}
+
+/// An outbound message of an org.
+pub(super) fn of_message(xml: &[u8]) -> Result<Said, String> {
+    let message = outbound::read(xml)?;
+    let mut by_object: BTreeMap<String, Vec<Key>> = BTreeMap::new();
+    for record in message.records {
+        by_object.entry(record.object).or_default().push(Key::salesforce(&record.id));
+    }
+    let hints = by_object.into_iter().map(|(object, keys)| Hint { object: Some(object), keys });
+    Ok(Said { hints: hints.collect(), org: Some(message.org), ..Said::default() })
 }
 
 /// A call of an app. With `webhook:` at the resource the file says where the id is; otherwise it is `{ "id" }`, `{ "ids" }` or a list of these or of
@@ -264,5 +278,29 @@ mod tests {
             assert_eq!((keys(&said), &said.nonce), (wanted, &None), "{path}");
         }
         assert!(of_app(body, Some(&spec("$.data"))).is_err());
+    }
+
+    #[test]
+    fn campaign_calls() {
+        let id = valid();
+        let good = [
+            format!(
+                r#"{{"object":"Opportunity","ids":["{id}","{id}"],"nonce":"n","at":"2026-05-10T08:22:04Z","orgId":"00D"}}"#
+            ),
+            format!(r#"[{{"object":"Lead","id":"{id}"}},{{"object":"Lead"}}]"#),
+        ];
+        crate::fuzz::campaign("calls of an org", &good.map(String::into_bytes), |body| {
+            let Ok(said) = of_org(body) else { return false };
+            assert!(said.hints.iter().flat_map(|hint| &hint.keys).all(|key| key.as_str().len() == 18));
+            true
+        });
+        let good =
+            [r#"{"id":7,"ids":["a","b"],"nonce":"n"}"#, r#"[7,"b",{"id":9}]"#, r#"{"data":{"id":42}}"#];
+        let spec = spec("$..id");
+        crate::fuzz::campaign("calls of an app", &good.map(|text| text.as_bytes().to_vec()), |body| {
+            let kept = |said: &Said| said.hints.iter().map(|hint| hint.keys.len()).sum::<usize>() <= RECORDS;
+            let by_file = of_app(body, Some(&spec)).is_ok_and(|said| kept(&said));
+            of_app(body, None).is_ok_and(|said| kept(&said)) || by_file
+        });
     }
 }

@@ -6,6 +6,8 @@ use std::time::Duration;
 use super::proof::{Signature, Signing};
 use crate::model::ConnectionName;
 
+/// Largest message of an org: a hundred records with all their fields.
+pub(super) const SOAP_BODY: usize = 2 << 20;
 /// Largest body of a JSON call.
 pub(super) const JSON_BODY: usize = 256 << 10;
 
@@ -16,6 +18,8 @@ pub enum HookTarget<'a> {
     Org,
     /// `POST /hooks/<connection>/<resource>`: an app.
     Resource(&'a str),
+    /// `POST /hooks/<connection>/outbound/<token>`: outbound messages of an org.
+    Messages,
 }
 
 /// What is known of a call before its body is read.
@@ -32,13 +36,21 @@ pub struct HookHead<'a> {
     pub header: &'a dyn Fn(&str) -> Option<Vec<u8>>,
 }
 
+/// Who calls, within a connection.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Caller {
+    Org,
+    Messages,
+    Resource(String),
+}
+
 /// A call whose body may be read.
 pub struct HookOpen {
     /// Who calls, by connection.
     pub connection: ConnectionName,
     /// How much of it is read.
     pub limit: usize,
-    pub(super) resource: Option<String>,
+    pub(super) caller: Caller,
     pub(super) signed: Option<(Signature, Arc<Signing>)>,
 }
 
@@ -50,9 +62,10 @@ impl HookOpen {
 
     /// Whose allowance it takes from: the connection and the resource.
     pub(super) fn source(&self) -> String {
-        match &self.resource {
-            Some(resource) => format!("{}/{resource}", self.connection),
-            None => self.connection.to_string(),
+        match &self.caller {
+            Caller::Resource(resource) => format!("{}/{resource}", self.connection),
+            Caller::Messages => format!("{}/outbound/", self.connection),
+            Caller::Org => self.connection.to_string(),
         }
     }
 }

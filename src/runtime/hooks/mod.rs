@@ -16,7 +16,7 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use self::body::{Hint, Said};
-use self::call::JSON_BODY;
+use self::call::{Caller, JSON_BODY, SOAP_BODY};
 pub use self::call::{HookHead, HookOpen, HookRefusal, HookTaken, HookTarget};
 pub(super) use self::desk::HookDesk;
 use self::desk::{Touch, store_together};
@@ -26,6 +26,7 @@ use self::proof::{Proof, Signature, Signing};
 use self::readers::Listens;
 use super::supervisor::Supervisor;
 use super::task::Command;
+pub use crate::connect::salesforce::api::outbound::answer as acknowledgement;
 use crate::model::{ConnectionName, Key, ResourceName};
 use crate::plan::Files;
 use crate::spec::{ConnectionFile, ConnectionKind, Push, WebhookProof};
@@ -49,19 +50,20 @@ impl Supervisor {
         let connection = ConnectionName::from(head.connection);
         let file = latest.files.connection(&connection).and_then(|file| file.value());
         let file = file.ok_or(HookRefusal::Unknown)?;
-        let resource = match (head.target, &file.kind) {
-            (HookTarget::Org, ConnectionKind::Salesforce(_)) => None,
+        let caller = match (head.target, &file.kind) {
+            (HookTarget::Org, ConnectionKind::Salesforce(_)) => Caller::Org,
+            (HookTarget::Messages, ConnectionKind::Salesforce(_)) => Caller::Messages,
             (HookTarget::Resource(name), kind)
                 if kind.is_app() && is_known(&latest.files, &connection, name) =>
             {
-                Some(name.to_owned())
+                Caller::Resource(name.to_owned())
             }
             _ => return Err(HookRefusal::Unknown),
         };
         let signed = match self.hook_proof(file).ok_or(HookRefusal::Unknown)? {
             Proof::Token(digest) => {
-                // Of an org the token is in the header alone: addresses are written down in many places.
-                let in_address = head.token.filter(|_| resource.is_some());
+                // Addresses are written down in many places, so a flow says its token in a header. A message has none.
+                let in_address = head.token.filter(|_| caller != Caller::Org);
                 let shown = head.bearer.or(in_address).ok_or(HookRefusal::Unproven)?;
                 if !digest.is(shown) {
                     return Err(HookRefusal::Unproven);
@@ -73,7 +75,8 @@ impl Supervisor {
                 Some((Signature::read(&header).ok_or(HookRefusal::Unproven)?, Arc::new(signing)))
             }
         };
-        let open = HookOpen { connection, limit: JSON_BODY, resource, signed };
+        let limit = if caller == Caller::Messages { SOAP_BODY } else { JSON_BODY };
+        let open = HookOpen { connection, limit, caller, signed };
         if open.is_proven() {
             self.allow(&open)?;
         }
@@ -279,9 +282,16 @@ fn is_known(files: &Files, connection: &ConnectionName, resource: &str) -> bool 
 
 /// What a call says, and to whom.
 fn understood(files: &Files, open: &HookOpen, body: &[u8]) -> Result<(Said, Vec<Listens>), HookRefusal> {
-    let Some(resource) = &open.resource else {
-        let said = body::of_org(body).map_err(HookRefusal::Unreadable)?;
-        return Ok((said, readers::of_org(files, &open.connection, Push::Webhook)));
+    let resource = match &open.caller {
+        Caller::Resource(resource) => resource,
+        Caller::Org => {
+            let said = body::of_org(body).map_err(HookRefusal::Unreadable)?;
+            return Ok((said, readers::of_org(files, &open.connection, Push::Webhook)));
+        }
+        Caller::Messages => {
+            let said = body::of_message(body).map_err(HookRefusal::Unreadable)?;
+            return Ok((said, readers::of_org(files, &open.connection, Push::OutboundMessage)));
+        }
     };
     let file = files.connection(&open.connection).and_then(|file| file.value());
     let spec = match file.map(|file| &file.kind) {

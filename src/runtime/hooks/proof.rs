@@ -129,4 +129,11 @@ mod tests {
         assert_eq!(Signature::read(&[0xFF; 64]), None);
         assert!(Signing::new(&SecretString::from(""), "X").is_none());
     }
+
+    #[test]
+    fn campaign_signatures() {
+        let good =
+            [format!("sha256={}", "ab".repeat(32)).into_bytes(), STANDARD.encode([7; 32]).into_bytes()];
+        crate::fuzz::campaign("signatures", &good, |header| Signature::read(header).is_some());
+    }
 }

@@ -13,7 +13,7 @@ pub(in crate::runtime) struct Listens {
     /// The side that calls.
     pub(in crate::runtime) side: Side,
     /// The object or the table.
-    pub(super) what: String,
+    pub(in crate::runtime) what: String,
     /// Only records that are linked are of interest.
     pub(in crate::runtime) linked_only: bool,
 }

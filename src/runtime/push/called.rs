@@ -6,7 +6,10 @@ use super::super::registry::{PushSource, PushState};
 use super::super::supervisor::Supervisor;
 use crate::model::{PipelineName, Side};
 use crate::plan::Push;
-use crate::spec::{AppPush, PipelineFile, Poll, Push as Said};
+use crate::spec::{AppPush, ConnectionKind, Manage, PipelineFile, Poll, Push as Said};
+
+/// Outbound messages.
+pub(super) const OUTBOUND: PushSource = (Side::Salesforce, Push::OutboundMessage);
 
 /// What was shown last.
 pub(super) type Called = BTreeMap<(PipelineName, PushSource), PushState>;
@@ -18,8 +21,11 @@ impl Supervisor {
         let mut now = Called::new();
         for (name, pipeline) in files.pipelines.iter().filter_map(|file| Some((&file.name, file.value()?))) {
             for source in ways(pipeline) {
-                let state = PushState::of(self.why_not(pipeline, source.0));
-                now.insert((name.clone(), source), state);
+                let problem = self.why_not(pipeline, source);
+                // Whether a message that the daemon sets up is there is told by what sets it up.
+                if source != OUTBOUND || problem.is_some() || !self.sets_up(pipeline) {
+                    now.insert((name.clone(), source), PushState::of(problem));
+                }
             }
         }
         for (name, source) in shown.keys().filter(|way| !now.contains_key(*way)) {
@@ -32,24 +38,39 @@ impl Supervisor {
     }
 
     /// Why nobody can call in, and what happens instead.
-    fn why_not(&self, pipeline: &PipelineFile, side: Side) -> Option<String> {
+    fn why_not(&self, pipeline: &PipelineFile, (side, way): PushSource) -> Option<String> {
         let (connection, poll) = match side {
             Side::Salesforce => (pipeline.salesforce.connection_name(), pipeline.salesforce.poll()),
             Side::App => (pipeline.app.resource.connection.value.clone(), pipeline.app.poll()),
         };
         let latest = self.latest();
         let file = latest.files.connection(&connection).and_then(|file| file.value());
-        let proof = file.and_then(|file| self.hook_proof(file));
-        if proof.is_some() {
-            return None;
-        }
-        let rhythm = match poll {
-            Poll::Every(period) => format!("Polling every {period}"),
-            Poll::Off => "`poll` is off".to_owned(),
+        let why = match file.and_then(|file| self.hook_proof(file)) {
+            None => format!("the secret of `webhook` of connection {connection} is not set"),
+            Some(_) if way == Push::OutboundMessage && self.public_url().is_none() => {
+                "settings.yaml has no `public_url`".to_owned()
+            }
+            Some(_) => return None,
         };
-        Some(format!(
-            "nobody can call in: the secret of `webhook` of connection {connection} is not set. {rhythm}."
-        ))
+        Some(format!("nobody can call in: {why}. {}.", rhythm(poll)))
+    }
+
+    /// Whether the daemon sets the messages of a pipeline up itself.
+    fn sets_up(&self, pipeline: &PipelineFile) -> bool {
+        let latest = self.latest();
+        let file = latest.files.connection(&pipeline.salesforce.connection_name());
+        match file.and_then(|file| file.value()).map(|file| &file.kind) {
+            Some(ConnectionKind::Salesforce(org)) => org.manages(Manage::OutboundMessages),
+            _ => false,
+        }
+    }
+}
+
+/// How changes are found otherwise.
+pub(super) fn rhythm(poll: Poll) -> String {
+    match poll {
+        Poll::Every(period) => format!("Polling every {period}"),
+        Poll::Off => "`poll` is off".to_owned(),
     }
 }
 
@@ -58,9 +79,14 @@ fn ways(pipeline: &PipelineFile) -> Vec<PushSource> {
     if !pipeline.enabled() {
         return ways;
     }
-    let org = pipeline.ops_to(Side::App).any();
-    if org && pipeline.salesforce.push().any(|push| push.value == Said::Webhook) {
-        ways.push((Side::Salesforce, Push::Webhook));
+    let says = |way| pipeline.salesforce.push().any(|push| push.value == way);
+    if pipeline.ops_to(Side::App).any() {
+        if says(Said::Webhook) {
+            ways.push((Side::Salesforce, Push::Webhook));
+        }
+        if says(Said::OutboundMessage) {
+            ways.push(OUTBOUND);
+        }
     }
     if pipeline.ops_to(Side::Salesforce).any() && pipeline.app.push() == AppPush::Webhook {
         ways.push((Side::App, Push::Webhook));

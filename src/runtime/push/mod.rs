@@ -5,6 +5,7 @@
 
 mod called;
 mod line;
+mod setup;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -14,6 +15,8 @@ use tokio_util::task::AbortOnDropHandle;
 
 use self::called::Called;
 use self::line::Line;
+use self::setup::SetUps;
+pub(super) use self::setup::take_away;
 use super::registry::PushSource;
 use super::sign_in::paused_by;
 use super::supervisor::Supervisor;
@@ -103,9 +106,11 @@ impl Supervisor {
     pub(super) async fn hear_changes(self: Arc<Self>) {
         let mut lines: BTreeMap<ConnectionName, Open> = BTreeMap::new();
         let mut called = Called::new();
+        let mut set_up = SetUps::new();
         loop {
             self.tend(&mut lines);
             self.tend_called(&mut called);
+            self.tend_setup(&mut set_up);
             tokio::select! {
                 () = self.stop.cancelled() => break,
                 () = self.registry.moved() => {}
@@ -116,6 +121,9 @@ impl Supervisor {
             open.line.abort();
             // It was told to end; how it did is of no interest.
             let _ended = open.line.await;
+        }
+        for (_, tended) in set_up {
+            tended.end().await;
         }
     }
 

@@ -143,11 +143,11 @@ fn every_key_of_the_connections_is_read() {
             false,
         ),
         (
-            "type: postgres\nurl: ${env:A}\ntls: off\nschema: s\npool: 2\ncreate_tables: true\nwebhook: { token: \"${env:W}\" }\nresources: { a: { table: b, key: c, updated_at: d, deleted_at: e, listen: f } }\n",
+            "type: postgres\nurl: ${env:A}\ntls: off\nschema: s\npool: 2\ncreate_tables: true\nwebhook: { secret: \"${env:E}\", header: H }\nresources: { a: { table: b, key: c, updated_at: d, deleted_at: e, listen: f } }\n",
             true,
         ),
         (
-            "type: sqlite\npath: ${env:A}\ncreate_tables: true\nwebhook: { token: \"${env:W}\" }\nresources: { a: { table: b, key: c, updated_at: d, deleted_at: e, listen: f } }\n",
+            "type: sqlite\npath: ${env:A}\ncreate_tables: true\nwebhook: { token: \"${env:B}\" }\nresources: { a: { table: b, key: c, updated_at: d, deleted_at: e, listen: f } }\n",
             false,
         ),
         (

@@ -42,6 +42,14 @@ fn links_have_numbers_by_which_some_are_stepped_over() {
     let of = |side, keys: &[Key]| store.numbered_links_of(&deals, 1, (side, keys)).unwrap();
     let numbers: Vec<u64> = (0..20).map(|n| of(Side::Salesforce, &[salesforce(n)])[0][0].0).collect();
     assert_eq!(of(Side::App, &[app(93)])[0], [(numbers[7], link(7, 93, 1))], "the same from both sides");
+    // Near and far, in any order, twice, and some that are not there.
+    let asked = [19, 0, 12, 12, 40, 1, 3].map(salesforce);
+    let found: Vec<Vec<u64>> = of(Side::Salesforce, &asked)
+        .into_iter()
+        .map(|links| links.into_iter().map(|(number, _)| number).collect())
+        .collect();
+    let number = |n: usize| vec![numbers[n]];
+    assert_eq!(found, [number(19), number(0), number(12), number(12), vec![], number(1), number(3)]);
     let wanted = |number| number == numbers[3] || number == numbers[12] || number == numbers[15];
     let first = store.links_where(&deals, 1, (None, 2), wanted).unwrap();
     assert_eq!(first, [link(3, 97, 1), link(12, 88, 1)]);

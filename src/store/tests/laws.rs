@@ -28,6 +28,7 @@ fn any_link() -> impl Strategy<Value = Link> {
     let state = prop_oneof![
         Just(LinkState::Active),
         Just(LinkState::Stopped),
+        Just(LinkState::StoppedInApp),
         Just(LinkState::Gone),
         Just(LinkState::GoneInApp)
     ];
@@ -58,7 +59,8 @@ proptest! {
         link_row::encode(&link, &mut bytes);
         prop_assert_eq!(link_row::decode(&bytes).unwrap(), link.clone());
         let (state, salesforce, app) = link_row::decode_keys(&bytes).unwrap();
-        prop_assert_eq!((state, salesforce, app), (link.state, link.salesforce, link.app));
+        prop_assert_eq!((salesforce, app), (link.salesforce, link.app));
+        prop_assert_eq!(state.is_gone(), link.state.is_gone());
         for cut in 0..bytes.len() {
             prop_assert!(link_row::decode(&bytes[..cut]).is_err(), "cut at {}", cut);
         }
@@ -252,6 +254,12 @@ fn compare(store: &Store, model: &Model) {
         let expected: Vec<Option<Link>> = keys.iter().map(|key| plain.links.get(key).cloned()).collect();
         assert_eq!(store.links_by_salesforce(&pipeline, 1, &keys).unwrap(), expected);
         let apps: Vec<Key> = (0..7).map(app).collect();
+        for place in [(Side::Salesforce, keys.as_slice()), (Side::App, apps.as_slice())] {
+            let numbered = store.numbered_links_of(&pipeline, 1, place).unwrap();
+            let plain = |links: Vec<(u64, Link)>| links.into_iter().map(|(_, link)| link).collect::<Vec<_>>();
+            let numbered: Vec<Vec<Link>> = numbered.into_iter().map(plain).collect();
+            assert_eq!(numbered, store.links_of(&pipeline, 1, place).unwrap());
+        }
         let mut by_app = store.links_by_app(&pipeline, 1, &apps).unwrap();
         for links in &mut by_app {
             links.sort_by(|one, other| one.salesforce.cmp(&other.salesforce));

@@ -72,6 +72,9 @@ END;
 
 /// An org that keeps a rule with a message in Japanese.
 const RULES: &str = "
+fields:
+  Account:
+    Level__c: { type: formula, label: Level, returns: number, formula: '3' }
 validation_rules:
   Account:
     Name_is_real:

@@ -1,9 +1,11 @@
 //! What goes wrong at Salesforce while the app is followed: nothing is doubled, and the rest flows on.
 
 use serde_json::json;
+use sfsync::runtime::task::Command;
 use sfsync_sandbox::{FaultKind, Rejection};
 
 use super::bench::{ACCOUNTS, Bench};
+use crate::harness::rig::PATIENCE;
 
 const FILES: &[(&str, &str)] = &[("accounts.yaml", ACCOUNTS)];
 
@@ -40,6 +42,35 @@ async fn a_create_without_a_match_value_whose_answer_is_lost_makes_no_twin() {
         .await;
     bench.is_silent("after").await;
     assert_eq!(bench.org(&["Name"], "FROM Account WHERE Name = 'Plain'").len(), 1, "{}", bench.shown());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_create_whose_answer_is_lost_and_whose_record_is_edited_meanwhile_makes_no_twin() {
+    let mut bench = Bench::new(FILES).await;
+    bench.run().await;
+    bench.is_silent("before").await;
+    // Nothing is looked for before the record was edited.
+    bench.daemon().command(&"accounts".into(), Command::Pause { by: "the test".into() }).await;
+    bench.fault(FaultKind::LostAnswer);
+    bench.sql("INSERT INTO customers (id, name, employees, phone) VALUES (50, 'Plain', 7, '1')");
+    bench.daemon().command(&"accounts".into(), Command::Sync { full: false }).await;
+    let stored = |bench: &Bench| bench.org(&["Id"], "FROM Account WHERE Name = 'Plain'");
+    let wait = async {
+        while stored(&bench).is_empty() {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, wait).await.expect("it was stored");
+    bench.update("Account", &stored(&bench)[0], json!({ "Phone": "2" }));
+    bench.daemon().command(&"accounts".into(), Command::Resume).await;
+    bench
+        .until("it has an id", |bench| {
+            bench.app("SELECT id FROM customers WHERE id = 50 AND salesforce_id IS NOT NULL").len() == 1
+        })
+        .await;
+    assert_eq!(stored(&bench).len(), 1, "{}", bench.shown());
+    bench.is_silent("after").await;
+    assert_eq!(stored(&bench).len(), 1, "{}", bench.shown());
 }
 
 #[tokio::test(flavor = "multi_thread")]

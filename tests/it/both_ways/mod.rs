@@ -2,11 +2,13 @@
 //! other. `two_way` tests the same rules between systems in memory.
 
 mod accounts;
+mod bad_input;
 mod bench;
 mod calls;
 mod conversion;
 mod duplicates;
 mod faults;
+mod headers;
 mod listen;
 mod people;
 mod set_conversion;

@@ -167,6 +167,41 @@ async fn a_plan_shows_what_both_sides_would_write_and_why_the_rest_stays() {
     assert_eq!((one.entries.len(), one.entries[0].op.as_str()), (1, "create"), "a key of the app names it");
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_plan_gives_the_reason_for_every_field_that_differs_and_stays() {
+    let file = ACCOUNTS
+        .replace("app: employees }", "app: employees, write: on_create }")
+        .replace("app: phone, conflict: app }", "app: phone, group: phones }\ngroups: { phones: off }");
+    let mut bench = Bench::new(&[("accounts.yaml", &file)]).await;
+    let acme = bench.insert("Account", json!({ "Name": "Acme", "NumberOfEmployees": 5 }));
+    bench.run().await;
+    bench.until("it is there", |bench| bench.app("SELECT id FROM customers") == ["1"]).await;
+    bench.update("Account", &acme, json!({ "NumberOfEmployees": 6 }));
+    bench.sql("UPDATE customers SET phone = '7'");
+    bench.look(true).await;
+    assert_eq!(bench.app("SELECT employees, phone FROM customers"), ["5|7"]);
+    let door = Door(bench.supervisor());
+    let query = PlanQuery { limit: 9, ..PlanQuery::default() };
+    let plan = door.plan(query).await.unwrap().pipelines.remove(0);
+    let told: Vec<(String, String, String)> = plan.entries[0]
+        .fields
+        .iter()
+        .map(|field| (field.name.clone(), field.before.clone().unwrap_or_default(), field.note.clone()))
+        .collect();
+    let line = |name: &str, held: &str, why: &str| (name.to_owned(), held.to_owned(), why.to_owned());
+    assert_eq!((plan.stays, plan.entries[0].op.as_str()), (1, "keep"));
+    assert_eq!(
+        told,
+        [
+            line("employees", "5", "write: on_create; the other side says 6"),
+            line("phone", "7", "group is off; the other side says empty"),
+        ]
+    );
+    let why = door.why(&acme).await.unwrap().entries.remove(0);
+    assert_eq!(why.verdict, "in sync");
+    assert!(why.reason.contains("employees stays (write: on_create"), "{}", why.reason);
+}
+
 fn sfsync(bench: &Bench, arguments: &[&str]) -> Output {
     let mut command = assert_cmd::Command::new(cargo_bin("sfsync"));
     let folder = bench.rig.folder();

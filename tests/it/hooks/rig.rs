@@ -6,6 +6,7 @@ use reqwest::{Client, Method, RequestBuilder};
 use sfsync::runtime::control::Control;
 use sfsync::runtime::doors::Door;
 use sfsync::serve::{ControlSlot, Listening, Serving};
+use sfsync_sandbox::{Population, SandboxConfig};
 use tokio_util::sync::CancellationToken;
 
 use crate::harness::rig::Rig;
@@ -21,17 +22,21 @@ pub struct Called {
     pub small: Small,
     pub address: String,
     stop: CancellationToken,
-}
-
-impl Drop for Called {
-    fn drop(&mut self) {
-        self.stop.cancel();
-    }
+    server: tokio::task::JoinHandle<std::io::Result<()>>,
 }
 
 /// A rig whose connections can be called. `manage` is what the org's connection may set up.
 pub async fn rig(manage: &str) -> Rig {
-    let mut rig = Small::empty(20).await;
+    rig_of(SandboxConfig::default(), manage).await
+}
+
+/// The same with an org of some kind.
+pub async fn rig_of(config: SandboxConfig, manage: &str) -> Rig {
+    let mut rig = Rig::new(SandboxConfig { population: Some(Population::around(20)), ..config }).await;
+    rig.copy_set("quickstart");
+    for name in ["accounts", "owners", "opportunities"] {
+        std::fs::remove_file(rig.folder().join(format!("{name}.yaml"))).unwrap();
+    }
     rig.secrets.0.insert("HOOK_TOKEN".to_owned(), TOKEN.to_owned());
     rig.secrets.0.insert("APP_TOKEN".to_owned(), APP_TOKEN.to_owned());
     let path = rig.folder().join("connections/salesforce.yaml");
@@ -46,15 +51,33 @@ impl Called {
     pub async fn of(rig: Rig) -> Self {
         let socket = rig.dir.path().join("sfsync.sock");
         let _ = std::fs::remove_file(&socket);
-        let serving = Serving { listen: "127.0.0.1:0".to_owned(), sockets: vec![socket], admin_token: None };
+        // What was set up in an org stays valid over a restart, as behind a proxy.
+        let before = std::fs::read_to_string(rig.folder().join("settings.yaml")).unwrap_or_default();
+        let known =
+            before.trim().strip_prefix("public_url: http://").map(|url| url.trim_end_matches('/').to_owned());
+        let listen = known.unwrap_or_else(|| "127.0.0.1:0".to_owned());
+        let serving = Serving { listen, sockets: vec![socket], admin_token: None };
         let listening = Listening::bind(serving).await.unwrap();
         let address = format!("http://{}", listening.address());
+        if !rig.folder().join("settings.yaml").exists() {
+            rig.write("settings.yaml", &format!("public_url: {address}/\n"));
+        }
         let small = Small::of(rig).await;
         let (slot, stop) = (ControlSlot::default(), CancellationToken::new());
         let door: Arc<dyn Control> = Arc::new(Door(Arc::clone(&small.daemon)));
         let _ = slot.set(door);
-        tokio::spawn(listening.serve(slot, stop.clone()));
-        Self { small, address, stop }
+        let server = tokio::spawn(listening.serve(slot, stop.clone()));
+        Self { small, address, stop, server }
+    }
+
+    /// Stops listening, and the daemon.
+    pub async fn stopped(self) -> Rig {
+        self.stop.cancel();
+        self.server.await.unwrap().unwrap();
+        let Small { mut rig, daemon } = self.small;
+        rig.stop().await;
+        drop(daemon);
+        rig
     }
 
     /// A call without anything that proves who it is.

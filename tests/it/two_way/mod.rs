@@ -8,4 +8,5 @@ mod old;
 mod scenarios;
 mod standstill;
 mod undo;
+mod vanished;
 mod world;

@@ -276,6 +276,28 @@ async fn a_pair_that_stopped_is_written_from_neither_side_until_its_record_is_ba
 }
 
 #[tokio::test]
+async fn a_pair_that_stopped_in_the_app_is_written_from_neither_side_until_its_record_is_back() {
+    let filtered = "app: { resource: shop.customers, filter: 'record.phone != \"0\"', on_leave: stop }";
+    let mut world = World::new(&with("app: shop.customers", filtered));
+    world.set(S, "s1", &[("Email__c", "a@x.com"), ("Name", "Ann"), ("Phone", "1")]);
+    world.settle().await;
+    let key = world.links()[0].app.to_string();
+    world.set(A, &key, &[("phone", "0")]);
+    world.settle().await;
+    assert_eq!(world.links()[0].state, LinkState::StoppedInApp);
+    world.set(S, "s1", &[("Name", "Anna")]);
+    world.settle().await;
+    world.runner().everything(false).await.unwrap();
+    world.settle().await;
+    assert_eq!(world.get(A, &key, "name"), "Ann", "{}", world.shown());
+    assert_eq!(world.get(S, "s1", "Phone"), "1", "{}", world.shown());
+    world.set(A, &key, &[("phone", "2")]);
+    world.settle().await;
+    assert_eq!(world.links()[0].state, LinkState::Active);
+    assert_eq!((world.get(A, &key, "name"), world.get(S, "s1", "Phone")), ("Anna".into(), "2".into()));
+}
+
+#[tokio::test]
 async fn after_a_comparison_the_first_edit_of_a_changed_row_is_an_edit() {
     let one_way = with("app: phone, conflict: app", "app: phone, to_salesforce: false");
     let mut world = World::new(&one_way);

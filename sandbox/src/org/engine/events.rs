@@ -55,6 +55,7 @@ impl Org {
     pub(super) fn committed(&self, state: &mut State, changes: Vec<Change>, origin: &str) {
         let now = self.clock.now_seconds();
         publish(&self.events, (&state.store, &state.visibility), &changes, origin, now);
+        self.send_messages(&changes);
         state.changes.extend(changes);
     }
 

@@ -4,6 +4,7 @@
 mod describing;
 mod events;
 mod many;
+mod metadata;
 mod names;
 mod reads;
 mod transaction;
@@ -17,6 +18,7 @@ use jiff::Timestamp;
 pub(crate) use self::events::{Delivered, Topic};
 pub use self::many::{Atomic, Journal, Outcomes};
 pub(crate) use self::many::{CHUNK, doubled_keys};
+pub(crate) use self::metadata::Sending;
 pub use self::transaction::Txn;
 use super::change_log::ChangeLog;
 use super::clock::Clock;
@@ -27,6 +29,7 @@ use super::error::ApiError;
 use super::events::Events;
 use super::ids::Id;
 use super::locks::Locks;
+use super::metadata::Metadata;
 use super::rules;
 use super::schema::Object;
 use super::schema_builder;
@@ -51,6 +54,7 @@ pub struct Org {
     turn: Mutex<()>,
     locks: Locks,
     events: Events,
+    metadata: Metadata,
 }
 
 struct State {
@@ -110,6 +114,7 @@ impl Org {
             open: Mutex::default(),
             turn: Mutex::default(),
             locks: Locks::default(),
+            metadata: Metadata::default(),
         })
     }
 

@@ -21,6 +21,7 @@ use axum::http::Method;
 use serde_json::{Map, Value, json};
 
 use super::bulk::{self, ingest};
+use super::metadata;
 use super::oauth::Session;
 use super::reply::Reply;
 use super::request::WireRequest;
@@ -120,6 +121,8 @@ fn dispatch(exchange: &Exchange, resource: &Resource, request: &WireRequest) -> 
         Resource::ToolingQuery => tooling::query(exchange, request),
         Resource::ToolingObject(name) => tooling::create(exchange, name, request),
         Resource::ToolingRecord(id) => tooling::change(exchange, id, &method, request),
+        Resource::Deployments => metadata::create(exchange, request),
+        Resource::Deployment(id) => metadata::status(exchange, id, request),
         Resource::Unknown => Err(ApiError::not_found()),
     }
 }
@@ -142,7 +145,8 @@ fn allowed(resource: &Resource) -> &'static [&'static str] {
         | Resource::Batch
         | Resource::Graph
         | Resource::Tree { .. }
-        | Resource::ToolingObject(_) => &["POST"],
+        | Resource::ToolingObject(_)
+        | Resource::Deployments => &["POST"],
         _ => &["HEAD", "GET"],
     }
 }

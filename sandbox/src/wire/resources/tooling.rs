@@ -1,4 +1,4 @@
-//! The Tooling API as far as event channels need it: PlatformEventChannel and PlatformEventChannelMember.
+//! The Tooling API as far as event channels need it (PlatformEventChannel and PlatformEventChannelMember), and which version of a flow runs.
 //! Read [`query`] and [`create`] first.
 
 use axum::http::Method;
@@ -6,13 +6,15 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use super::Exchange;
-use crate::org::{ApiError, Id};
+use crate::org::{ApiError, FlowPolicy, Id};
 use crate::wire::reply::Reply;
 use crate::wire::request::WireRequest;
 
 const CHANNEL: &str = "PlatformEventChannel";
 const MEMBER: &str = "PlatformEventChannelMember";
 const ENRICHED: &str = "EnrichedField";
+const DEFINITION: &str = "FlowDefinition";
+const FLOW: &str = "Flow";
 
 type Fields = Map<String, Value>;
 
@@ -93,8 +95,66 @@ fn record(exchange: &Exchange, asked: &Question, row: &Fields) -> Result<Value, 
     Ok(out.into())
 }
 
+/// Flows and their versions, as a query sees them.
+fn flow_rows(exchange: &Exchange, object: &str) -> Vec<Fields> {
+    let inner = exchange.server.org.metadata().lock();
+    let mut rows = Vec::new();
+    for flow in &inner.flows {
+        let id_of = |number: Option<u32>| {
+            let version = flow.versions.iter().find(|version| Some(version.number) == number);
+            version.map(|version| version.id.to_string())
+        };
+        if object == DEFINITION {
+            let latest = flow.versions.last().map(|version| version.number);
+            rows.push(
+                json!({ "Id": flow.id.to_string(), "DeveloperName": flow.name, "NamespacePrefix": null,
+                "ActiveVersionId": id_of(flow.active), "LatestVersionId": id_of(latest) }),
+            );
+            continue;
+        }
+        for version in &flow.versions {
+            let status = if flow.active == Some(version.number) { "Active" } else { "Obsolete" };
+            rows.push(json!({ "Id": version.id.to_string(), "DefinitionId": flow.id.to_string(),
+                "VersionNumber": version.number, "Status": status }));
+        }
+    }
+    rows.into_iter().filter_map(|row| row.as_object().cloned()).collect()
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Activation {
+    metadata: ActiveVersion,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct ActiveVersion {
+    active_version_number: u32,
+}
+
+/// `PATCH /tooling/sobjects/FlowDefinition/{id}`: which version runs, 0 for none.
+fn activate(exchange: &Exchange, id: Id, request: &WireRequest) -> Result<Reply, ApiError> {
+    let given: Activation = request.json()?;
+    let number = Some(given.metadata.active_version_number).filter(|number| *number > 0);
+    if number.is_some() && exchange.server.config.metadata.flows != FlowPolicy::Active {
+        let message = "The flow can't be activated: it has no test coverage in this org";
+        return Err(ApiError::dml("FIELD_INTEGRITY_EXCEPTION", message, &["Metadata"]));
+    }
+    let mut inner = exchange.server.org.metadata().lock();
+    let flow = inner.flows.iter_mut().find(|flow| flow.id == id).ok_or_else(ApiError::not_found)?;
+    if number.is_some_and(|number| flow.versions.iter().all(|version| version.number != number)) {
+        return Err(ApiError::dml("FIELD_INTEGRITY_EXCEPTION", "no such version of the flow", &["Metadata"]));
+    }
+    flow.active = number;
+    Ok(Reply::empty(204))
+}
+
 /// All rows of an object, as a query sees them.
 fn rows_of(exchange: &Exchange, object: &str) -> Result<Vec<Fields>, ApiError> {
+    if [DEFINITION, FLOW].contains(&object) {
+        return Ok(flow_rows(exchange, object));
+    }
     let inner = exchange.server.org.events().lock();
     let channels = &inner.channels;
     if channels.limit.is_none() || ![CHANNEL, MEMBER, ENRICHED].contains(&object) {
@@ -204,6 +264,9 @@ pub(super) fn change(
 ) -> Result<Reply, ApiError> {
     permitted(exchange)?;
     let id = Id::parse(id)?;
+    if id.prefix() == "300" && *method == Method::PATCH {
+        return activate(exchange, id, request);
+    }
     let channels = &mut exchange.server.org.events().lock().channels;
     if *method == Method::DELETE {
         return if channels.remove(id) { Ok(Reply::empty(204)) } else { Err(ApiError::not_found()) };

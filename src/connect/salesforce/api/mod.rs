@@ -12,6 +12,8 @@ pub mod describe;
 pub mod error;
 pub mod ingest;
 pub mod limits;
+pub mod metadata;
 pub mod oauth;
+pub mod outbound;
 pub mod query;
 pub mod soql;

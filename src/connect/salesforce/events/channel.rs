@@ -51,6 +51,57 @@ pub struct Prepared {
     pub changed: bool,
 }
 
+/// What would become of the objects that are wanted.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Outlook {
+    /// How many objects are selected, and how many may be; `None` where the org has no change events.
+    pub selected: Option<(usize, usize)>,
+    /// Objects whose events would not come, with the reason.
+    pub missing: BTreeMap<String, String>,
+}
+
+/// Looks at the channel without changing anything.
+pub async fn outlook(
+    client: &Client,
+    spec: &ChannelSpec,
+    objects: &BTreeSet<String>,
+) -> Result<Outlook, ConnectError> {
+    let members = match members(client).await {
+        Ok(members) => members,
+        // Of an edition without change events the Tooling API does not know channels either.
+        Err(error) if matches!(error.remote.as_deref(), Some("INVALID_TYPE" | "NOT_FOUND")) => {
+            let edition = client.reach().await?.edition.clone().unwrap_or_else(|| "this edition".to_owned());
+            let why = format!("{edition} has no Change Data Capture");
+            let missing = objects.iter().map(|object| (object.clone(), why.clone()));
+            return Ok(Outlook { selected: None, missing: missing.collect() });
+        }
+        Err(error) => return Err(error),
+    };
+    let mut selected: BTreeSet<String> =
+        members.iter().map(|member| member.selected_entity.clone()).collect();
+    let mut outlook = Outlook { selected: Some((selected.len(), SLOTS)), ..Outlook::default() };
+    if client.limits().await?.contains_key("MonthlyPlatformEventsUsageEntitlement") {
+        return Ok(outlook);
+    }
+    for object in objects {
+        let entity = entity_of(object);
+        if selected.contains(&entity) {
+            continue;
+        }
+        if selected.len() >= SLOTS {
+            let why = format!("no CDC slot, {SLOTS} of {SLOTS} objects are selected");
+            outlook.missing.insert(object.clone(), why);
+        } else if !spec.manage {
+            let why =
+                format!("it is not selected for {}, and `manage` does not allow to do it", spec.topic());
+            outlook.missing.insert(object.clone(), why);
+        } else {
+            selected.insert(entity);
+        }
+    }
+    Ok(outlook)
+}
+
 #[derive(Deserialize)]
 struct Records<T> {
     records: Vec<T>,

@@ -12,7 +12,7 @@ mod proto;
 mod rpc;
 mod stream;
 
-pub use channel::{ChannelSpec, Prepared, prepare, remove};
+pub use channel::{ChannelSpec, Outlook, Prepared, outlook, prepare, remove};
 pub use event::{Event, EventKind};
 pub use fault::{Fault, fault_of};
 pub use stream::{EventBatch, EventStream};

@@ -1,5 +1,7 @@
 //! Looking for creates whose answer was lost: by what they were going to say, among the records that our own user made since then.
 
+use std::collections::HashSet;
+
 use jiff::{SignedDuration, Timestamp};
 
 use super::door::Context;
@@ -25,19 +27,51 @@ pub(super) async fn trace(
     let searchable: Vec<Trace> = traces.iter().map(|trace| searchable(context, trace)).collect();
     let mut found =
         traced(&mut Tracer { client: &context.client, reader, only }, &searchable, |_, _| true).await?;
+    let agreed: Vec<Agreement> =
+        found.iter().map(|found| agreement(context, &found.row, &traces[found.value].row)).collect();
+    let whole = || found.iter().zip(&agreed).filter(|(_, agreed)| agreed.is_whole()).map(|(found, _)| found);
+    let taken: HashSet<Key> = whole().map(|found| found.key.clone()).collect();
+    let known: HashSet<usize> = whole().map(|found| found.value).collect();
+    // A record that says less than all of it may have been edited since it was made, where nothing fits better.
+    let mut agreed = agreed.into_iter();
     found.retain(|found| {
-        searchable[found.value].key.is_some() || says(context, &found.row, &traces[found.value].row)
+        let Some(agreed) = agreed.next() else { return false };
+        let edited = agreed.is_most() && !taken.contains(&found.key) && !known.contains(&found.value);
+        searchable[found.value].key.is_some() || agreed.is_whole() || edited
     });
     Ok(found)
 }
 
-/// Whether a record says all that a row was going to say, in the forms in which it is stored.
-fn says(context: &Context, record: &Row, row: &Row) -> bool {
-    context.targets.columns.iter().enumerate().all(|(at, target)| {
-        let Target::Field { form, .. } = target else { return true };
+/// Of how many fields that a row was going to set a record says just that.
+struct Agreement {
+    told: usize,
+    agreed: usize,
+}
+
+impl Agreement {
+    fn is_whole(&self) -> bool {
+        self.told == self.agreed
+    }
+
+    fn is_most(&self) -> bool {
+        self.agreed * 2 > self.told
+    }
+}
+
+/// Compares a record with what a row was going to say, in the forms in which it is stored.
+fn agreement(context: &Context, record: &Row, row: &Row) -> Agreement {
+    let mut agreement = Agreement { told: 0, agreed: 0 };
+    for (at, target) in context.targets.columns.iter().enumerate() {
+        let Target::Field { form, .. } = target else { continue };
         let told = loose(form.apply(row.get(at)));
-        told.is_blank() || fingerprint(&told, 0) == fingerprint(&loose(form.apply(record.get(at))), 0)
-    })
+        if told.is_blank() {
+            continue;
+        }
+        let same = fingerprint(&told, 0) == fingerprint(&loose(form.apply(record.get(at))), 0);
+        agreement.told += 1;
+        agreement.agreed += usize::from(same);
+    }
+    agreement
 }
 
 /// Text without case, as SOQL compares it: some fields are stored in small letters. Choices without their order.

@@ -31,6 +31,8 @@ pub struct SqliteConfig {
     pub path: PathBuf,
     /// `read_only: true` on the connection: SQLite itself refuses writes.
     pub read_only: bool,
+    /// Whoever only looks makes no file: one that does not exist is a database without tables.
+    pub only_look: bool,
     /// How long to wait for another program that writes to the same file.
     pub busy_timeout: Duration,
 }
@@ -38,7 +40,7 @@ pub struct SqliteConfig {
 impl SqliteConfig {
     /// A file that may be written, waiting five seconds for other writers.
     pub fn new(path: impl Into<PathBuf>) -> Self {
-        Self { path: path.into(), read_only: false, busy_timeout: Duration::from_secs(5) }
+        Self { path: path.into(), read_only: false, only_look: false, busy_timeout: Duration::from_secs(5) }
     }
 }
 
@@ -152,13 +154,21 @@ fn work(connection: &mut Connection, queue: &mpsc::Receiver<Job>, read_only: boo
     }
 }
 
+fn has_folder(path: &Path) -> bool {
+    path.parent().is_none_or(|folder| folder.as_os_str().is_empty() || folder.is_dir())
+}
+
 fn open(config: &SqliteConfig) -> rusqlite::Result<Connection> {
     let access = if config.read_only {
         OpenFlags::SQLITE_OPEN_READ_ONLY
     } else {
         OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE
     };
-    let connection = Connection::open_with_flags(&config.path, access | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
+    // In memory there is nothing, and nothing that stays.
+    let is_missing =
+        config.only_look && !config.read_only && !config.path.exists() && has_folder(&config.path);
+    let path = if is_missing { Path::new(":memory:") } else { &*config.path };
+    let connection = Connection::open_with_flags(path, access | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
     connection.busy_timeout(config.busy_timeout)?;
     if config.read_only {
         connection.query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(()))?;

@@ -5,6 +5,10 @@ use super::*;
 
 /// The documented schema of opportunities, without what does not decide how it is read.
 fn opportunities() -> Schema {
+    Schema::parse(&opportunities_text()).unwrap()
+}
+
+fn opportunities_text() -> String {
     let doubles = ["Amount", "Probability", "ExpectedRevenue", "TotalOpportunityQuantity"];
     let booleans = ["IsPrivate", "IsClosed", "IsWon", "HasOpportunityLineItem"];
     let longs = ["CloseDate", "CreatedDate", "LastModifiedDate", "LastStageChangeDate"];
@@ -31,11 +35,10 @@ fn opportunities() -> Schema {
         {"name":"nulledFields","type":{"type":"array","items":"string"}},
         {"name":"diffFields","type":{"type":"array","items":"string"}},
         {"name":"changedFields","type":{"type":"array","items":"string"}}]}}"#;
-    let json = format!(
+    format!(
         r#"{{"type":"record","name":"OpportunityChangeEvent","namespace":"com.sforce.eventbus","fields":[{header},{}]}}"#,
         fields.join(",")
-    );
-    Schema::parse(&json).unwrap()
+    )
 }
 
 /// The documented event of 269 bytes.
@@ -128,4 +131,20 @@ proptest! {
     fn no_text_makes_the_schema_panic(text in r#"[{}\[\]",:a-z]{0,60}"#) {
         let _ = Schema::parse(&text);
     }
+}
+
+#[test]
+fn campaign_events() {
+    let schema = opportunities();
+    crate::fuzz::campaign("events", &[golden()], |datum| {
+        let first = schema.read_first(datum).is_ok();
+        schema.read(datum).is_ok() || first
+    });
+    crate::fuzz::campaign("schemas of events", &[opportunities_text().into_bytes()], |json| {
+        let Ok(text) = std::str::from_utf8(json) else { return false };
+        let Ok(schema) = Schema::parse(text) else { return false };
+        let names = FieldNames::of(&schema);
+        let _ = (schema.read(&golden()), names.named(&["0x83011", "0x400000", "7-0x1F"]));
+        true
+    });
 }
