@@ -6,6 +6,7 @@
 //!
 //! A failure names its number; `SFSYNC_SEED=<number>` begins there.
 
+use std::io::Write as _;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::{Duration, Instant};
 
@@ -104,7 +105,6 @@ pub(crate) fn campaign(name: &str, good: &[Vec<u8>], mut eat: impl FnMut(&[u8]) 
     }
     if time.is_some() {
         let mut shown = anstream::stdout();
-        use std::io::Write as _;
         writeln!(shown, "{name}: {count} inputs in {:?}, {read} of them read", begun.elapsed()).unwrap();
     }
 }

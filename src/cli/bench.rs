@@ -9,6 +9,7 @@ use super::exit::Failure;
 use crate::runtime::clock::SystemClock;
 use crate::runtime::control::ControlError;
 use crate::runtime::pass::PassError;
+use crate::runtime::schemas::Schemas;
 use crate::runtime::service::{ServiceSettings, SettingsError, StateOpened, open_state, state_to_look_at};
 use crate::runtime::workbench::{WorkError, Workbench};
 use crate::runtime::world::ProcessSecrets;
@@ -111,6 +112,23 @@ pub(super) fn alone(context: &Context) -> Result<Workbench, Failure> {
         Failure::caused(&error, help)
     })?;
     Ok(Workbench::open(&folder, Some(store), Arc::new(ProcessSecrets), Arc::new(SystemClock))?)
+}
+
+/// The folder for a check: with its state, or with what the daemon that has the state knows of the systems.
+pub(super) async fn to_check(context: &Context) -> Result<(Workbench, Option<Daemon>), Failure> {
+    let mut workbench = with_state_if_free(context)?;
+    let taken = || {
+        let state = settings(&context.folder()).ok()?.state;
+        Some(state.is_dir() && open_state(&state).is_err_and(|error| error.is_in_use()))
+    };
+    let beside = context.socket.is_some() || (!workbench.has_state() && taken().unwrap_or(false));
+    let daemon = Some(context.daemon()).filter(|daemon| beside && daemon.answers());
+    if let Some(daemon) = &daemon
+        && let Ok(schemas) = daemon.get::<Schemas>(&["api", "schemas"], &()).await
+    {
+        workbench.know(schemas);
+    }
+    Ok((workbench, daemon))
 }
 
 /// The folder with its state if that is there and free, else without: a check never begins a state and never waits for a daemon.

@@ -2,12 +2,17 @@
 
 use std::fmt::Write as _;
 
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
 use serde::Serialize;
 
 use super::bench;
 use super::exit::{Exit, Failure};
 use super::{Context, Screen, table};
+use crate::model::PipelineName;
+use crate::runtime::status::PipelineStatus;
 use crate::runtime::workbench::{CheckReport, FileCheck};
+use crate::serve::StatusAnswer;
 
 /// Check files: everything that can be known without, or with --online from, the systems
 ///
@@ -34,6 +39,42 @@ struct Checked {
     #[serde(flatten)]
     report: CheckReport,
     fixed: Vec<Fixed>,
+    /// What the daemon runs, where there is one.
+    running: Vec<Running>,
+}
+
+/// The version of a pipeline that a daemon runs.
+#[derive(Debug, Serialize)]
+pub(super) struct Running {
+    pipeline: PipelineName,
+    /// When it was loaded; nothing where no version ever was.
+    loaded_at: Option<Timestamp>,
+    /// Whether it is the one on disk.
+    current: bool,
+}
+
+impl From<&PipelineStatus> for Running {
+    fn from(status: &PipelineStatus) -> Self {
+        let config = &status.config;
+        Self { pipeline: status.name.clone(), loaded_at: config.loaded_at, current: config.current }
+    }
+}
+
+/// `Running: projects (version of 14:02, still in use), customers (this version)`
+pub(super) fn in_use(running: &[Running], zone: &TimeZone) -> String {
+    if running.is_empty() {
+        return String::new();
+    }
+    let version = |running: &Running| match (running.loaded_at, running.current) {
+        (_, true) => "this version".to_owned(),
+        (Some(at), false) => {
+            format!("version of {}, still in use", at.to_zoned(zone.clone()).strftime("%H:%M"))
+        }
+        (None, false) => "no version yet".to_owned(),
+    };
+    let names: Vec<String> =
+        running.iter().map(|running| format!("{} ({})", running.pipeline, version(running))).collect();
+    format!("Running: {}\n", names.join(", "))
 }
 
 /// A file that `--fix` changed.
@@ -44,7 +85,7 @@ struct Fixed {
 }
 
 pub(super) async fn run(args: Args, context: &Context) -> Result<Exit, Failure> {
-    let mut workbench = bench::with_state_if_free(context)?;
+    let (mut workbench, mut daemon) = bench::to_check(context).await?;
     let mut fixed = Vec::new();
     if args.fix {
         for (file, text, corrections) in workbench.fixes() {
@@ -53,7 +94,7 @@ pub(super) async fn run(args: Args, context: &Context) -> Result<Exit, Failure> 
         }
         if !fixed.is_empty() {
             drop(workbench);
-            workbench = bench::with_state_if_free(context)?;
+            (workbench, daemon) = bench::to_check(context).await?;
         }
     }
     if args.online {
@@ -68,8 +109,17 @@ pub(super) async fn run(args: Args, context: &Context) -> Result<Exit, Failure> 
         (0, 1..) if args.deny_warnings => Exit::Warnings,
         _ => Exit::Done,
     };
-    let checked = Checked { report, fixed };
-    context.screen.show(&checked, || words(&checked, context.screen));
+    let running = match &daemon {
+        Some(daemon) => daemon.get::<StatusAnswer>(&["api", "pipelines"], &()).await?.pipelines,
+        None => Vec::new(),
+    };
+    let wanted = |status: &&PipelineStatus| {
+        args.names.is_empty() || args.names.iter().any(|name| name == status.name.as_str())
+    };
+    let running: Vec<Running> = running.iter().filter(wanted).map(Running::from).collect();
+    let checked = Checked { report, fixed, running };
+    let versions = in_use(&checked.running, &TimeZone::system());
+    context.screen.show(&checked, || words(&checked, context.screen) + versions.as_str());
     Ok(exit)
 }
 

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
 use super::exit::{Exit, Failure};
-use super::{Context, table};
+use super::{Context, failure_form, table};
 use crate::model::{FailureKind, FailureWay, Side};
 use crate::runtime::control::FailureView;
 use crate::serve::{FailureList, FailureQuery, Forgotten, ResolveQuery, Resolved, Retried};
@@ -62,7 +62,11 @@ pub(super) async fn run(args: Args, context: &Context) -> Result<Exit, Failure> 
         What::List { pipeline, code } => list(FailureQuery { pipeline, code, id: None }, context).await,
         What::Show { id } => {
             let found: FailureView = context.daemon().get(&["api", "failures", &id], &()).await?;
-            context.screen.show(&found, || details(&found));
+            context.screen.show(&found, || {
+                let file = failure_form::file_of(&found, &context.folder());
+                let message = failure_form::message(&found, file, context.screen.color);
+                format!("{message}\n\n{}", details(&found))
+            });
             Ok(Exit::Done)
         }
         What::Retry { which, code } => retry(&which, code, context).await,
@@ -169,7 +173,7 @@ fn way(way: FailureWay) -> &'static str {
     }
 }
 
-fn record(view: &FailureView) -> String {
+pub(super) fn record(view: &FailureView) -> String {
     let (_, key) = &view.failure.source;
     match (&view.failure.target, view.view.title.as_str()) {
         (Some(target), title) => format!("{key} {title} ↔ {target}").replace("  ", " "),
@@ -177,7 +181,7 @@ fn record(view: &FailureView) -> String {
     }
 }
 
-fn reason(view: &FailureView) -> String {
+pub(super) fn reason(view: &FailureView) -> String {
     match &view.failure.kind {
         FailureKind::Held => format!("held: {}", view.view.message),
         FailureKind::Waiting { pipeline, key } => format!("waits until {key} is linked in {pipeline}"),
@@ -210,7 +214,7 @@ fn decisions(view: &FailureView) -> Vec<(&'static str, String)> {
     rows
 }
 
-/// All that is known of one failure.
+/// What is known of a failure besides its message.
 pub(super) fn details(view: &FailureView) -> String {
     let failure = &view.failure;
     let mut rows = vec![
@@ -218,16 +222,8 @@ pub(super) fn details(view: &FailureView) -> String {
         ("pipeline", failure.pipeline.to_string()),
         ("way", way(failure.way).to_owned()),
         ("record", record(view)),
-        ("reason", reason(view)),
     ];
-    rows.extend(failure.remote.iter().map(|remote| ("their code", remote.clone())));
     rows.extend(failure.place.iter().map(|place| ("place", place.clone())));
-    if !view.view.fields.is_empty() {
-        rows.push(("fields", view.view.fields.join(", ")));
-    }
-    for (row, salesforce, app) in &view.view.values {
-        rows.push(("conflict", format!("{row}: salesforce has {salesforce}, app has {app}")));
-    }
     rows.push(("tries", format!("{}, since {}, last {}", failure.tries, failure.since, failure.last)));
     rows.push((
         "next",

@@ -12,6 +12,7 @@ mod daemon;
 mod demo;
 mod exit;
 mod explain;
+mod failure_form;
 mod failures;
 mod fmt;
 mod links;

@@ -94,6 +94,42 @@ fn failures_are_listed_with_short_ids() {
 }
 
 #[test]
+fn a_failure_is_the_message_of_the_language() {
+    let mut refused = failure("4f2a0b", "R211");
+    refused.failure.pipeline = PipelineName::from("customers");
+    refused.failure.way = FailureWay::ToSalesforce;
+    refused.failure.source = (Side::App, Key::app("12"));
+    refused.failure.target = Some(Key::salesforce("001B1"));
+    refused.failure.remote = Some("FIELD_CUSTOM_VALIDATION_EXCEPTION".to_owned());
+    refused.failure.place = Some("pipelines/customers.yaml row 2".to_owned());
+    (refused.failure.tries, refused.failure.next_try) = (1, None);
+    refused.view.title = "Beta Oy".to_owned();
+    refused.view.message =
+        "FIELD_CUSTOM_VALIDATION_EXCEPTION: Please enter a number in international form".to_owned();
+    refused.view.fields = vec!["Phone".to_owned()];
+    let text = "salesforce: Account\napp: startdeliver.customers\nto_app: [update]\nto_salesforce: [update]\n\
+        match: [salesforce_id]\nfields:\n  - { salesforce: Id, app: salesforce_id }\n  \
+        - { salesforce: Phone, app: phone, as: phone }\n";
+    let file = Some(("pipelines/customers.yaml".to_owned(), text.to_owned()));
+    insta::assert_snapshot!(super::failure_form::message(&refused, file, false), @r#"
+    failed[R211]: Salesforce refused the update: FIELD_CUSTOM_VALIDATION_EXCEPTION
+     --> pipelines/customers.yaml:8:19
+      |
+    8 |   - { salesforce: Phone, app: phone, as: phone }
+      |                   ^^^^^ Phone: "Please enter a number in international form"
+      |
+      = note: customers: app record 12 Beta Oy ↔ 001B1
+      = note: tried 1 time; not retried (the answer would be the same)
+      = help: correct the record in the app (it syncs by itself), or: sfsync failures retry 4f2a
+    "#);
+    let without = super::failure_form::message(&refused, None, false);
+    assert!(without.contains("= note: Phone: \"Please enter"), "{without}");
+    let busy = super::failure_form::message(&failure("51c0bb", "R102"), None, false);
+    assert!(busy.starts_with("failed[R102]: startdeliver answered 503"), "{busy}");
+    assert!(busy.contains("tried 3 times; next 2026-03-01 09:48 UTC"), "{busy}");
+}
+
+#[test]
 fn why_names_the_reason_and_the_place() {
     let entry = |pipeline: &str, reason: &str, place: &str| WhyEntry {
         pipeline: PipelineName::from(pipeline),
@@ -257,6 +293,17 @@ fn disconnect_promises_what_it_does() {
         ),
         "{told}"
     );
+}
+
+#[test]
+fn check_says_which_version_runs() {
+    let versions: Vec<super::check::Running> =
+        pipelines().iter().take(2).rev().map(super::check::Running::from).collect();
+    assert_eq!(
+        super::check::in_use(&versions, &TimeZone::UTC),
+        "Running: projects (version of 14:02, still in use), people (this version)\n"
+    );
+    assert_eq!(super::check::in_use(&[], &TimeZone::UTC), "");
 }
 
 #[test]

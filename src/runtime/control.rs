@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::batch::FailureDetail;
 use super::hooks::{HookHead, HookOpen, HookRefusal, HookTaken};
 use super::planning::PlanAnswer;
+use super::schemas::Schemas;
 use super::sign_in::{Connected, Disconnected};
 use super::status::PipelineStatus;
 use super::undo::UndoReport;
@@ -260,6 +261,8 @@ pub trait Control: Send + Sync {
     async fn reload(&self) -> Result<ReloadReport, ControlError>;
     /// Check the text of one file against what is known; nothing is taken over.
     async fn check(&self, file: &str, text: &str) -> Result<ReloadReport, ControlError>;
+    /// What the systems said of their records when they were last asked.
+    fn schemas(&self) -> Schemas;
     /// What a sync would do, and what the files on disk would change; nothing is written.
     async fn plan(&self, query: PlanQuery) -> Result<PlanAnswer, ControlError>;
 

@@ -13,6 +13,7 @@ use super::control::{
 };
 use super::hooks::{HookHead, HookOpen, HookRefusal, HookTaken};
 use super::planning::PlanAnswer;
+use super::schemas::Schemas;
 use super::sign_in::Disconnected;
 use super::status::PipelineStatus;
 use super::supervisor::Supervisor;
@@ -228,6 +229,10 @@ impl Control for Door {
 
     async fn check(&self, file: &str, text: &str) -> Result<ReloadReport, ControlError> {
         Ok(self.0.check_text(file, text))
+    }
+
+    fn schemas(&self) -> Schemas {
+        self.0.schemas()
     }
 
     async fn plan(&self, query: PlanQuery) -> Result<PlanAnswer, ControlError> {

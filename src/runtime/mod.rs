@@ -33,6 +33,7 @@ mod refused;
 pub mod registry;
 mod reload;
 pub mod schedule;
+pub mod schemas;
 pub mod service;
 mod settling;
 pub mod sign_in;

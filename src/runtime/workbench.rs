@@ -13,6 +13,7 @@ use super::folder::{self, Texts};
 use super::load::{self, Loaded, Loading};
 use super::pass::PassError;
 use super::refused;
+use super::schemas::Schemas;
 use super::stories::StoryResult;
 use super::world::{Secrets, System, World};
 use crate::connect::ConnectError;
@@ -167,6 +168,15 @@ impl Workbench {
             Loading { engine: &self.engine, catalog: &self.looked.catalog, now, ignore_not_yet: false };
         self.loaded = load::load(files, &loading);
         refused::refuse(&mut self.loaded, &self.looked);
+    }
+
+    /// Checks again with what a daemon knows of the systems.
+    pub fn know(&mut self, schemas: Schemas) {
+        self.looked.catalog.orgs.extend(schemas.orgs);
+        self.looked.catalog.databases.extend(schemas.databases);
+        let (catalog, now) = (&self.looked.catalog, self.clock.now());
+        let loading = Loading { engine: &self.engine, catalog, now, ignore_not_yet: false };
+        self.loaded = load::load(load::parse(&self.texts, |_| None), &loading);
     }
 
     /// Everything there is to say about the files that are asked for (all, without names).
@@ -374,6 +384,11 @@ impl Workbench {
             let way_out = "sfsync check --online prints the statement that makes it";
             WorkError::Unknown(format!("{connection} has no table {table}; {way_out}"))
         })
+    }
+
+    /// Whether it has the state.
+    pub fn has_state(&self) -> bool {
+        self.store.is_some()
     }
 
     /// What is known of the systems.

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::answer::Refusal;
 use super::router::{Daemon, query};
 use crate::runtime::control::ReloadReport;
+use crate::runtime::schemas::Schemas;
 
 /// `POST /api/check?file=<name>`
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -29,6 +30,11 @@ fn answer(report: ReloadReport) -> (StatusCode, Json<ReloadReport>) {
 
 pub(super) async fn reload(Daemon(control): Daemon) -> Answer {
     Ok(answer(control.reload().await?))
+}
+
+/// Names and types of fields, no record; but what an org calls its fields is not for everybody.
+pub(super) async fn schemas(Daemon(control): Daemon) -> Json<Schemas> {
+    Json(control.schemas())
 }
 
 pub(super) async fn check(

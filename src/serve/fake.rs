@@ -15,6 +15,7 @@ use crate::runtime::control::{
 };
 use crate::runtime::hooks::{HookHead, HookOpen, HookRefusal, HookTaken};
 use crate::runtime::planning::PlanAnswer;
+use crate::runtime::schemas::Schemas;
 use crate::runtime::sign_in::Disconnected;
 use crate::runtime::status::{ConfigStatus, PipelineStatus, State, StatusCounts};
 use crate::runtime::undo::UndoReport;
@@ -212,6 +213,9 @@ impl Control for FakeDaemon {
     async fn check(&self, file: &str, text: &str) -> Result<ReloadReport, ControlError> {
         self.tell(format!("check {file} {} bytes", text.len()));
         Ok(self.report())
+    }
+    fn schemas(&self) -> Schemas {
+        Schemas::default()
     }
     async fn plan(&self, query: PlanQuery) -> Result<PlanAnswer, ControlError> {
         self.tell(format!("plan {:?} record={:?} limit={}", query.names, query.record, query.limit));

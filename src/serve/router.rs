@@ -113,6 +113,7 @@ fn guarded() -> Router<Shared> {
         )
         .route(PLAN, post(plan::plan))
         .route("/api/check", post(configuration::check))
+        .route("/api/schemas", get(configuration::schemas))
         .route("/-/reload", post(configuration::reload))
 }
 

@@ -83,7 +83,7 @@ const OPEN: [(&str, &str); 6] = [
     ("GET", "/api/pipelines/projects"),
 ];
 
-const GUARDED: [(&str, &str); 17] = [
+const GUARDED: [(&str, &str); 18] = [
     ("DELETE", "/api/pipelines/projects"),
     ("POST", "/api/pipelines/projects/sync"),
     ("POST", "/api/pipelines/projects/pause"),
@@ -100,6 +100,7 @@ const GUARDED: [(&str, &str); 17] = [
     ("DELETE", "/api/links/projects/salesforce/006B7"),
     ("GET", "/api/records/006B7"),
     ("POST", "/api/check?file=projects.yaml"),
+    ("GET", "/api/schemas"),
     ("POST", "/-/reload"),
 ];
 

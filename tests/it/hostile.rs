@@ -62,9 +62,8 @@ fn what_is_no_text_is_refused() {
     }
 }
 
-/// Generous, since tests run side by side in an unoptimised build; an attack would take minutes.
-#[test]
-fn what_is_large_ends_soon() {
+/// Files of a MiB, by what they are made of.
+fn large() -> Vec<(&'static str, Vec<u8>)> {
     let many_keys: String =
         (0..60_000).map(|at| ["key", &at.to_string(), ": 1\n"].concat()).collect::<Vec<_>>().concat();
     let rows = [
@@ -72,7 +71,7 @@ fn what_is_large_ends_soon() {
         &"  - { slesforce: a, ap: b }\n".repeat(30_000),
     ]
     .concat();
-    let cases: Vec<(&str, Vec<u8>)> = vec![
+    vec![
         ("brackets", repeated("[", MIB)),
         ("braces", repeated("{", MIB)),
         ("closed brackets", repeated("[]", MIB)),
@@ -111,14 +110,55 @@ fn what_is_large_ends_soon() {
             "jsonpath",
             [b"fields: [{ app: \"$".to_vec(), repeated("[?(@", 100_000), b"\" }]".to_vec()].concat(),
         ),
-    ];
-    for (name, bytes) in cases {
+    ]
+}
+
+/// The time is generous, since tests run side by side in an unoptimised build; that little of a hostile file is read at all is counted in
+/// `spec::yaml::feed`.
+#[test]
+fn what_is_large_ends_soon() {
+    for (name, bytes) in large() {
         let start = Instant::now();
         let found = read_all(&bytes);
         let took = start.elapsed();
         assert!(!found.is_empty(), "{name}: nothing is said");
         assert!(found.len() <= 2100, "{name}: {} messages", found.len());
         assert!(took < Duration::from_secs(20), "{name}: {took:?}");
+    }
+}
+
+/// Names the case, for the process whose memory is measured.
+#[cfg(target_os = "linux")]
+const CASE: &str = "SFSYNC_TEST_HOSTILE";
+
+/// The most memory that this process has used, in KiB.
+#[cfg(target_os = "linux")]
+fn most_memory() -> usize {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
+    line.trim().trim_end_matches(" kB").parse().unwrap()
+}
+
+/// Each case in a process of its own; what it needs beyond a harmless file is bounded.
+#[cfg(target_os = "linux")]
+#[test]
+fn what_is_large_needs_little_memory() {
+    if let Ok(case) = std::env::var(CASE) {
+        let bytes = large().into_iter().find(|(name, _)| *name == case).unwrap().1;
+        let before = most_memory();
+        let mut map = SourceMap::default();
+        assert!(!read_file(&mut map, "pipelines/a.yaml", &bytes).is_empty());
+        let more = most_memory() - before;
+        assert!(more < 40 << 10, "{case} needs {more} KiB");
+        return;
+    }
+    for (name, _) in large() {
+        let child = std::process::Command::new(std::env::current_exe().unwrap())
+            .args(["--exact", "hostile::what_is_large_needs_little_memory", "--nocapture"])
+            .env(CASE, name)
+            .output()
+            .unwrap();
+        assert!(child.status.success(), "{}", String::from_utf8_lossy(&child.stderr));
     }
 }
 

@@ -125,6 +125,69 @@ async fn a_full_disk_of_the_server_is_said_and_loses_nothing() {
     assert_eq!((outcomes.len(), database.number("SELECT count(*) FROM clients").await), (500, 500));
 }
 
+/// Names the file, for the process whose files may not grow.
+const NARROW: &str = "SFSYNC_TEST_NARROW_FILE";
+
+/// A process of its own whose files may not grow beyond so many blocks: the system refuses its writes, as it does on a full disk.
+#[cfg(unix)]
+fn in_a_narrow_process(file: &std::path::Path, blocks: usize) {
+    let script = format!("trap '' XFSZ; ulimit -f {blocks}; exec \"$0\" --exact \"$1\" --nocapture");
+    let output = std::process::Command::new("sh")
+        .args(["-c", &script])
+        .arg(std::env::current_exe().unwrap())
+        .arg("sql_faults::a_full_disk_under_sqlite_is_said_and_loses_nothing")
+        .env(NARROW, file)
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success() && said.contains("1 passed"), "{said}\n{output:?}");
+}
+
+async fn on_a_full_disk(file: &str) {
+    let full = |error: sfsync::connect::ConnectError| {
+        assert_eq!((error.code, error.class), ("R132", Class::TRANSIENT), "{error:?}");
+        assert!(error.help.as_deref().unwrap().contains("space"), "{error:?}");
+    };
+    let connection = match SqlConnection::sqlite(SqliteConfig::new(file)).await {
+        Ok(connection) => connection,
+        Err(error) => return full(error),
+    };
+    assert!(!file.ends_with("opened.db"), "its index has no place");
+    let database = Database::sqlite().await;
+    let mut table = destination(&connection, database.mirror("clients", COLUMNS)).await;
+    full(table.write(batch(3_000, &"y".repeat(300)), WriteMode::Changes).await.unwrap_err());
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn a_full_disk_under_sqlite_is_said_and_loses_nothing() {
+    if let Ok(file) = std::env::var(NARROW) {
+        return on_a_full_disk(&file).await;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let opened = folder.path().join("opened.db");
+    let file = folder.path().join("filled.db");
+    let database = Database::sqlite().await;
+    for file in [&opened, &file] {
+        let connection = SqlConnection::sqlite(SqliteConfig::new(file)).await.unwrap();
+        let mut table = destination(&connection, database.mirror("clients", COLUMNS)).await;
+        table.write(batch(3, "x"), WriteMode::Changes).await.unwrap();
+    }
+    in_a_narrow_process(&opened, 0);
+    in_a_narrow_process(&file, 400);
+    let stored = || {
+        let database = rusqlite::Connection::open(&file).unwrap();
+        database.query_row("SELECT count(*), min(name) FROM clients", [], |row| {
+            Ok((row.get::<_, i64>(0)?, row.get::<_, String>(1)?))
+        })
+    };
+    assert_eq!(stored().unwrap(), (3, "x".to_owned()));
+    let connection = SqlConnection::sqlite(SqliteConfig::new(&file)).await.unwrap();
+    let mut table = destination(&connection, database.mirror("clients", COLUMNS)).await;
+    table.write(batch(500, "y"), WriteMode::Changes).await.unwrap();
+    assert_eq!(stored().unwrap(), (500, "y".to_owned()));
+}
+
 #[tokio::test]
 async fn files_that_cannot_be_opened_are_named() {
     let folder = tempfile::tempdir().unwrap();

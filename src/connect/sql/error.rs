@@ -91,7 +91,7 @@ pub(super) fn help(code: &str) -> Option<&'static str> {
         }
         "R134" => "compare user and password of the connection with the database",
         "R132" => {
-            "free some space on the disk of the database; nothing is lost, sfsync tries again by itself"
+            "free some space on the disk of the database, or see to the disk where it has space; nothing is lost, sfsync tries again by itself"
         }
         "R108" => {
             "`sfsync check --online` names a missing table, column or permission and prints the DDL to paste"
@@ -134,6 +134,8 @@ pub(super) fn sqlite_code(extended: i32) -> (&'static str, Class) {
         787 => ("R223", Class::Record),
         275 => ("R224", Class::Record),
         3091 => ("R225", Class::Record),
+        // WRITE, FSYNC, TRUNCATE, SHMOPEN, SHMSIZE, SHMMAP: what a full disk, a quota or a limit on file sizes makes of the log and its index.
+        778 | 1034 | 1546 | 4618 | 4874 | 5386 => ("R132", Class::TRANSIENT),
         _ => match extended & 0xff {
             19 => ("R229", Class::Record),
             18 | 20 | 25 => ("R225", Class::Record),
@@ -204,7 +206,9 @@ mod tests {
             (5, "R131", Class::TRANSIENT),
             (517, "R131", Class::TRANSIENT),
             (13, "R132", Class::TRANSIENT),
-            (778, "R133", Class::TRANSIENT),
+            (778, "R132", Class::TRANSIENT),
+            (4874, "R132", Class::TRANSIENT),
+            (266, "R133", Class::TRANSIENT),
             (1, "R108", Class::Pipeline),
             (11, "R133", Class::Pipeline),
             (26, "R133", Class::Pipeline),

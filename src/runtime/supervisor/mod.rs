@@ -28,6 +28,7 @@ use crate::runtime::lineage::{Lineage, Made};
 use crate::runtime::load::Earlier;
 use crate::runtime::metrics::Metrics;
 use crate::runtime::registry::Registry;
+use crate::runtime::schemas::Schemas;
 use crate::runtime::sign_in::SignIns;
 use crate::runtime::status::{ConfigStatus, PipelineStatus, State, StatusCounts};
 use crate::runtime::task::Command;
@@ -222,6 +223,11 @@ impl Supervisor {
         let report = self.take_over(&texts, always).await?;
         *last = Some(texts);
         Ok(report)
+    }
+
+    /// What is known of the systems.
+    pub fn schemas(&self) -> Schemas {
+        Schemas::from(&*self.latest().catalog)
     }
 
     pub(super) fn latest(&self) -> Arc<Latest> {

@@ -10,6 +10,8 @@ type Read<T> = Result<T, Stop>;
 
 /// Parentheses and NOTs inside one another.
 const MAX_DEPTH: usize = 32;
+/// Characters of a whole query; Salesforce refuses longer ones.
+const LONGEST: usize = 100_000;
 
 struct Parser<'s> {
     scalar: &'s Scalar,
@@ -23,7 +25,7 @@ struct Parser<'s> {
 
 /// Reads the text of a `where`. The first mistake goes to `out` (E319, E321).
 pub(crate) fn parse(scalar: &Scalar, out: &mut Vec<Diagnostic>) -> Option<SoqlCondition> {
-    let lexemes = lex(&scalar.text);
+    let lexemes = if scalar.text.len() > LONGEST { Vec::new() } else { lex(&scalar.text) };
     let mut parser = Parser { scalar, lexemes, at: 0, depth: 0, object: None, fields: Vec::new() };
     match parser.whole() {
         Ok(()) => {
@@ -39,6 +41,10 @@ pub(crate) fn parse(scalar: &Scalar, out: &mut Vec<Diagnostic>) -> Option<SoqlCo
 
 impl Parser<'_> {
     fn whole(&mut self) -> Read<()> {
+        if self.scalar.text.len() > LONGEST {
+            let title = "the condition is longer than Salesforce takes";
+            return Err(self.wrong(title, "").help("a query has at most 100 000 characters").into());
+        }
         if let Some(word) = self.word()
             && (word.eq_ignore_ascii_case("where") || word.eq_ignore_ascii_case("select"))
         {

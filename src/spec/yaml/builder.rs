@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use saphyr_parser::{Event, Parser, ScalarStyle};
 
+use super::feed::{self, Feed, Watch};
 use super::limits::offset;
 use super::{Data, MAX_DEPTH, MAX_VALUES, Node, anchors, translate};
 use crate::diag::{Diagnostic, SourceId, Span};
@@ -59,16 +60,25 @@ pub(super) fn build(source: SourceId, text: &str) -> Result<Built, Stop> {
         values: 0,
         problems: Vec::new(),
     };
-    for event in Parser::new_from_str(text) {
+    let watch = Watch::default();
+    for event in Parser::new_from_iter(Feed::new(text, &watch)) {
         match event {
-            Ok((event, span)) => builder.event(&event, span)?,
+            _ if watch.stopped().is_some() => break,
+            Ok((event, span)) => {
+                watch.event();
+                builder.event(&event, span)?;
+            }
             Err(error) => {
                 let at = builder.byte(error.marker().index());
                 return Err(Box::new(translate::problem(source, text, at, error.info())));
             }
         }
     }
-    Ok(Built { root: builder.root, problems: builder.problems })
+    match watch.stopped() {
+        Some(feed::Stop::Deep(at)) => Err(builder.too_deep(builder.byte(at))),
+        Some(feed::Stop::Many(at)) => Err(builder.too_many(builder.byte(at))),
+        None => Ok(Built { root: builder.root, problems: builder.problems }),
+    }
 }
 
 impl Builder<'_> {
@@ -127,13 +137,21 @@ impl Builder<'_> {
 
     fn count(&mut self, at: usize) -> Result<(), Stop> {
         self.values += 1;
-        if self.values <= MAX_VALUES {
-            return Ok(());
-        }
+        if self.values <= MAX_VALUES { Ok(()) } else { Err(self.too_many(at)) }
+    }
+
+    fn too_many(&self, at: usize) -> Stop {
         let title = format!("the file holds more than {MAX_VALUES} values");
-        Err(Box::new(
-            Diagnostic::error("E007", title, self.span(at, at), "reading stopped here").help("split it"),
-        ))
+        let stopped = Diagnostic::error("E007", title, self.span(at, at), "reading stopped here");
+        Box::new(stopped.help("split it"))
+    }
+
+    fn too_deep(&self, at: usize) -> Stop {
+        let title = format!("the file is nested more than {MAX_DEPTH} levels deep");
+        Box::new(
+            Diagnostic::error("E007", title, self.span(at, at + 1), "reading stopped here")
+                .help("no setting needs more than a few levels; is a bracket missing?"),
+        )
     }
 
     fn scalar(&mut self, text: &str, style: ScalarStyle, start: usize, end: usize) -> Result<(), Stop> {
@@ -184,12 +202,7 @@ impl Builder<'_> {
             return Err(Box::new(Diagnostic::error("E006", title, self.span(start, start + 1), "")));
         }
         if self.open.len() >= MAX_DEPTH {
-            let title = format!("the file is nested more than {MAX_DEPTH} levels deep");
-            let span = self.span(start, start + 1);
-            return Err(Box::new(
-                Diagnostic::error("E007", title, span, "reading stopped here")
-                    .help("no setting needs more than a few levels; is a bracket missing?"),
-            ));
+            return Err(self.too_deep(start));
         }
         let flow = matches!(self.text.as_bytes().get(start), Some(b'{' | b'['))
             && self.text.as_bytes().get(start) == Some(if is_map { &b'{' } else { &b'[' });

@@ -8,6 +8,10 @@ pub(crate) const MAX_BYTES: usize = 1 << 20;
 pub(crate) const MAX_DEPTH: usize = 20;
 /// Values of one file.
 pub(crate) const MAX_VALUES: usize = 50_000;
+/// Brackets that are open at once while the text is only looked at; far more than may be nested, since some of them are in texts.
+pub(super) const MAX_OPEN: usize = 1_000;
+/// Signs that may begin a token, in one pair of brackets: three for each value (`[],`).
+pub(super) const MAX_AHEAD: usize = 3 * MAX_VALUES;
 
 /// Adds a file that was read from disk or from a request. Bytes that are no text, and files that are too large, are added
 /// only as far as the message needs them; reading the file then says what is wrong.

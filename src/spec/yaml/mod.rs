@@ -5,6 +5,7 @@
 
 mod anchors;
 mod builder;
+mod feed;
 mod limits;
 mod node;
 mod scan;

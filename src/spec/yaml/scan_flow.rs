@@ -1,5 +1,6 @@
 //! The part of the scan that is inside brackets.
 
+use super::limits::MAX_OPEN;
 use super::scan::Scan;
 use super::scan_value as say;
 
@@ -30,6 +31,10 @@ impl Scan<'_> {
                     return;
                 }
                 b'[' | b'{' => {
+                    if self.flow.len() >= MAX_OPEN {
+                        self.stopped = true;
+                        return;
+                    }
                     let (at, indent) = (self.at, self.indent);
                     self.flow.push(Bracket { byte, at, indent, after_colon: false });
                     self.at += 1;

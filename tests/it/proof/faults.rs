@@ -1,9 +1,12 @@
 //! Every kind of fault that the simulated org can play, as campaigns go through them.
 
 use serde_json::{Map, json};
-use sfsync_sandbox::{Fault, FaultKind, LimitKind, Org, ResourceKind};
+use sfsync_sandbox::{Fault, FaultId, FaultKind, Faults, LimitKind, Org, ResourceKind};
 
 use super::org_rows::records;
+
+/// In the address of every query for opportunities.
+const DEALS: &str = "FROM Opportunity ";
 
 /// A fault by name, as often as it hits.
 pub struct Mishap {
@@ -11,6 +14,36 @@ pub struct Mishap {
     pub name: &'static str,
     /// What is scripted.
     pub fault: Fault,
+}
+
+/// Mishaps that are scripted together; each of them must happen, as often as it says.
+pub struct Scripted(Vec<(FaultId, &'static str, usize)>);
+
+impl Scripted {
+    /// Scripts them in this order.
+    pub fn new(faults: &Faults, mishaps: impl IntoIterator<Item = Mishap>) -> Self {
+        let script = |mishap: Mishap| {
+            let times = usize::try_from(mishap.fault.times.unwrap_or(1)).expect("a small number");
+            (faults.add(mishap.fault), mishap.name, times)
+        };
+        Self(mishaps.into_iter().map(script).collect())
+    }
+
+    /// Those that did not hit as often as they were told to.
+    pub fn missed(&self, faults: &Faults) -> Vec<String> {
+        let fired = faults.fired();
+        let hits = |id: FaultId| fired.iter().filter(|fired| fired.id == id).count();
+        let rest = self.0.iter().filter(|(id, _, times)| hits(*id) < *times);
+        rest.map(|(id, name, times)| format!("{name}: {} of {times}", hits(*id))).collect()
+    }
+
+    /// Takes them away after every one of them happened.
+    pub fn end(self, faults: &Faults, when: &str) {
+        let missed = self.missed(faults);
+        assert!(missed.is_empty(), "{when}: what was scripted did not happen: {missed:?}");
+        faults.clear();
+        faults.forget_fired();
+    }
 }
 
 fn on(name: &'static str, kind: FaultKind, resource: ResourceKind, times: u64) -> Mishap {
@@ -57,10 +90,19 @@ pub fn of_polls(org: &Org) -> Vec<Mishap> {
         any("QUERY_TIMEOUT", F::QueryTimeout, 1),
         any("no API for the org", F::ApiDisabledForOrg, 1),
         any("no API for the user", F::ApiCurrentlyDisabled, 1),
-        on("fewer rows than announced", F::FewerRows { missing: 3 }, ResourceKind::Query, 1),
+        Mishap {
+            name: "fewer rows than announced",
+            fault: Fault::new(F::FewerRows { missing: 3 }).on(ResourceKind::Query).path(DEALS).times(1),
+        },
         any("a slow answer", F::Delay { millis: 300 }, 2),
-        any("a create with an older stamp", late(None, created), 1),
-        any("a change with an older stamp", late(some, fields(&[("Name", "changed late")])), 1),
+        Mishap {
+            name: "a create with an older stamp",
+            fault: Fault::new(late(None, created)).path(DEALS).times(1),
+        },
+        Mishap {
+            name: "a change with an older stamp",
+            fault: Fault::new(late(some, fields(&[("Name", "changed late")]))).path(DEALS).times(1),
+        },
     ]
 }
 

@@ -9,6 +9,7 @@ use sfsync_sandbox::{Customization, EditMix, Fault, FaultKind, OrgConfig, Popula
 use tokio_postgres::Client;
 
 use super::drive;
+use super::faults::{self, Scripted};
 use super::operating_runs::Mortal;
 use super::smvue::{Actual, Expected};
 use super::tables::listed;
@@ -85,7 +86,6 @@ CREATE TABLE activities (id bigserial PRIMARY KEY, salesforce_id text UNIQUE, ki
 /// The set over an org of so many opportunities, with the expectation beside it.
 struct Bench {
     rig: Rig,
-    supervisor: Arc<Supervisor>,
     client: Client,
     expected: Expected,
 }
@@ -122,7 +122,12 @@ impl Bench {
     async fn start((mut rig, client): (Rig, Client)) -> Self {
         let supervisor = rig.start().await;
         drive::loaded(&supervisor, &PIPELINES).await;
-        Self { rig, supervisor, client, expected: Expected::default() }
+        Self { rig, client, expected: Expected::default() }
+    }
+
+    /// The daemon. Nobody else keeps it, so that the state is closed when it stops.
+    fn supervisor(&self) -> &Arc<Supervisor> {
+        self.rig.supervisor.as_ref().expect("it runs")
     }
 
     /// Random edits, spread over seconds of the org's clock.
@@ -142,22 +147,22 @@ impl Bench {
     /// All pipelines look, and then every value must be right. A user who became an owner did not change, so only the full comparison
     /// of team_members finds them.
     async fn prove(&mut self, when: &str) {
-        drive::look_at_everything(&self.supervisor, "team_members").await;
-        drive::look(&self.supervisor, &PIPELINES).await;
+        drive::look_at_everything(self.supervisor(), "team_members").await;
+        drive::look(self.supervisor(), &PIPELINES).await;
         self.expected.look(self.rig.sandbox.org());
         let (client, expected) = (&self.client, &self.expected);
         let found =
-            drive::eventually(&self.supervisor, async || expected.differences(&Actual::read(client).await))
+            drive::eventually(self.supervisor(), async || expected.differences(&Actual::read(client).await))
                 .await;
-        assert!(found.is_empty(), "{when}: {}\n{:#?}", listed(&found), self.supervisor.statuses());
-        let failures = drive::failures(&self.supervisor).await;
+        assert!(found.is_empty(), "{when}: {}\n{:#?}", listed(&found), self.supervisor().statuses());
+        let failures = drive::failures(self.supervisor()).await;
         assert!(failures.is_empty(), "{when}: {failures:#?}");
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn smvue_holds_every_value_after_thousands_of_edits() {
-    let rounds = 5 * u64::from(factor());
+async fn smvue_holds_every_value_after_ten_thousand_edits() {
+    let rounds = 10 * u64::from(factor());
     let mut bench = Bench::start(Bench::rig(300 * factor(), 21 + seed()).await).await;
     bench.prove("after the first load").await;
     let actual = Actual::read(&bench.client).await;
@@ -165,15 +170,15 @@ async fn smvue_holds_every_value_after_thousands_of_edits() {
         assert!(actual.len(table) > 1, "{table} has {} rows", actual.len(table));
     }
     for round in 0..rounds {
-        bench.edit(seed() + round * 1_000, 500);
-        bench.prove(&format!("after {} edits", (round + 1) * 500)).await;
+        bench.edit(seed() + round * 1_000, 1_000);
+        bench.prove(&format!("after {} edits", (round + 1) * 1_000)).await;
     }
     bench.rig.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn smvue_survives_faults_by_chance_on_any_call() {
-    let mut bench = Bench::start(Bench::rig(60, 22 + seed()).await).await;
+    let mut bench = Bench::start(Bench::rig(60, 24 + seed()).await).await;
     bench.prove("after the first load").await;
     let kinds = [
         FaultKind::ServiceUnavailable,
@@ -185,15 +190,25 @@ async fn smvue_survives_faults_by_chance_on_any_call() {
     ];
     for round in 0..3 * u64::from(factor()) {
         bench.edit(seed() + round * 1_000, 100);
-        drive::look_at_everything(&bench.supervisor, "team_members").await;
-        for kind in &kinds {
-            bench.rig.sandbox.faults().add(Fault::new(kind.clone()).probability(0.04, round).times(3));
+        drive::look_at_everything(bench.supervisor(), "team_members").await;
+        for (seed, kind) in (round * 10..).zip(&kinds) {
+            bench.rig.sandbox.faults().add(Fault::new(kind.clone()).probability(0.04, seed).times(3));
         }
-        drive::look(&bench.supervisor, &PIPELINES).await;
+        drive::look(bench.supervisor(), &PIPELINES).await;
         bench.rig.sandbox.faults().clear();
         bench.prove(&format!("after faults of round {round}")).await;
     }
-    assert!(!bench.rig.sandbox.faults().fired().is_empty());
+    assert!(bench.rig.sandbox.faults().fired().len() >= 3, "{:?}", bench.rig.sandbox.faults().fired());
+    bench.rig.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn smvue_survives_every_fault_of_a_first_load_by_bulk() {
+    let (rig, client) = Bench::rig(11_500, 25 + seed()).await;
+    let scripted = Scripted::new(rig.sandbox.faults(), faults::of_loads());
+    let mut bench = Bench::start((rig, client)).await;
+    scripted.end(bench.rig.sandbox.faults(), "a load by bulk");
+    bench.prove("after a load by bulk").await;
     bench.rig.stop().await;
 }
 

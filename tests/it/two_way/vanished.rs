@@ -28,7 +28,7 @@ impl Source for Forgetful {
             Read::Batch { events, next, more, total } => {
                 Read::Batch { events: remembered(events), next, more, total }
             }
-            other => other,
+            Read::CursorLost => Read::CursorLost,
         })
     }
 

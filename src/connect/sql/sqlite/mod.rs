@@ -242,6 +242,8 @@ fn code_name(extended: i32) -> String {
         787 => "SQLITE_CONSTRAINT_FOREIGNKEY",
         275 => "SQLITE_CONSTRAINT_CHECK",
         3091 => "SQLITE_CONSTRAINT_DATATYPE",
+        778 => "SQLITE_IOERR_WRITE",
+        4874 => "SQLITE_IOERR_SHMSIZE",
         _ => match extended & 0xff {
             1 => "SQLITE_ERROR",
             5 => "SQLITE_BUSY",
