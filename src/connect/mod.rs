@@ -4,6 +4,7 @@
 //! Read [`Source`] and [`Destination`] first. Connectors are chosen by YAML, so they are `dyn` at batch granularity.
 
 mod error;
+pub mod http;
 pub mod memory;
 pub mod notify;
 mod port;

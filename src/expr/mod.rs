@@ -32,7 +32,7 @@ mod tests;
 mod walk;
 
 pub use bound::Bound;
-pub use convert::{ConvertError, convert, convertible};
+pub use convert::{ConvertError, convert, convertible, read_decimal};
 pub use engine::Engine;
 pub use inputs::{Context, Eval, EvalError, Inputs};
 pub use normal::{NormalForm, normalise};

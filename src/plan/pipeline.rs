@@ -7,7 +7,7 @@ use super::row::{Mapping, RowSet};
 use crate::diag::Span;
 use crate::expr::Bound;
 use crate::model::{ConnectionName, Key, Ops, PipelineName, ResourceName, Row, Schema, Side, Value};
-use crate::spec::values::Schedule;
+use crate::spec::values::{Period, Schedule};
 
 /// A pipeline that may run. Built by compilation only; immutable afterwards and shared by `Arc`.
 #[derive(Debug)]
@@ -264,6 +264,8 @@ pub struct BackfillRange {
     pub none: bool,
     /// Condition in the language of the side (SOQL or SQL), already with `last`/`by` written out.
     pub condition: Option<String>,
+    /// Where the side has no conditions (an HTTP app): not older than this, by this field.
+    pub last: Option<(Arc<str>, Period)>,
     /// Load only between these times of day (start, end), in the time zone of the settings.
     pub during: Option<(jiff::civil::Time, jiff::civil::Time)>,
 }

@@ -37,11 +37,17 @@ pub struct Workshop {
 /// Records of a batch of a mirror at most: several batches are under way at once, and a batch costs no look at links.
 const MIRRORED: usize = 2_500;
 
-fn batch_of(pipeline: &Pipeline, limit: Limit) -> Limit {
-    match pipeline.lane {
-        Lane::Mirror => Limit { records: limit.records.min(MIRRORED), ..limit },
-        Lane::Linked => limit,
-    }
+/// Records of a batch with an HTTP app at most: each of them is a request or two, and what is done is remembered with the batch.
+const REQUESTED: usize = 200;
+
+fn batch_of(pipeline: &Pipeline, files: &Files, limit: Limit) -> Limit {
+    let app = files.connection(&pipeline.app.connection).and_then(|file| file.value());
+    let most = match (pipeline.lane, app.map(|file| &file.kind)) {
+        (Lane::Mirror, _) => MIRRORED,
+        (Lane::Linked, Some(ConnectionKind::Http(_))) => REQUESTED,
+        (Lane::Linked, _) => limit.records,
+    };
+    Limit { records: limit.records.min(most), ..limit }
 }
 
 /// The runner of a plan, with its table ready to be written.
@@ -81,7 +87,7 @@ pub async fn runner(
         zone: files.timezone(),
         seed: shop.store.seed(),
         observer,
-        limit: batch_of(pipeline, shop.limit),
+        limit: batch_of(pipeline, files, shop.limit),
         swings: super::batch::Swings::default(),
         run: shop.clock.now(),
         interrupt: Arc::new(AtomicBool::new(false)),
@@ -116,7 +122,7 @@ async fn source(
         System::Salesforce(client) => {
             Ok(Box::new(SalesforceSource::new(client, read_spec(pipeline, catalog))))
         }
-        System::Sql(_) => Err(no_org(side)),
+        System::Sql(_) | System::Http(_) => Err(no_org(side)),
     }
 }
 
@@ -182,7 +188,11 @@ pub async fn app_source(
     catalog: &Catalog,
 ) -> Result<Box<dyn Source>, ConnectError> {
     let file = connection(files, &pipeline.app.connection)?;
-    let System::Sql(database) = shop.world.open(file).await? else { return Err(no_table(pipeline)) };
+    let database = match shop.world.open(file).await? {
+        System::Sql(database) => database,
+        System::Http(app) => return super::apps::source(&app, pipeline, &shop.world),
+        System::Salesforce(_) => return Err(no_table(pipeline)),
+    };
     let wanted = required_table(pipeline, file, catalog).ok_or_else(|| no_table(pipeline))?;
     let dialect = dialect(wanted.database).ok_or_else(|| no_table(pipeline))?;
     let spec = source_spec(pipeline, table_spec(&wanted, dialect));
@@ -245,6 +255,7 @@ async fn destination(
             let filled = filled(&shop.store, pipeline).map_err(state_failed)?;
             table(&database, &wanted, (filled, pipeline.generation)).await
         }
+        System::Http(app) => super::apps::destination(&app, pipeline),
         System::Salesforce(_) => Err(no_table(pipeline)),
     }
 }

@@ -154,6 +154,13 @@ pub async fn refresh(
     for file in files.connections.iter().filter_map(|file| file.value()) {
         note_missing_secrets(&mut looked.catalog, file, world);
         let Some(names) = wanted_by_all.get(&file.name) else { continue };
+        if look.everything && matches!(file.kind, ConnectionKind::Http(_)) {
+            match ping(file, world).await {
+                Ok(true) => drop(looked.reached.insert(file.name.clone())),
+                Ok(false) => {}
+                Err(error) => drop(looked.unreachable.insert(file.name.clone(), error)),
+            }
+        }
         let Some(known) = Known::take(&mut looked.catalog, file) else { continue };
         let before = known.clone();
         let (known, result) =
@@ -171,6 +178,14 @@ pub async fn refresh(
         }
     }
     looked
+}
+
+/// Whether an app answers; false where its file names no request to ask with.
+async fn ping(file: &ConnectionFile, world: &World) -> Result<bool, ConnectError> {
+    match world.open(file).await? {
+        System::Http(app) => app.ping().await,
+        System::Sql(_) | System::Salesforce(_) => Ok(false),
+    }
 }
 
 /// What is known of one connection.
@@ -250,7 +265,7 @@ async fn ask(
                 Ok(System::Salesforce(client)) => {
                     ask_org((&client, kinds), file, &mut next, (&names, again)).await
                 }
-                Ok(System::Sql(_)) => Ok(()),
+                Ok(System::Sql(_) | System::Http(_)) => Ok(()),
                 Err(error) => Err(error),
             };
             settled(known, Known::Org(next), result)
@@ -267,7 +282,7 @@ async fn ask(
             }
             let result = match world.open(file).await {
                 Ok(System::Sql(system)) => ask_tables(&system, file, &mut next, &names).await,
-                Ok(System::Salesforce(_)) => Ok(()),
+                Ok(System::Salesforce(_) | System::Http(_)) => Ok(()),
                 Err(error) => Err(error),
             };
             settled(known, Known::Database(next), result)

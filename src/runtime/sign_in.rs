@@ -131,7 +131,7 @@ pub async fn client(world: &World, file: &ConnectionFile) -> Result<Arc<Client>,
     match (&file.kind, world.open(file)) {
         (ConnectionKind::Salesforce(_), opening) => match opening.await? {
             System::Salesforce(client) => Ok(client),
-            System::Sql(_) => Err(no_org(file)),
+            System::Sql(_) | System::Http(_) => Err(no_org(file)),
         },
         _ => Err(no_org(file)),
     }

@@ -13,6 +13,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 use xxhash_rust::xxh3::xxh3_64;
 
 use crate::connect::ConnectError;
+use crate::connect::http::HttpApp;
 use crate::connect::salesforce::{
     self, ApiBudget, Auth, Client, Environment, Services, StoredToken, TokenStore, TokenStoreError,
     UsageStore,
@@ -55,13 +56,15 @@ pub enum System {
     Salesforce(Arc<Client>),
     /// A database.
     Sql(SqlConnection),
+    /// An app behind HTTP.
+    Http(HttpApp),
 }
 
 /// All connected systems.
 pub struct World {
-    clock: Arc<dyn Clock>,
+    pub(super) clock: Arc<dyn Clock>,
     secrets: Arc<dyn Secrets>,
-    store: Option<Arc<Store>>,
+    pub(super) store: Option<Arc<Store>>,
     systems: Mutex<HashMap<ConnectionName, (u64, System)>>,
     only_look: AtomicBool,
 }
@@ -114,7 +117,7 @@ impl World {
         let systems = self.lock();
         let clients = systems.iter().filter_map(|(name, (_, system))| match system {
             System::Salesforce(client) => Some((name.clone(), Arc::clone(client))),
-            System::Sql(_) => None,
+            System::Sql(_) | System::Http(_) => None,
         });
         clients.collect()
     }
@@ -147,6 +150,7 @@ impl World {
                 let opened = self.postgres(database).await?;
                 Ok(System::Sql(opened.guarded(guard(file, &database.resources))))
             }
+            ConnectionKind::Http(app) => self.app(file, app).map(System::Http),
             other => {
                 let message =
                     format!("connection {} ({}) cannot be opened by this version", file.name, other.word());
@@ -245,7 +249,7 @@ impl World {
         entry.map(|entry| self.text(&entry.value)).transpose()
     }
 
-    fn text(&self, template: &Template) -> Result<String, ConnectError> {
+    pub(super) fn text(&self, template: &Template) -> Result<String, ConnectError> {
         self.secret(template).map(|secret| secret.expose_secret().to_owned())
     }
 

@@ -14,6 +14,7 @@ mod example_sets;
 mod harness;
 mod hooks;
 mod hostile;
+mod http_app;
 mod layers;
 mod notify;
 mod one_way_policies;

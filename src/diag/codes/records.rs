@@ -26,6 +26,9 @@ family_pages! {
     "R132", "the disk of the database is full", "Nothing is lost; free some space, the work goes on by itself.";
     "R133", "the database failed", "The message has its own words.";
     "R134", "the database refused the sign-in", "Compare user, password, database name and `tls` of the connection.";
+    "R141", "an answer is not what the connection file says", "No list at `records`, no id at `key`, another record than was asked for. The message names the request, the place and what is there instead; correct the resource.";
+    "R142", "a list does not end", "It leads back to pages that were read, brings the same records again, or leads on and on without any. Correct `paginate`: an app that does not know a parameter often ignores it.";
+    "R143", "the app refused a request", "A path, a right or a parameter: the message quotes the app's own words.";
     "R201", "the record was refused", "The other system's own words are in the message. Tried again when the record or the pipeline changes, or by hand.";
     "R211", "Salesforce refused the record", "A validation rule, a required field, a missing right: the message quotes it.";
     "R212", "the row was locked", "Somebody else was writing it. Tried again.";
@@ -47,6 +50,9 @@ family_pages! {
     "R237", "the record changed in the meantime", "It is read and decided again.";
     "R238", "the org is read-only during maintenance", "Reading goes on; writing is tried again.";
     "R239", "sfsync sent something wrong", "This is a bug in sfsync: please report it with the message.";
+    "R241", "the app refused the record", "Its own words are in the message. Tried again when the record or the pipeline changes, or by hand.";
+    "R242", "the app has such a record already", "A value that no two records may share. Match by it, or correct it.";
+    "R243", "the app did not say which record it made", "The answer to a create has no id. The record is looked for by its values before anything is made again; correct `record` or `key` of the resource.";
     "R301", "several records match", "Nobody but a person can say which one it is. Link it by hand (`manual_links`) or make the match unique.";
     "R302", "two Salesforce records belong to one app record", "With `links: one_to_one` both are held until one link is left.";
     "R303", "both sides changed the same field", "`conflict: hold`: nobody wins until somebody decides.";

@@ -13,5 +13,4 @@ family_pages! {
     "E604", "secrets belong in connections/", "Pipelines cannot read secrets; put the header or parameter in the connection.";
     "E605", "neither an environment variable nor a file", "Secrets are written `${env:NAME}` or `${file:/path}`; `$${` is a literal `${`.", "token: ${env:TOKEN}";
     "E606", "secrets would be sent unencrypted", "Plain `http` is possible only to this machine.", "login_url: https://acme.my.salesforce.com";
-    "E901", "this cannot run yet", "The file is understood and checked, but this version of sfsync cannot carry it out. Nothing is silently left undone.";
 }

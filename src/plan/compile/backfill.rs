@@ -25,9 +25,14 @@ pub(super) fn range(unit: &Unit<'_>, side: Side) -> BackfillRange {
         Some(Backfill::Window(window)) => BackfillRange {
             none: false,
             condition: condition(unit, side, window),
+            last: (side == Side::App && unit.app.kind == Some(AppKind::Http)).then(|| last(window)).flatten(),
             during: window.during.as_ref().map(|entry| hours(entry.value)),
         },
     }
+}
+
+fn last(window: &BackfillWindow) -> Option<(std::sync::Arc<str>, Period)> {
+    Some((window.by.as_ref()?.value.to_arc(), window.last.as_ref()?.value))
 }
 
 fn hours(window: TimeWindow) -> (jiff::civil::Time, jiff::civil::Time) {

@@ -24,6 +24,7 @@ pub(super) fn decode(fields: &Fields<'_>, templates: &mut Templates<'_>) -> Opti
         concurrency: fields.number("concurrency"),
         timeout: fields.period("timeout"),
         paginate: fields.entry("paginate", paginate),
+        idempotency_header: fields.text("idempotency_header"),
         webhook: fields.entry("webhook", |node| proof(&Fields::of(node)?, templates)),
         ping: fields.entry("ping", request),
         resources,

@@ -25,6 +25,11 @@ pub(super) static HTTP: Mapping = Mapping {
         key("timeout", Shape::Period, "Of one request.").or("30 seconds"),
         PAGINATE,
         key(
+            "idempotency_header",
+            Shape::Text,
+            "Header of creates that names the attempt, where the app knows one (`Idempotency-Key`): a create whose answer was lost is sent again under the same name.",
+        ),
+        key(
             "webhook",
             Shape::Map(&PROOF),
             "How incoming hooks prove themselves: `{ token }` or `{ secret, header }`.",

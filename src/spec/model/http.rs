@@ -288,6 +288,8 @@ pub struct HttpConnection {
     pub timeout: Option<Entry<Period>>,
     /// `paginate`
     pub paginate: Option<Entry<Paginate>>,
+    /// `idempotency_header`
+    pub idempotency_header: Option<Entry<String>>,
     /// `webhook`
     pub webhook: Option<Entry<WebhookProof>>,
     /// `ping`

@@ -1,5 +1,6 @@
 //! What the tests of several themes share.
 
+pub mod app;
 pub mod plans;
 pub mod postgres;
 pub mod rig;

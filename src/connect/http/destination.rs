@@ -1,0 +1,272 @@
+//! A resource as the destination of a pipeline.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use serde_json::Value as Json;
+
+use super::client::Client;
+use super::fault;
+use super::index::Index;
+use super::record::Columns;
+use super::resource::{Endpoint, Filling, Resource};
+use super::several::{Work, in_order};
+use super::single::{self, Single};
+use super::source::is_deleted;
+use super::walk::{Place, Walk, get, listed, named};
+use super::write::Writing;
+use crate::connect::{ConnectError, Destination, Found, MatchQuery, Trace, WriteMode};
+use crate::model::{Class, Key, Outcome, Row, Schema, Value, WriteOp};
+
+/// Pages of an answer to one question. An app that brings more did not understand it.
+const ANSWER_PAGES: usize = 20;
+
+/// Writes the records of one pipeline to one resource.
+pub struct HttpDestination {
+    client: Arc<Client>,
+    resource: Arc<Resource>,
+    columns: Columns,
+    /// What is in the list, for fields that the app cannot be asked by.
+    index: Index,
+}
+
+impl HttpDestination {
+    /// A destination on a resource. `writes`: positions of the schema that are written; one that the connection protects is an error.
+    pub fn new(
+        client: Arc<Client>,
+        resource: Arc<Resource>,
+        schema: &Schema,
+        writes: &[usize],
+    ) -> Result<Self, ConnectError> {
+        let columns = Columns::new(schema, resource.key.text());
+        let protect = &client.config().protect;
+        let protected = writes
+            .iter()
+            .map(|at| columns.path(*at))
+            .find(|path| protect.iter().any(|(name, field)| *name == resource.name && field == path));
+        if let Some(path) = protected {
+            let message = format!("{} protects `{}.{path}`", client.config().name, resource.name);
+            return Err(ConnectError::new("R126", Class::Pipeline, message));
+        }
+        Ok(Self { client, resource, columns, index: Index::default() })
+    }
+
+    async fn one(&self, key: &Key) -> Result<Option<Json>, ConnectError> {
+        Ok(match single::read(&self.client, &self.resource, key).await? {
+            Single::Record(record) if !is_deleted(&self.resource, &record) => Some(record),
+            _ => None,
+        })
+    }
+
+    fn row(&self, key: &Key, record: &Json) -> Row {
+        let (_, parent) = self.resource.split(key);
+        self.columns.whole(record, (!parent.is_empty()).then_some(parent.as_str()))
+    }
+
+    /// Records of the list that are wanted, where the app does not answer for single ones.
+    async fn listed(&self, wants: impl Fn(&Key, &Row) -> bool) -> Result<Vec<(Key, Row)>, ConnectError> {
+        let mut walk = Walk::new(&self.client, &self.resource, None);
+        let (mut place, mut found) = (Some(Place::default()), Vec::new());
+        while let Some(at) = place.take() {
+            let page = walk.page(&at).await?;
+            for listed in page.records.iter().filter(|listed| !is_deleted(&self.resource, &listed.record)) {
+                let row = self.columns.whole(&listed.record, page.parent.as_deref());
+                if wants(&listed.key, &row) {
+                    found.push((listed.key.clone(), row));
+                }
+            }
+            place = page.next;
+        }
+        Ok(found)
+    }
+
+    /// Asks by a field, one question per value.
+    async fn asked(&self, endpoint: &Endpoint, query: &MatchQuery) -> Result<Vec<Found>, ConnectError> {
+        let mut questions: Vec<Work<'_, Vec<Found>>> = Vec::with_capacity(query.values.len());
+        for (at, value) in query.values.iter().enumerate() {
+            questions.push(Box::pin(self.question(endpoint, query, (at, value))));
+        }
+        let found = in_order(questions, self.client.config().concurrency).await?;
+        Ok(found.into_iter().flatten().collect())
+    }
+
+    async fn question(
+        &self,
+        endpoint: &Endpoint,
+        query: &MatchQuery,
+        (at, value): (usize, &Value),
+    ) -> Result<Vec<Found>, ConnectError> {
+        let what = named(&self.client, endpoint);
+        let text = value.to_string();
+        let mut call = get(&self.client, endpoint, Filling { value: text.trim(), ..Filling::default() })?;
+        let (mut found, mut place) = (Vec::new(), super::pages::At::First);
+        let first = call.url.clone();
+        for _ in 0..ANSWER_PAGES {
+            let answer = self.client.send(&call).await?;
+            if answer.is_gone() && answer.header("content-type").is_none_or(|kind| !kind.contains("html")) {
+                return Ok(found);
+            }
+            if !answer.is_good() {
+                return Err(fault::refused_silently(&what, &answer));
+            }
+            let json = fault::json(&what, &answer)?;
+            let records = self.answered(&what, &answer, &json)?;
+            let count = records.len();
+            for (key, record) in records {
+                let row = self.row(&key, &record);
+                if !is_deleted(&self.resource, &record) && hits(query, value, &row, count == 1) {
+                    found.push(Found { value: at, key, row });
+                }
+            }
+            let paging = &self.resource.paging;
+            let next = paging.after(&self.client, (&call.url, &place), (&answer, &json), count)?;
+            let Some(next) = next.filter(|_| found.is_empty()) else { return Ok(found) };
+            call.url = paging.address(&self.client, first.clone(), &next)?;
+            place = next;
+        }
+        Err(fault::unlike(
+            format!("{what}: page after page came without the value that was asked for"),
+            "does the app know the parameter of `find`? without `find`, records are found in the list",
+        ))
+    }
+
+    /// The records of an answer to a question: a list, or one record.
+    fn answered(
+        &self,
+        what: &str,
+        answer: &super::client::Answer,
+        json: &Json,
+    ) -> Result<Vec<(Key, Json)>, ConnectError> {
+        if json.is_null() {
+            return Ok(Vec::new());
+        }
+        let is_list =
+            self.resource.records.one(json).is_some_and(Json::is_array) || self.resource.records.picks();
+        if !is_list && let Some(record) = single::record(&self.resource, json) {
+            let key = self.resource.key_of(record, None);
+            return Ok(key.map(|key| (key, record.clone())).into_iter().collect());
+        }
+        let listed = listed(&self.resource, what, answer, json, None)?;
+        Ok(listed.into_iter().map(|listed| (listed.key, listed.record)).collect())
+    }
+
+    /// Traces of creates that the app can be asked for by a field, and the others, which the list is read for.
+    async fn alike(&self, traces: &[(usize, &Trace)]) -> Result<Vec<Found>, ConnectError> {
+        let mut found = Vec::new();
+        let mut unasked = Vec::new();
+        for (place, trace) in traces {
+            let by = self.resource.find.iter().find_map(|(name, endpoint)| {
+                let at = self.columns.position(name)?;
+                (!trace.row.get(at).is_blank()).then_some((at, endpoint))
+            });
+            match by {
+                Some((at, endpoint)) => {
+                    let query = MatchQuery::exact(at, vec![trace.row.get(at).clone()]);
+                    let hits = self.asked(endpoint, &query).await?;
+                    let hits = hits.into_iter().filter(|hit| self.columns.says(&hit.row, &trace.row));
+                    found.extend(hits.map(|hit| Found { value: *place, ..hit }));
+                }
+                None => unasked.push((*place, *trace)),
+            }
+        }
+        if unasked.is_empty() {
+            return Ok(found);
+        }
+        let is_one = |_: &Key, row: &Row| unasked.iter().any(|(_, trace)| self.columns.says(row, &trace.row));
+        for (key, row) in self.listed(is_one).await? {
+            let said = unasked.iter().filter(|(_, trace)| self.columns.says(&row, &trace.row));
+            found.extend(said.map(|(place, _)| Found { value: *place, key: key.clone(), row: row.clone() }));
+        }
+        Ok(found)
+    }
+}
+
+/// Whether a record has the value that was asked for. Where the app does not show the field, a single answer is taken at its word.
+fn hits(query: &MatchQuery, value: &Value, row: &Row, alone: bool) -> bool {
+    let stored = row.get(query.field);
+    if stored.is_null() {
+        return alone && stored.is_absent();
+    }
+    folded(value) == folded(&query.normal(stored))
+}
+
+/// As matches compare: trimmed and without case, numbers as their text.
+pub(super) fn folded(value: &Value) -> String {
+    match value {
+        Value::Decimal(number) => number.normalize().to_string(),
+        other => other.to_string().trim().to_lowercase(),
+    }
+}
+
+#[async_trait::async_trait]
+impl Destination for HttpDestination {
+    async fn fetch(&mut self, keys: &[Key]) -> Result<Vec<(Key, Row)>, ConnectError> {
+        if self.resource.get.is_none() {
+            return self.listed(|key, _| keys.contains(key)).await;
+        }
+        let mut questions: Vec<Work<'_, Option<Json>>> = Vec::with_capacity(keys.len());
+        for key in keys {
+            questions.push(Box::pin(self.one(key)));
+        }
+        let records = in_order(questions, self.client.config().concurrency).await?;
+        let found = keys.iter().zip(records);
+        Ok(found.filter_map(|(key, record)| Some((key.clone(), self.row(key, &record?)))).collect())
+    }
+
+    async fn find(&mut self, query: &MatchQuery) -> Result<Vec<Found>, ConnectError> {
+        if query.values.is_empty() {
+            return Ok(Vec::new());
+        }
+        let field = self.columns.path(query.field).to_owned();
+        if let Some(endpoint) = self.resource.finder(&field) {
+            return self.asked(endpoint, query).await;
+        }
+        self.index.refresh((&self.client, &self.resource), &self.columns, query).await?;
+        let mut wanted: HashMap<Key, Vec<usize>> = HashMap::new();
+        for (at, value) in query.values.iter().enumerate() {
+            for key in self.index.keys(query, value) {
+                wanted.entry(key.clone()).or_default().push(at);
+            }
+        }
+        let keys: Vec<Key> = wanted.keys().cloned().collect();
+        let mut found = Vec::new();
+        for (key, row) in self.fetch(&keys).await? {
+            for at in wanted.get(&key).into_iter().flatten() {
+                if hits(query, &query.values[*at], &row, false) {
+                    found.push(Found { value: *at, key: key.clone(), row: row.clone() });
+                }
+            }
+        }
+        Ok(found)
+    }
+
+    async fn write(&mut self, ops: Vec<WriteOp>, _: WriteMode) -> Result<Vec<Outcome>, ConnectError> {
+        if ops.is_empty() {
+            return Ok(Vec::new());
+        }
+        let config = self.client.config();
+        if config.read_only {
+            let message =
+                format!("{} is `read_only`: nothing is written to `{}`", config.name, self.resource.name);
+            return Err(ConnectError::new("R126", Class::Pipeline, message));
+        }
+        let outcomes = Writing::new(&self.client, &self.resource, &self.columns).all(&ops).await?;
+        self.index.heard(&ops, &outcomes);
+        Ok(outcomes)
+    }
+
+    async fn trace(&mut self, traces: &[Trace]) -> Result<Vec<Found>, ConnectError> {
+        let numbered = traces.iter().enumerate();
+        let (keyed, unkeyed): (Vec<_>, Vec<_>) = numbered.partition(|(_, trace)| trace.key.is_some());
+        let mut found = Vec::new();
+        for (place, trace) in keyed {
+            let keys: Vec<Key> = trace.key.iter().cloned().collect();
+            let rows = self.fetch(&keys).await?;
+            found.extend(rows.into_iter().map(|(key, row)| Found { value: place, key, row }));
+        }
+        if !unkeyed.is_empty() {
+            found.extend(self.alike(&unkeyed).await?);
+        }
+        Ok(found)
+    }
+}

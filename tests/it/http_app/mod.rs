@@ -1,0 +1,8 @@
+//! Apps behind HTTP: the connector against the app of the harness, and whole pipelines between it and the simulated org.
+
+mod bench;
+mod flow;
+mod reading;
+mod rig;
+mod signing;
+mod writing;
