@@ -199,9 +199,12 @@ fn explain(plan: &Pipeline, item: &Item, entry: &mut WhyEntry) {
 
 /// What is to become of a record of a mirror.
 fn mirrored(plan: &Pipeline, (batch, is_there): (&MirrorBatch, bool), entry: &mut WhyEntry) {
-    let gone = || match is_there {
-        true => "it does not pass the filters any more (on_leave: delete)".to_owned(),
-        false => words::gone(Side::Salesforce),
+    let gone = || {
+        if is_there {
+            "it does not pass the filters any more (on_leave: delete)".to_owned()
+        } else {
+            words::gone(Side::Salesforce)
+        }
     };
     let (verdict, reason) = match (batch.failed.first(), batch.writes.first(), batch.deletes.first()) {
         (Some(failed), ..) => {
