@@ -30,7 +30,7 @@ const FILE: &str =
 #[tokio::test(flavor = "multi_thread")]
 async fn records_are_made_changed_and_deleted() {
     let app = app().await;
-    let http = open(&app.url, FILE).await.unwrap();
+    let http = open(&app.url, &format!("{FILE}concurrency: 1\n")).await.unwrap();
     let mut to = destination(&http, "people");
     let whole = row(&[
         (1, Value::text("Kim")),
