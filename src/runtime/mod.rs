@@ -15,6 +15,7 @@ pub mod doors;
 pub mod facts;
 pub mod folder;
 pub mod follow;
+mod gathering;
 pub mod hooks;
 pub mod keeper;
 pub mod lineage;

@@ -13,10 +13,10 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use tokio::sync::OwnedMutexGuard;
 
-use super::batch::{BatchError, Bench, Item, Partners, Prepared, References, Swings};
+use super::batch::{BatchError, Bench, Item, Partners, References, Swings};
 use super::facts::{OrgFacts, RunFacts};
 use super::mass::{Approval, Ending};
-use super::settling::{gather, remember, settle, settled_keys};
+use super::settling::{remember, settle, settled_keys};
 use super::status::Comparison;
 use crate::connect::{ConnectError, Destination, Limit, Source, WriteMode};
 use crate::model::{
@@ -25,13 +25,6 @@ use crate::model::{
 use crate::plan::{Lane, Pipeline, Scope};
 use crate::store::{Store, StoreError};
 use crate::sync::{Fingerprints, Mode};
-
-/// Records of one batch of a first load with links.
-const PAIRS_AT_ONCE: usize = 4_000;
-/// Records of one batch of changes whose writes are gathered.
-const READ_AT_ONCE: usize = 2_500;
-/// Gathered writes that are written though more may come: they are in memory, with both of their records.
-const GATHERED: usize = 20_000;
 
 /// Why a pass ended early. What was committed before stays; the cursor is where it was committed last.
 #[derive(Debug, thiserror::Error)]
@@ -162,15 +155,6 @@ impl Gathered {
         !self.deletes.is_empty() || !self.mirror_deletes.is_empty()
     }
 
-    /// Puts aside, of decided records, what updates Salesforce and nothing else. A record that came again was decided anew.
-    pub(super) fn put_aside(&mut self, items: &mut Vec<Item>) {
-        if !self.later.is_empty() {
-            let again: HashSet<Key> = items.iter().map(|item| item.key.clone()).collect();
-            self.later.retain(|item| !again.contains(&item.key));
-        }
-        self.later.extend(items.extract_if(.., |item| item.only_updates(Side::Salesforce)));
-    }
-
     /// Records that wait for their delete are not settled by the batch that decided it.
     fn keep_asked_for(&self, side: Side, commit: &mut Commit) {
         let mirrored = self.mirror_deletes.iter().map(|(key, _)| key);
@@ -243,37 +227,6 @@ impl Runner {
         failed.map_or(Ok(counts), Err)
     }
 
-    /// What one batch may bring. A record of a first load with links is there several times over while it is settled: as it was read, in
-    /// the terms of the other side, as it is written, as its create is noted, as the pair that is remembered.
-    fn batches(&self, pass: &Gathered, loading: bool) -> Limit {
-        let pairs = loading && pass.setting.origin == Side::Salesforce && self.pipeline.lane == Lane::Linked;
-        let most = match (pairs, pass.gathers) {
-            (true, _) => PAIRS_AT_ONCE,
-            (_, true) => READ_AT_ONCE,
-            _ => self.limit.records,
-        };
-        Limit { records: self.limit.records.min(most), ..self.limit }
-    }
-
-    /// Whether the updates that a pass decides are written together at its end. Who shares records takes turns batch by batch.
-    fn gathers(&self, pass: &Gathered, loading: bool) -> bool {
-        let setting = &pass.setting;
-        let updates = setting.origin == Side::App && self.pipeline.to_salesforce.update;
-        updates && !loading && self.pipeline.lane == Lane::Linked && setting.partners.turn.is_none()
-    }
-
-    /// Writes the updates that were put aside.
-    async fn write_gathered(&mut self, pass: &mut Gathered) -> Result<Commit, PassError> {
-        let items = std::mem::take(&mut pass.later);
-        if items.is_empty() {
-            return Ok(Commit::default());
-        }
-        let setting = pass.setting.clone();
-        let prepared = Prepared { origin: setting.origin, items, later: Vec::new() };
-        let executed = self.bench(&setting).execute(prepared, WriteMode::Changes).await?;
-        Ok(gather(pass, executed))
-    }
-
     /// Settles everything of a side but the deletes, which hold its cursor.
     async fn follow(&mut self, side: Side, approved: bool) -> Result<Ending, PassError> {
         let mut pass = self.gathered(Mode::Changes, side);
@@ -299,7 +252,7 @@ impl Runner {
             let mut commit = settled?;
             let interrupted = self.interrupt.load(Ordering::Relaxed);
             let goes_on = !interrupted && matches!(ahead, Some(Ok(Read::Batch { .. })));
-            if pass.later.len() >= GATHERED || !goes_on {
+            if pass.is_much() || !goes_on {
                 commit.absorb(self.write_gathered(&mut pass).await?);
             }
             let held = pass.holds_cursor().then(|| next.clone());

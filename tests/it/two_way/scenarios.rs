@@ -1,7 +1,7 @@
 //! One thing at a time.
 
 use sfsync::connect::memory::{Call, Fault};
-use sfsync::model::{LinkState, Side};
+use sfsync::model::{Class, LinkState, Side};
 
 use super::world::World;
 
@@ -370,4 +370,23 @@ async fn a_comparison_links_a_record_to_one_of_two_that_match_in_different_batch
     world.settle().await;
     assert_eq!(world.salesforce.rows().len(), 1, "{}", world.shown());
     assert!(!world.failures().is_empty(), "{}", world.shown());
+}
+
+#[tokio::test]
+async fn the_cursor_waits_for_updates_that_are_gathered_over_batches() {
+    let mut world = World::new(BOTH).with_batches_of(2);
+    let names: Vec<String> = (1..=7).map(|number| format!("s{number}")).collect();
+    for name in &names {
+        world.set(S, name, &[("Email__c", &format!("{name}@x.com")), ("Phone", "1")]);
+    }
+    world.settle().await;
+    for link in world.links() {
+        world.set(A, link.app.as_str(), &[("phone", "2")]);
+    }
+    world.salesforce.fault(Call::Write, Fault::Fail(Class::TRANSIENT));
+    world.runner().changes(false).await.unwrap_err();
+    world.die();
+    world.settle().await;
+    let phones: Vec<String> = names.iter().map(|name| world.get(S, name, "Phone")).collect();
+    assert_eq!(phones, ["2"; 7], "{}", world.shown());
 }
