@@ -1,7 +1,7 @@
 //! News at once over HTTP: calls of an org or of an app. A call only says where to look: the records it names go into the queues of the pipelines
 //! that listen, durably, and then it is answered. A call that is lost is found by `poll`; one that is repeated costs a read.
 //!
-//! In the order of a call: [`Supervisor::hook`] decides by its head whether the body may be read, [`Supervisor::hook_body`] takes it.
+//! In the order of a call: `Supervisor::hook` decides by its head whether the body may be read, `Supervisor::hook_body` takes it.
 
 mod body;
 mod call;
