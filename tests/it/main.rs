@@ -29,6 +29,7 @@ mod reload_systems;
 mod salesforce_events;
 mod salesforce_faults;
 mod salesforce_load;
+mod salesforce_notes;
 mod salesforce_poll;
 mod salesforce_rig;
 mod salesforce_session;
