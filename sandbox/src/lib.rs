@@ -29,6 +29,7 @@
 //! # }
 //! ```
 
+pub mod app;
 pub mod faults;
 pub mod org;
 pub mod wire;

@@ -1,6 +1,7 @@
 //! The sandbox as a client sees it: over HTTP, on loopback, each test with an org of its own.
 #![allow(clippy::unwrap_used)] // a test that cannot go on fails
 
+mod app;
 mod bulk;
 mod collections;
 mod composite;
