@@ -124,10 +124,10 @@ async fn a_note_that_goes_while_it_is_read_is_left_out() {
     note(&rig, "Call", "<p>x</p>", &[&acme]);
     let gone = note(&rig, "Gone", "<p>y</p>", &[&acme]);
     let mut source = rig.source(ReadSpec { deletes: false, ..spec() });
-    // The look at the links comes after the notes, and before their texts.
-    let hold = rig.sandbox.faults().add(Fault::new(FaultKind::Hold).on(ResourceKind::Query).nth(3));
+    let hold = rig.sandbox.faults().add(Fault::new(FaultKind::Hold).on(ResourceKind::Record));
     let delete = async {
-        rig.sandbox.faults().wait_held(1).await;
+        // Both texts are asked for.
+        rig.sandbox.faults().wait_held(2).await;
         rig.sandbox.org().delete("ContentDocument", &gone).unwrap();
         rig.sandbox.faults().remove(hold);
     };
