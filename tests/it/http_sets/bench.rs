@@ -157,9 +157,21 @@ impl Bench {
         self.running.as_ref().expect("it runs").store.failures(&FailureFilter::default()).unwrap()
     }
 
+    /// Signs in again, where nobody has to be at a browser.
+    pub async fn sign_in(&self) {
+        let begun = self.door().sign_in(&"salesforce".into()).await.unwrap();
+        assert_eq!(begun.url, None);
+        self.door().signed_in(&"salesforce".into()).await.unwrap();
+    }
+
     /// Changes a file while everything runs.
     pub async fn edit(&self, file: &str, from: &str, to: &str) {
-        self.rig.edit_file(file, &[(from, to)]);
+        self.edits(file, &[(from, to)]).await;
+    }
+
+    /// Changes several places of a file at once.
+    pub async fn edits(&self, file: &str, changes: &[(&str, &str)]) {
+        self.rig.edit_file(file, changes);
         let report = self.daemon().reload_now(false).await.unwrap();
         assert!(report.files.iter().all(|file| file.errors == 0), "{report:?}");
     }

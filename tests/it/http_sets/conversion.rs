@@ -227,7 +227,7 @@ async fn a_contact_that_is_made_becomes_a_lead_a_contact_or_nothing() {
         |bench: &Bench| (bench.org(&["LastName"], "FROM Lead"), bench.org(&["LastName"], "FROM Contact"));
     bench.put("contacts", json!({ "email": "Kim@New.com", "last_name": "Kim" }));
     bench.comes("a lead, at once", |bench| made(bench) == (vec!["Kim".to_owned()], vec![])).await;
-    assert_eq!(bench.org(&["Company", "Email"], "FROM Lead"), ["[not provided]|kim@new.com"]);
+    assert_eq!(bench.org(&["Company", "Email"], "FROM Lead"), ["[not provided]|Kim@New.com"]);
     // Contacts created: sync to contacts.
     bench.edit("leads.yaml", "to_salesforce: [create, update]", "to_salesforce: [update]").await;
     bench.edit("contacts.yaml", "to_salesforce: [update]", "to_salesforce: [create, update]").await;
@@ -335,7 +335,7 @@ async fn after_a_sign_out_and_a_sign_in_what_was_missed_on_both_sides_comes() {
     until(bench.daemon(), "leads", |status| status.state == State::Paused).await;
     bench.app.edit("contacts", number, json!({ "phone": "+15550123" })).unwrap();
     bench.update("Lead", &lead, json!({ "Title": "Chair" }));
-    bench.door().sign_in(&"salesforce".into()).await.unwrap();
+    bench.sign_in().await;
     bench
         .comes("both", |bench| {
             both(bench, "Phone", (&lead, &contact)) == ["+15550123", "+15550123"]

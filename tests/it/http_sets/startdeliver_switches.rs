@@ -9,6 +9,11 @@ use super::bench::Bench;
 use super::startdeliver::{beta, hearing, startdeliver};
 use crate::harness::rig::until;
 
+/// The time of the org.
+fn at(org: &sfsync_sandbox::org::Org) -> String {
+    org.clock().now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
+}
+
 /// A customer that is linked; its numbers on both sides.
 async fn with_customer(bench: &mut Bench) -> (String, u64) {
     let beta = bench.insert("Account", beta());
@@ -143,7 +148,10 @@ async fn mails_of_the_org_are_in_the_history_of_the_customer() {
     let mail = |subject: &str, at: &str, on: Option<&str>| json!({ "Subject": subject, "TextBody": "x".repeat(6_000), "MessageDate": at, "Status": "3", "RelatedToId": on });
     let now = jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
     bench.insert("EmailMessage", mail("Offer", &now, Some(&beta)));
-    bench.insert("EmailMessage", mail("Old", "2020-01-01T10:00:00Z", Some(&beta)));
+    let org = bench.rig.sandbox.org().clone();
+    org.clock().advance(jiff::SignedDuration::from_hours(-24 * 200));
+    bench.insert("EmailMessage", mail("Old", &at(&org), Some(&beta)));
+    org.clock().advance(jiff::SignedDuration::from_hours(24 * 200));
     bench.insert("EmailMessage", mail("Elsewhere", &now, None));
     hearing(&mut bench).await;
     bench
@@ -173,7 +181,12 @@ async fn owners_overwrite_team_members_once_the_group_is_turned_on() {
     };
     bench.comes("the name", |bench| shown(bench).0 == "One").await;
     assert_eq!(shown(&bench).1, json!(null), "owners are off");
-    bench.edit("customers.yaml", "owners: off ", "owners: always ").await;
+    // The word, and the test of the file that holds it fast.
+    let always = [
+        ("owners: off ", "owners: always "),
+        ("expect: { op: none }", "expect: { op: update, app: { team_member_id: 5 } }"),
+    ];
+    bench.edits("customers.yaml", &always).await;
     bench.update("Account", &beta, json!({ "OwnerId": jose, "Name": "Two" }));
     bench.comes("the owner", |bench| shown(bench) == (json!("Two"), json!(2))).await;
     // Salesforce wins on every sync, and is never written.
@@ -181,7 +194,7 @@ async fn owners_overwrite_team_members_once_the_group_is_turned_on() {
     bench.comes("back", |bench| shown(bench).1 == json!(2)).await;
     assert_eq!(bench.org(&["OwnerId"], &format!("FROM Account WHERE Id = '{beta}'")), [jose]);
     bench.nothing_is_written_any_more().await;
-    bench.edit("customers.yaml", "owners: always ", "owners: off ").await;
+    bench.edits("customers.yaml", &always.map(|(from, to)| (to, from))).await;
     bench.app.edit("customers", customer, json!({ "team_member_id": 1, "name": "Three" })).unwrap();
     bench
         .comes("the name", |bench| {
