@@ -170,6 +170,8 @@ pub struct Resource {
     pub fields: BTreeMap<String, Field>,
     /// Other fields than those are taken, too.
     pub takes_anything: bool,
+    /// Records that are there from the start where [`super::AppSettings::seed`] says so.
+    pub seed: Vec<serde_json::Map<String, serde_json::Value>>,
 }
 
 /// A record that the app does not like.
