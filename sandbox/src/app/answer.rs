@@ -197,12 +197,7 @@ fn create(shared: &Shared, state: &mut State, target: &Target<'_>, seen: &Seen) 
     Ok(response)
 }
 
-fn update(
-    shared: &Shared,
-    state: &mut State,
-    target: &Target<'_>,
-    (seen, id): (&Seen, &str),
-) -> Answered {
+fn update(shared: &Shared, state: &mut State, target: &Target<'_>, (seen, id): (&Seen, &str)) -> Answered {
     let (name, resource) = (target.name, target.resource);
     let (number, _) = found(state, target, id)?;
     let changes = body(resource, seen)?;

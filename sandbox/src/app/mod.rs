@@ -41,9 +41,7 @@ use tokio::sync::mpsc::{self, UnboundedSender};
 use tokio::task::JoinHandle;
 
 pub use database::Record;
-pub use description::{
-    Auth, Description, Field, FieldType, Hook, Pages, Paging, Refusal, Resource, Signing,
-};
+pub use description::{Auth, Description, Field, FieldType, Hook, Pages, Paging, Refusal, Resource, Signing};
 pub use script::{Fault, Seen};
 
 use database::Database;

@@ -70,7 +70,11 @@ impl RecordType {
     pub(crate) fn offers(&self, field: &str, value: &str) -> bool {
         match self.picklists.get(field) {
             Some(offered) => offered.iter().any(|known| known == value),
-            None => field != "StageName" || self.stages.is_empty() || self.stages.iter().any(|known| **known == *value),
+            None => {
+                field != "StageName"
+                    || self.stages.is_empty()
+                    || self.stages.iter().any(|known| **known == *value)
+            }
         }
     }
 }
@@ -309,7 +313,11 @@ impl Maker<'_> {
                 named.sort_by_key(|(_, spec)| !spec.default);
                 for (developer_name, spec) in named {
                     let name = spec.label.unwrap_or_else(|| developer_name.replace('_', " "));
-                    types.push(self.record_type((&object, &developer_name, &name), Vec::new(), spec.picklists));
+                    types.push(self.record_type(
+                        (&object, &developer_name, &name),
+                        Vec::new(),
+                        spec.picklists,
+                    ));
                 }
             }
         }

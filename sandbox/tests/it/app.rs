@@ -47,8 +47,7 @@ impl Caller {
     }
 
     async fn send(&self, method: Method, path: &str, body: Json) -> (u16, Json) {
-        let address =
-            if path.starts_with("http") { path.to_owned() } else { format!("{}{path}", self.1) };
+        let address = if path.starts_with("http") { path.to_owned() } else { format!("{}{path}", self.1) };
         let mut request = self.0.request(method, address).header("x-api-key", "key");
         if !body.is_null() {
             request = request.json(&body);
