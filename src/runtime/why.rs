@@ -5,10 +5,11 @@ use std::sync::Arc;
 
 use super::batch::{self, FailureDetail, Fate, Item, MirrorBatch, failure_id};
 use super::control::{ControlError, ControlErrorKind, Why, WhyEntry};
+use super::pass::Runner;
 use super::preview::Preview;
 use super::supervisor::Supervisor;
 use super::{planner, words};
-use crate::model::{Change, FailureKind, Key, SalesforceId, Side, WriteOp};
+use crate::model::{Change, ChangeEvent, FailureKind, Key, SalesforceId, Side, WriteOp};
 use crate::plan::Pipeline;
 use crate::sync::{Decision, Mode, Stop};
 
@@ -111,6 +112,7 @@ impl Supervisor {
         };
         let is_there = said.is_some();
         let mut title = batch::name_of(plan.schema(side), said);
+        let left = events.first().filter(|event| matches!(event.change, Change::Left(Some(_)))).cloned();
         match runner.preview(side, events, Mode::Repair).await.map_err(failed)? {
             Preview::Linked(prepared) => {
                 if let Some(item) = prepared.items.first() {
@@ -119,6 +121,11 @@ impl Supervisor {
                 }
             }
             Preview::Mirror(batch) => mirrored(plan, (&batch, is_there), &mut entry),
+        }
+        if let Some(event) = left.filter(|_| entry.verdict == NOT_FOUND) {
+            // It is there, does not pass the filters, and never was linked.
+            entry.verdict = "left out".to_owned();
+            entry.reason = left_out(&mut runner, plan, (side, event)).await?;
         }
         self.failed_before(plan, (side, key), &mut entry)?;
         if asks && matches!(entry.verdict.as_str(), "to be: delete" | "to be: archive") {
@@ -152,6 +159,22 @@ impl Supervisor {
         entry.place = known.place.or_else(|| entry.place.take());
         Ok(())
     }
+}
+
+/// Which of the filters a record does not pass: those that can be evaluated here are told in words, else it is the condition of the query.
+async fn left_out(
+    runner: &mut Runner,
+    plan: &Pipeline,
+    (side, event): (Side, ChangeEvent),
+) -> Result<String, ControlError> {
+    let Change::Left(Some(row)) = event.change else { return Ok(String::new()) };
+    let event = ChangeEvent { change: Change::Upsert(row.clone()), ..event };
+    if let Preview::Linked(prepared) = runner.preview(side, vec![event], Mode::Repair).await.map_err(failed)?
+        && let Some(Fate::LeftOut(why)) = prepared.items.first().and_then(|item| item.fate.as_ref())
+    {
+        return Ok(words::left_out(plan, side, why, &row));
+    }
+    Ok(format!("it does not pass the filters{}", condition(plan, side)))
 }
 
 const NOT_FOUND: &str = "not found";

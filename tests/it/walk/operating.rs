@@ -108,7 +108,10 @@ async fn a_preview_shows_what_would_happen_and_writes_nothing() {
     let before = whole.writes();
     let plan = whole.plan(&["projects"]).await;
     let projects = plan.pipelines.iter().find(|plan| plan.pipeline == "projects").expect("it is planned");
-    assert_eq!(projects.counts.create, 1, "{projects:#?}");
+    assert_eq!((projects.counts.create, projects.counts.wait), (1, 0), "{projects:#?}");
+    let client = projects.entries[0].fields.iter().find(|field| field.name == "client_id").unwrap();
+    let told = (client.after.as_deref(), client.note.as_str());
+    assert_eq!(told, (Some("new"), "clients would create it first"));
     assert_eq!(whole.writes(), before);
     whole.stop().await;
 }
@@ -125,7 +128,8 @@ async fn filters_leave_out_what_has_no_amount_or_is_private() {
     assert_eq!(whole.rows("SELECT name FROM projects"), ["good"]);
     let why = whole.why(&empty).await;
     let projects = why.entries.iter().find(|entry| entry.pipeline.as_str() == "projects").unwrap();
-    assert!(projects.reason.contains("where"), "{why:#?}");
+    assert_eq!(projects.verdict, "left out", "{why:#?}");
+    assert!(projects.reason.contains("Amount > 0 AND IsPrivate = false"), "{why:#?}");
     whole.update("Opportunity", &empty, json!({ "Amount": 10 }));
     there(&whole, "empty").await;
     whole.stop().await;
@@ -369,7 +373,7 @@ async fn an_import_is_complete_and_a_disconnect_and_a_reconnect_double_nothing()
     let done = whole.disconnect().await;
     assert!(!done.removed.is_empty() && done.left.is_empty(), "{done:?}");
     assert!(whole.org("SELECT Id FROM Operating__Sync__c WHERE Token__c != null").is_empty());
-    whole.status("projects", |status| status.state == State::Blocked).await;
+    whole.status("projects", |status| status.state == State::Paused).await;
     let before = whole.writes();
     let id = deal(&whole, json!({ "Name": "while nobody looked" }));
     assert_eq!(whole.writes(), before);
