@@ -162,7 +162,7 @@ fn told_of_change(status: &PipelineStatus, old: &Counts) -> Option<String> {
 pub(super) fn hint(folder: &Path, set: &Set) -> String {
     let again = if set.name == "quickstart" { String::new() } else { format!(" --set {}", set.name) };
     format!(
-        "\nNext: start it again (sfsync demo{again}) and, while it runs, edit\n{0}/{1}.\n\
+        "\nNext: start it again (sfsync demo{again}) and, while it runs, edit {0}/{1}.\n\
          Two seconds after you save it runs. A mistake is shown, and the last good version goes on.\n\
          For your own org: copy the folder, take `login_url` out of connections/salesforce.yaml, set the variables it names, and run\n\
          sfsync check --online --config <folder>.",

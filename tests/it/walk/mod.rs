@@ -2,4 +2,5 @@
 
 mod demos;
 mod operating;
+mod pages;
 mod smvue;
