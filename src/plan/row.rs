@@ -201,4 +201,6 @@ pub struct RowSet {
     pub id: u32,
     /// Per row.
     pub rows: Vec<u64>,
+    /// What a row that flows one way would be called if it flowed both ways: a direction that is taken away leaves the baselines.
+    pub both: Vec<u64>,
 }

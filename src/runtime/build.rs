@@ -12,7 +12,9 @@ use super::world::{System, World};
 use crate::connect::salesforce::{LoadScope, ReadSpec, SalesforceDestination, SalesforceSource, WriteSpec};
 use crate::connect::sql::{LoadScope as SqlLoad, SourceSpec, SqlConnection, SqlDestination, SqlSource};
 use crate::connect::{ConnectError, Destination, Found, Hints, Limit, MatchQuery, Source, WriteMode};
-use crate::model::{Class, Clock, ConnectionName, Key, ObjectInfo, Outcome, Row, Side, WriteOp};
+use crate::model::{
+    Class, Clock, ConnectionName, Key, ObjectInfo, Outcome, PipelineName, Row, Side, WriteOp,
+};
 use crate::plan::catalog::Catalog;
 use crate::plan::required::{RequiredTable, required};
 use crate::plan::{Files, Lane, Pipeline, Push, SalesforceSide, Scope};
@@ -120,7 +122,7 @@ async fn source(
     let side = &pipeline.salesforce;
     match shop.world.open(connection(files, &side.connection)?).await? {
         System::Salesforce(client) => {
-            Ok(Box::new(SalesforceSource::new(client, read_spec(pipeline, catalog))))
+            Ok(Box::new(SalesforceSource::new(client, read_spec(pipeline, files, catalog))))
         }
         System::Sql(_) | System::Http(_) => Err(no_org(side)),
     }
@@ -130,8 +132,25 @@ fn object<'a>(pipeline: &Pipeline, catalog: &'a Catalog) -> Option<&'a ObjectInf
     catalog.org(&pipeline.salesforce.connection)?.object(&pipeline.salesforce.object).known()
 }
 
+/// First characters of the ids of the records on which notes are looked for: those of the pipelines that the row of `LinkedEntityId` looks
+/// up, in their order. Empty where one of them is not known: then all records are looked at.
+fn parents(pipeline: &Pipeline, files: &Files, catalog: &Catalog) -> Vec<String> {
+    let schema = &pipeline.salesforce.schema;
+    let lookups = pipeline
+        .rows
+        .iter()
+        .filter(|row| row.salesforce.is_some_and(|at| &*schema.fields()[at].name == "LinkedEntityId"));
+    let looked_up = lookups.filter_map(|row| row.lookup.as_ref()).flat_map(|lookup| &lookup.pipelines);
+    let prefix = |name: &PipelineName| {
+        let side = &files.pipeline(name)?.value()?.salesforce;
+        let org = catalog.org(&pipeline.salesforce.connection)?;
+        org.object(&side.object.value).known()?.key_prefix.clone()
+    };
+    looked_up.map(prefix).collect::<Option<Vec<_>>>().unwrap_or_default()
+}
+
 /// What the source reads.
-fn read_spec(pipeline: &Pipeline, catalog: &Catalog) -> ReadSpec {
+fn read_spec(pipeline: &Pipeline, files: &Files, catalog: &Catalog) -> ReadSpec {
     let side = &pipeline.salesforce;
     let mut spec = ReadSpec::new(&side.object, &[]);
     spec.schema = Arc::clone(&side.schema);
@@ -139,6 +158,7 @@ fn read_spec(pipeline: &Pipeline, catalog: &Catalog) -> ReadSpec {
         spec = spec.with_facts(object);
     }
     spec.filter = (!side.condition.is_empty()).then(|| side.condition.clone());
+    spec.parents = parents(pipeline, files, catalog);
     spec.leavers = spec.filter.is_some();
     spec.deletes = spec.has_is_deleted && (pipeline.to_app.delete || pipeline.to_app.archive);
     spec.load = match (&side.backfill, side.scope) {
@@ -172,6 +192,7 @@ async fn salesforce_destination(
         .filter(|row| row.to_salesforce.is_on())
         .filter_map(|row| row.salesforce)
         .collect();
+    spec.parents = parents(pipeline, files, catalog);
     Ok(Box::new(SalesforceDestination::new(client, spec)))
 }
 

@@ -239,7 +239,7 @@ impl Workbench {
         let mut answer = PlanAnswer { files, pipelines: Vec::new() };
         let registry = Arc::new(Registry::default());
         let plans = self.loaded.compiled.plans();
-        registry.set_order(plans.iter().map(|plan| (plan.name.clone(), plan.salesforce.scope)));
+        registry.set_order(&plans);
         let shop = self.workshop(store);
         for plan in self.plans(&query.names)?.iter().filter(|plan| plan.enabled) {
             let known =

@@ -87,6 +87,8 @@ const ARRIVAL: Duration = Duration::from_secs(10);
 pub struct Registry {
     running: RwLock<HashMap<PipelineName, Running>>,
     order: RwLock<HashMap<PipelineName, (usize, Scope)>>,
+    /// All of the files, those that rest or cannot run included: what they made stays theirs.
+    plans: RwLock<Vec<Arc<Pipeline>>>,
     arrived: Notify,
     /// Told whenever a pipeline begins or ends and when files were loaded; one listener.
     moved: Notify,
@@ -113,10 +115,12 @@ impl Registry {
 
     /// Looked-up pipelines come first. Only earlier ones are waited for, so there is no circle. Set whenever the files were loaded,
     /// before anything begins: a pipeline that is about to run is not taken for absent.
-    pub fn set_order(&self, pipelines: impl IntoIterator<Item = (PipelineName, Scope)>) {
-        let order =
-            pipelines.into_iter().enumerate().map(|(place, (name, scope))| (name, (place, scope))).collect();
+    pub fn set_order(&self, plans: &[Arc<Pipeline>]) {
+        let place =
+            |(place, plan): (usize, &Arc<Pipeline>)| (plan.name.clone(), (place, plan.salesforce.scope));
+        let order = plans.iter().enumerate().map(place).collect();
         *self.order.write().unwrap_or_else(PoisonError::into_inner) = order;
+        *self.plans.write().unwrap_or_else(PoisonError::into_inner) = plans.to_vec();
     }
 
     /// The pipelines that files look up and that do not run, with the reason: lookups go on with their remembered links. Wakes those
@@ -260,8 +264,7 @@ impl References for Registry {
     }
 
     fn partners(&self, pipeline: &Pipeline) -> Partners {
-        let plans: Vec<Arc<Pipeline>> =
-            self.read().values().map(|running| Arc::clone(&running.plan)).collect();
+        let plans = self.plans.read().unwrap_or_else(PoisonError::into_inner);
         Partners::of(pipeline, &plans, &self.turn(pipeline))
     }
 

@@ -121,7 +121,7 @@ const LICENSES: [(&str, &str, i64); 4] = [
 ];
 
 /// Name, position of the licence, user type.
-const PROFILES: [(&str, usize, &str); 7] = [
+const PROFILES: [(&str, usize, &str); 8] = [
     ("System Administrator", 0, "Standard"),
     ("Standard User", 0, "Standard"),
     ("Sales User", 0, "Standard"),
@@ -129,6 +129,7 @@ const PROFILES: [(&str, usize, &str); 7] = [
     ("Chatter Free User", 2, "CsnOnly"),
     ("Guest Profile", 3, "Guest"),
     ("Automated Process", 0, "AutomatedProcess"),
+    ("Salesforce API Only System Integrations", 1, "Standard"),
 ];
 
 /// First name, last name, position of the profile, active.

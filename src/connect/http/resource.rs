@@ -136,7 +136,7 @@ impl Resource {
     }
 
     /// Whether the requests of a single record need its parent: then the key holds both.
-    fn keeps_parent(&self) -> bool {
+    pub(super) fn keeps_parent(&self) -> bool {
         let all = [&self.get, &self.update, &self.delete];
         self.parent.is_some() && all.into_iter().flatten().any(Endpoint::asks_for_parent)
     }

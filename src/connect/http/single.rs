@@ -25,6 +25,10 @@ pub(super) async fn read(client: &Client, resource: &Resource, key: &Key) -> Res
     let Some(endpoint) = &resource.get else { return Ok(Single::Unknown) };
     let what = named(client, endpoint);
     let (id, parent) = resource.split(key);
+    // Below an unknown parent nothing is found, and that is no evidence.
+    if parent.is_empty() && resource.keeps_parent() {
+        return Ok(Single::Unknown);
+    }
     let call = get(client, endpoint, Filling { id: &id, parent: &parent, ..Filling::default() })?;
     let answer = client.send(&call).await?;
     if answer.is_gone() && !is_page(&answer) {

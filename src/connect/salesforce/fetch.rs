@@ -9,6 +9,7 @@ use super::api::soql::{self, Select};
 use super::ask::ask;
 use super::budget::Purpose;
 use super::client::Client;
+use super::notes::Notes;
 use crate::connect::ConnectError;
 use crate::model::{Change, ChangeEvent, Key, Schema, Version};
 
@@ -32,9 +33,10 @@ impl Shapes {
         if spec.has_master_record_id {
             all.push((Role::Master, "MasterRecordId"));
         }
+        let schema = Notes::readable(&spec.object, &spec.schema);
         Self {
-            live: Shape::new(Columns::new(&spec.schema, &live)),
-            all: Shape::new(Columns::new(&spec.schema, &all)),
+            live: Shape::new(Columns::new(&schema, &live)),
+            all: Shape::new(Columns::new(&schema, &all)),
             ids: Shape::new(Columns::new(&Schema::default(), &live[..1])),
         }
     }

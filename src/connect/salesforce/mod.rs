@@ -15,6 +15,7 @@ mod fetch;
 mod ids;
 mod introduce;
 mod messages;
+mod notes;
 mod ordered;
 mod org;
 mod poll;

@@ -66,6 +66,8 @@ pub struct ReadSpec {
     pub lookback: Duration,
     /// How far behind the server's time a window ends.
     pub lag: Duration,
+    /// First characters of the ids of the records on which notes are looked for, in their order; empty: all records.
+    pub parents: Vec<String>,
     /// Where bulk begins.
     pub lanes: Lanes,
 }
@@ -86,6 +88,7 @@ impl ReadSpec {
             has_master_record_id: false,
             lookback: Duration::from_secs(600),
             lag: Duration::from_secs(5),
+            parents: Vec::new(),
             lanes: Lanes::default(),
         }
     }

@@ -15,11 +15,15 @@ use super::backfill_rest::RestLoad;
 use super::budget::Purpose;
 use super::client::Client;
 use super::fetch::{self, Shapes};
+use super::notes::Notes;
 use super::ordered::Question;
 use super::poll::Window;
 use super::{LoadScope, ReadSpec};
 use crate::connect::{ConnectError, Limit, Source};
 use crate::model::{Backfill, ChangeEvent, Cursor, Key, Read};
+
+/// Notes of a batch at most: each of them is a call of its own, and what was read is settled with the batch.
+const NOTES: usize = 200;
 
 /// One object of one org, as one pipeline reads it.
 pub struct SalesforceSource {
@@ -28,6 +32,8 @@ pub struct SalesforceSource {
     pub(super) shapes: Arc<Shapes>,
     /// What loads count as.
     pub(super) purpose: Purpose,
+    /// What is asked for besides, where the object is that of notes.
+    notes: Option<Notes>,
     under_way: UnderWay,
     last: Option<Cursor>,
     /// A bulk job that this source saw fail: it is not taken up again.
@@ -51,6 +57,7 @@ impl SalesforceSource {
     pub(super) fn for_purpose(client: Arc<Client>, spec: ReadSpec, purpose: Purpose) -> Self {
         let shapes = Arc::new(Shapes::new(&spec));
         Self {
+            notes: Notes::of(&spec.object, &spec.schema, &spec.parents),
             client,
             spec: Arc::new(spec),
             shapes,
@@ -249,7 +256,18 @@ impl Source for SalesforceSource {
         }
         // After an error nothing is under way, and the next read begins at its cursor.
         self.last = None;
-        let read = self.step(from, limit).await?;
+        let limit = match &self.notes {
+            Some(_) => Limit { records: limit.records.min(NOTES), ..limit },
+            None => limit,
+        };
+        let mut read = self.step(from, limit).await?;
+        if let (Some(notes), Read::Batch { events, .. }) = (&self.notes, &mut read) {
+            let purpose = match from {
+                Some(Cursor::Changes { .. }) => Purpose::Poll,
+                _ => self.purpose,
+            };
+            *events = notes.complete(&self.client, std::mem::take(events), purpose).await?;
+        }
         if let Read::Batch { next, .. } = &read {
             self.last = Some(next.clone());
         }
@@ -257,6 +275,10 @@ impl Source for SalesforceSource {
     }
 
     async fn fetch(&mut self, keys: &[Key]) -> Result<Vec<ChangeEvent>, ConnectError> {
-        fetch::fetch(&self.client, &self.spec, &self.shapes, keys).await
+        let events = fetch::fetch(&self.client, &self.spec, &self.shapes, keys).await?;
+        match &self.notes {
+            Some(notes) => notes.complete(&self.client, events, Purpose::Push).await,
+            None => Ok(events),
+        }
     }
 }

@@ -10,6 +10,19 @@ use crate::plan::{Mapping, RowSet};
 
 /// The hashes of the rows; `both`: updates flow both ways. They are stored, so what goes into them may only change with a migration.
 pub(super) fn row_set(rows: &[Mapping], salesforce: &Schema, app: &Schema, both: bool) -> RowSet {
+    let is_both = |row: &Mapping| both && row.to_app.is_on() && row.to_salesforce.is_on();
+    let seen = hashes(rows, (salesforce, app), is_both);
+    let bytes: Vec<u8> = seen.iter().flat_map(|hash| hash.to_le_bytes()).collect();
+    let [a, b, c, d, ..] = xxh3_64(&bytes).to_le_bytes();
+    let both = hashes(rows, (salesforce, app), |_| true);
+    RowSet { id: u32::from_le_bytes([a, b, c, d]), rows: seen, both }
+}
+
+fn hashes(
+    rows: &[Mapping],
+    (salesforce, app): (&Schema, &Schema),
+    is_both: impl Fn(&Mapping) -> bool,
+) -> Vec<u64> {
     let mut seen: Vec<u64> = Vec::with_capacity(rows.len());
     for row in rows {
         let field = |schema: &Schema, at: Option<usize>| {
@@ -18,7 +31,7 @@ pub(super) fn row_set(rows: &[Mapping], salesforce: &Schema, app: &Schema, both:
         let terms = if row.to_app.is_on() { "app" } else { "salesforce" };
         let form = row.form.map_or_else(String::new, |form| format!("{form:?}"));
         // A direction that is added takes a fresh baseline.
-        let both = if both && row.to_app.is_on() && row.to_salesforce.is_on() { "\u{1f}both" } else { "" };
+        let both = if is_both(row) { "\u{1f}both" } else { "" };
         let text = format!(
             "{}\u{1f}{}\u{1f}{terms}\u{1f}{form}{both}",
             field(salesforce, row.salesforce),
@@ -31,7 +44,5 @@ pub(super) fn row_set(rows: &[Mapping], salesforce: &Schema, app: &Schema, both:
         }
         seen.push(hash);
     }
-    let bytes: Vec<u8> = seen.iter().flat_map(|hash| hash.to_le_bytes()).collect();
-    let [a, b, c, d, ..] = xxh3_64(&bytes).to_le_bytes();
-    RowSet { id: u32::from_le_bytes([a, b, c, d]), rows: seen }
+    seen
 }

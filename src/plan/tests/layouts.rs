@@ -106,6 +106,18 @@ fn a_row_keeps_its_identity_when_it_moves() {
 }
 
 #[test]
+fn a_row_is_known_by_what_it_was_while_it_flowed_both_ways() {
+    let with = |ways: &str| -> Arc<Pipeline> {
+        let text =
+            format!("salesforce: Account\napp: db.t\n{ways}fields:\n  - {{ salesforce: Name, app: name }}\n");
+        plan(POSTGRES, &text, &Catalog::default())
+    };
+    let (both, one) = (with("to_app: [update]\nto_salesforce: [update]\n"), with("to_app: [update]\n"));
+    assert_ne!(both.row_set.rows, one.row_set.rows, "a direction that is added takes a fresh baseline");
+    assert_eq!(both.row_set.rows, one.row_set.both, "one that is taken away leaves it");
+}
+
+#[test]
 fn a_broken_file_takes_nobody_along() {
     let good = "salesforce: Account\napp: db.a\nto_app: [create]\nfields:\n  - { salesforce: OwnerId, app: owner, lookup: bad }\n";
     let bad =

@@ -8,7 +8,7 @@ use super::{BatchError, Bench};
 use crate::model::{
     Change, ChangeEvent, Fingerprint, Key, Link, LinkState, Op, PipelineName, Row, Side, Value,
 };
-use crate::plan::{LinkRule, OnLeave, Pipeline};
+use crate::plan::{LinkRule, OnLeave, Pipeline, RowSet};
 use crate::runtime::facts::RunContext;
 use crate::sync::{self, LeftOut, Mode, Old};
 
@@ -251,14 +251,19 @@ pub(in crate::runtime) fn align(
     let set = &pipeline.row_set;
     if link.row_set != set.id {
         let then = row_sets.get(&link.row_set).map_or(&[][..], Vec::as_slice);
-        link.salesforce_baseline = moved(&link.salesforce_baseline, then, &set.rows);
-        link.app_baseline = moved(&link.app_baseline, then, &set.rows);
+        link.salesforce_baseline = moved(&link.salesforce_baseline, then, set);
+        link.app_baseline = moved(&link.app_baseline, then, set);
         link.row_set = set.id;
     }
     link
 }
 
-fn moved(baseline: &[Fingerprint], then: &[u64], now: &[u64]) -> Box<[Fingerprint]> {
+fn moved(baseline: &[Fingerprint], then: &[u64], now: &RowSet) -> Box<[Fingerprint]> {
     let at = |row: &u64| then.iter().position(|old| old == row).and_then(|at| baseline.get(at));
-    now.iter().map(|row| at(row).copied().unwrap_or_default()).collect()
+    // A row that flowed both ways and now flows one way is compared as it was.
+    now.rows
+        .iter()
+        .zip(&now.both)
+        .map(|(row, both)| at(row).or_else(|| at(both)).copied().unwrap_or_default())
+        .collect()
 }

@@ -295,9 +295,14 @@ fn understood(files: &Files, open: &HookOpen, body: &[u8]) -> Result<(Said, Vec<
     };
     let file = files.connection(&open.connection).and_then(|file| file.value());
     let spec = match file.map(|file| &file.kind) {
-        Some(ConnectionKind::Http(http)) => http.resource(resource).and_then(|spec| spec.webhook.as_ref()),
+        Some(ConnectionKind::Http(http)) => http.resource(resource),
         _ => None,
     };
-    let said = body::of_app(body, spec.map(|entry| &entry.value)).map_err(HookRefusal::Unreadable)?;
+    let hook = spec.and_then(|spec| spec.webhook.as_ref());
+    let mut said = body::of_app(body, hook.map(|entry| &entry.value)).map_err(HookRefusal::Unreadable)?;
+    if spec.is_some_and(|spec| spec.parent.is_some()) {
+        // The id of a record does not say below which parent it is, so all that is known is that there is something new.
+        said.hints.iter_mut().for_each(|hint| hint.keys.clear());
+    }
     Ok((said, readers::of_app(files, &open.connection, &ResourceName::from(resource.as_str()))))
 }

@@ -44,7 +44,7 @@ impl Supervisor {
         }
         self.end_all(&ending).await;
         self.forget_gone(&judged.desired, ending.iter().filter(|name| !is_there(name)))?;
-        self.registry.set_order(plans.iter().map(|plan| (plan.name.clone(), plan.salesforce.scope)));
+        self.registry.set_order(&plans);
         for (plan, made_of) in beginning {
             let Some(file) = files.pipeline(&plan.name).and_then(|file| file.value()) else { continue };
             if let Err(error) = self.rename(&files, file) {

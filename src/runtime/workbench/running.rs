@@ -58,7 +58,7 @@ impl Workbench {
         let shop = self.workshop(store);
         let registry = Arc::new(Registry::default());
         let plans = self.loaded.compiled.plans();
-        registry.set_order(plans.iter().map(|plan| (plan.name.clone(), plan.salesforce.scope)));
+        registry.set_order(&plans);
         for plan in plans.iter().filter(|plan| plan.enabled) {
             let references: Arc<dyn References> = Arc::clone(&registry) as _;
             let known = (&self.loaded.files, &self.looked.catalog);

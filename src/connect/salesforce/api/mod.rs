@@ -10,6 +10,7 @@ pub(super) mod composite;
 pub mod convert;
 pub mod describe;
 pub mod error;
+pub mod graph;
 pub mod ingest;
 pub mod limits;
 pub mod metadata;

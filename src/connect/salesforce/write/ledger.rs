@@ -22,6 +22,11 @@ impl Ledger {
         }
     }
 
+    /// Whether an operation was carried out.
+    pub(super) fn is_written(&self, at: usize) -> bool {
+        matches!(self.outcomes.get(at), Some(Some(Outcome::Written { .. })))
+    }
+
     /// Nothing more can be sent.
     pub(super) fn stop(&mut self, error: ConnectError) {
         self.stopped.get_or_insert(error);

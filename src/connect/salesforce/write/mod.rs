@@ -8,6 +8,7 @@ mod check;
 mod door;
 mod guard;
 mod ledger;
+mod linking;
 mod order;
 mod prepare;
 mod read;
@@ -42,7 +43,7 @@ pub struct SalesforceDestination {
 impl SalesforceDestination {
     /// A destination that can do what the pipeline lists, and nothing else. Makes no call.
     pub fn new(client: Arc<Client>, spec: WriteSpec) -> Self {
-        let reader = Reader::new(&spec.object.name, &spec.schema);
+        let reader = Reader::new(&spec);
         let targets = Targets::new(&spec);
         Self { context: Context { client, spec, targets, purpose: Purpose::Poll }, reader }
     }

@@ -103,6 +103,7 @@ mod tests {
             fields: Vec::new(),
             expected: None,
             parent: parent.map(key),
+            link: None,
         }
     }
 

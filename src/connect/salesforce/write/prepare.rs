@@ -2,6 +2,9 @@
 
 use std::sync::Arc;
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+
 use super::check::{self, Way};
 use super::spec::WriteSpec;
 use super::target::{Target, Targets};
@@ -39,6 +42,8 @@ pub(super) struct Prepared {
     pub expected: Option<Version>,
     /// The record that is locked with it, as far as that is known.
     pub parent: Option<Key>,
+    /// The record on which a note is to hang; `Some(None)`: on none.
+    pub link: Option<Option<Key>>,
 }
 
 impl Prepared {
@@ -62,7 +67,9 @@ impl Prepared {
 
     /// Whether Bulk can carry it.
     pub(super) fn fits_bulk(&self) -> bool {
-        self.weight() < 350_000 && self.fields.iter().all(|(_, value)| fits_bulk(value))
+        self.link.is_none()
+            && self.weight() < 350_000
+            && self.fields.iter().all(|(_, value)| fits_bulk(value))
     }
 }
 
@@ -81,12 +88,13 @@ pub(super) fn prepare(
         fields: Vec::new(),
         expected: None,
         parent: None,
+        link: None,
     };
     match op {
         WriteOp::Delete { key } => Ok(bare(Verb::Delete, Some(id(key)?))),
         WriteOp::Update { key, row, expected } => {
             let filled = fill(spec, targets, row, bare(Verb::Update, Some(id(key)?)))?;
-            if filled.fields.is_empty() {
+            if filled.fields.is_empty() && filled.link.is_none() {
                 return Err(Outcome::Unchanged { key: key.clone() });
             }
             Ok(Prepared { expected: *expected, ..filled })
@@ -147,6 +155,13 @@ fn filled(
         match target {
             Target::Id => {}
             Target::RecordType => record.fields.extend(record_type(spec, value, way)?),
+            Target::Link => record.link = Some(linked(&path(), value)?),
+            Target::Text { at } => {
+                let field = &spec.object.fields[*at];
+                check::right(field, way)?;
+                let encoded = STANDARD.encode(value.as_text().unwrap_or_default());
+                record.fields.push((Arc::from(field.name.as_str()), Value::text(encoded)));
+            }
             Target::Foreign => return Err(check::unwritable(&path(), "is a field of another record")),
             Target::Unknown => {
                 return Err(check::unwritable(&path(), "is missing, or hidden from the integration user"));
@@ -179,6 +194,15 @@ fn filled(
 /// may meet a record that is there, and never empties it.
 fn says_nothing(field: &crate::model::FieldInfo, value: &Value, way: Way) -> bool {
     value.is_null() && (way == Way::Upsert || !field.nillable || !field.defaulted_on_create)
+}
+
+/// The record on which a note is to hang.
+fn linked(path: &str, value: &Value) -> Result<Option<Key>, RecordError> {
+    let Some(id) = value.as_text().map(str::trim).filter(|id| !id.is_empty()) else { return Ok(None) };
+    match SalesforceId::parse(id) {
+        Some(_) => Ok(Some(Key::salesforce(id))),
+        None => Err(check::unwritable(path, "takes the id of a record")),
+    }
 }
 
 fn record_type(spec: &WriteSpec, value: &Value, way: Way) -> Result<Option<Written>, RecordError> {

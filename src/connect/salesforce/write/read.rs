@@ -3,6 +3,7 @@
 use std::collections::{HashMap, HashSet};
 
 use super::guard::retrieve;
+use super::spec::WriteSpec;
 use crate::connect::salesforce::api::cell::cell;
 use crate::connect::salesforce::api::columns::{Columns, Record, Role};
 use crate::connect::salesforce::api::query::Shape;
@@ -10,6 +11,7 @@ use crate::connect::salesforce::api::soql::{self, MAX_URI, Select};
 use crate::connect::salesforce::ask::ask;
 use crate::connect::salesforce::budget::Purpose;
 use crate::connect::salesforce::client::Client;
+use crate::connect::salesforce::notes::Notes;
 use crate::connect::{ConnectError, Found, MatchQuery};
 use crate::model::{Key, Kind, Row, SalesforceId, Schema, Value, same_value};
 
@@ -26,15 +28,19 @@ pub(super) struct Reader {
     ids: Shape,
     /// Whether every column is a field of the object itself.
     is_flat: bool,
+    /// What is asked for besides, where the object is that of notes.
+    notes: Option<Notes>,
 }
 
 impl Reader {
-    pub(super) fn new(object: &str, schema: &std::sync::Arc<Schema>) -> Self {
-        let shape = Shape::new(Columns::new(schema, &[(Role::Id, "Id")]));
+    pub(super) fn new(spec: &WriteSpec) -> Self {
+        let object = &spec.object.name;
+        let shape = Shape::new(Columns::new(&Notes::readable(object, &spec.schema), &[(Role::Id, "Id")]));
         let is_flat = !shape.columns().wire().iter().any(|column| column.path.contains('.'));
         Self {
-            object: object.to_owned(),
-            schema: std::sync::Arc::clone(schema),
+            object: object.clone(),
+            schema: std::sync::Arc::clone(&spec.schema),
+            notes: Notes::of(object, &spec.schema, &spec.parents),
             shape,
             ids: Shape::new(Columns::new(&Schema::default(), &[(Role::Id, "Id")])),
             is_flat,
@@ -57,7 +63,16 @@ impl Reader {
             }
             found
         };
-        Ok(records.into_iter().map(|record| (record.id, record.row)).collect())
+        self.whole(client, records).await
+    }
+
+    /// The records with what no query tells.
+    async fn whole(&self, client: &Client, records: Vec<Record>) -> Result<Vec<(Key, Row)>, ConnectError> {
+        let records = records.into_iter().map(|record| (record.id, record.row)).collect();
+        match &self.notes {
+            Some(notes) => notes.complete_rows(client, records, Purpose::Poll).await,
+            None => Ok(records),
+        }
     }
 
     /// Which of these ids are there.
@@ -103,12 +118,13 @@ impl Reader {
         let mut found = Vec::new();
         let places = Places::new(&query.values);
         for condition in conditions(query, (path, field.kind), base) {
-            for record in self.query(client, vec![condition, only.to_owned()]).await? {
-                let hits = places.of(&query.normal(record.row.get(query.field)), &query.values);
+            let records = self.query(client, vec![condition, only.to_owned()]).await?;
+            for (key, row) in self.whole(client, records).await? {
+                let hits = places.of(&query.normal(row.get(query.field)), &query.values);
                 found.extend(hits.into_iter().map(|value| Found {
                     value,
-                    key: record.id.clone(),
-                    row: record.row.clone(),
+                    key: key.clone(),
+                    row: row.clone(),
                 }));
             }
         }

@@ -17,7 +17,9 @@ use crate::connect::salesforce::api::collections::{self, Record, Saved};
 use crate::connect::salesforce::api::error::{
     Reaction, Scope, maybe_stored, reaction, record_error, record_of, verdict,
 };
+use crate::connect::salesforce::api::graph;
 use crate::connect::salesforce::client::{Answer, Call};
+use crate::connect::salesforce::notes;
 use crate::model::{Class, Key, Outcome, RecordError};
 
 /// Most calls that a search for bad records may cost in one write.
@@ -47,7 +49,8 @@ pub(super) async fn send(context: &Context, ledger: &mut Ledger, verb: Verb, rec
     let mut pending = records;
     let mut is_again = false;
     while !pending.is_empty() && !ledger.is_stopped() {
-        let size = context.batch_size();
+        let most = if makes_notes(context, verb) { graph::MAX_GRAPHS } else { usize::MAX };
+        let size = context.batch_size().min(most);
         let mut waiting = batches(pending, size);
         let left = pass(context, ledger, verb, &mut waiting, at_once).await;
         let Some(error) = left.error else { return };
@@ -240,7 +243,8 @@ fn refusal(saved: &Saved) -> RecordError {
 async fn call(context: &Context, verb: Verb, records: &[Prepared]) -> Result<Vec<Saved>, ConnectError> {
     let request = request(context, verb, records).await?;
     let answer = context.client.change(&request, verb != Verb::Create).await?;
-    let saved = collections::results(&answer.body).map_err(|_| unreadable(&answer))?;
+    let read = if makes_notes(context, verb) { graph::results } else { collections::results };
+    let saved = read(&answer.body).map_err(|_| unreadable(&answer))?;
     if saved.len() != records.len() {
         let text = format!("{} records were written and {} answers came", records.len(), saved.len());
         return Err(ConnectError::new("R106", Class::TRANSIENT, text));
@@ -248,7 +252,12 @@ async fn call(context: &Context, verb: Verb, records: &[Prepared]) -> Result<Vec
     Ok(saved)
 }
 
-fn unreadable(answer: &Answer) -> ConnectError {
+/// A note is made together with its link, or not at all.
+fn makes_notes(context: &Context, verb: Verb) -> bool {
+    verb == Verb::Create && notes::are(&context.spec.object.name)
+}
+
+pub(super) fn unreadable(answer: &Answer) -> ConnectError {
     let text = format!("an answer of salesforce cannot be read ({} bytes)", answer.body.len());
     ConnectError::new("R106", Class::TRANSIENT, text)
 }
@@ -259,6 +268,11 @@ async fn request(context: &Context, verb: Verb, records: &[Prepared]) -> Result<
     if verb == Verb::Delete {
         let ids = records.iter().filter_map(|record| record.id.as_ref().map(Key::as_str));
         return Ok(context.call(Method::DELETE, collections::delete_path(data, ids), None, Vec::new()));
+    }
+    if makes_notes(context, verb) {
+        let notes = records.iter().map(|record| (record.fields.as_slice(), record.link.clone().flatten()));
+        let body = graph::notes(data, notes);
+        return Ok(context.call(Method::POST, graph::path(data), Some(body), names(records)));
     }
     let (method, path) = match (verb, &context.targets.upsert) {
         (Verb::Upsert, Some((_, field))) => (Method::PATCH, collections::upsert_path(data, object, field)),
@@ -275,6 +289,9 @@ async fn request(context: &Context, verb: Verb, records: &[Prepared]) -> Result<
 /// Names of all fields that are set, the virtual ones included.
 pub(super) fn names(records: &[Prepared]) -> Vec<String> {
     let mut names: Vec<String> = Vec::new();
+    if records.iter().any(|record| record.link.is_some()) {
+        names.push(notes::LINK.to_owned());
+    }
     for (name, _) in records.iter().flat_map(|record| &record.fields) {
         if !names.iter().any(|known| known == &**name) {
             names.push(name.to_string());

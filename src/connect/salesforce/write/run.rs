@@ -5,12 +5,14 @@ use std::collections::BTreeMap;
 use super::bulk;
 use super::door::Context;
 use super::guard;
-use super::ledger::Ledger;
+use super::ledger::{Ledger, written};
+use super::linking;
 use super::order::waves;
 use super::prepare::{Prepared, Verb, prepare};
 use super::rest::{self, Fate};
 use super::sequel;
 use crate::connect::ConnectError;
+use crate::connect::salesforce::notes;
 use crate::model::{Outcome, WriteOp};
 
 /// Writes; one outcome per operation.
@@ -25,6 +27,14 @@ pub(super) async fn write(context: &Context, ops: &[WriteOp]) -> Result<Vec<Outc
         }
     }
     let sent: Vec<Prepared> = records.clone();
+    // A note that is only to hang somewhere else is not changed itself.
+    records.retain(|record| {
+        let is_moved = record.verb == Verb::Update && record.fields.is_empty();
+        if let (true, Some(id)) = (is_moved, &record.id) {
+            ledger.settle(record.at, written(id.clone()));
+        }
+        !is_moved
+    });
     for wave in waves(records) {
         if ledger.is_stopped() {
             break;
@@ -33,6 +43,7 @@ pub(super) async fn write(context: &Context, ops: &[WriteOp]) -> Result<Vec<Outc
             ledger.stop(error);
         }
     }
+    linking::link(context, &mut ledger, &sent).await;
     sequel::name_others(context, &mut ledger, &sent).await;
     ledger.finish()
 }
@@ -54,7 +65,9 @@ async fn send(context: &Context, ledger: &mut Ledger, wave: Vec<Prepared>) -> Re
     // What is removed or changed first may free a unique value that is set next.
     for verb in [Verb::Delete, Verb::Update, Verb::Upsert, Verb::Create] {
         let records: Vec<Prepared> = wave.iter().filter(|record| record.verb == verb).cloned().collect();
-        let (fitting, mut by_rest): (Vec<_>, Vec<_>) = records.into_iter().partition(Prepared::fits_bulk);
+        let (fitting, mut by_rest): (Vec<_>, Vec<_>) = records
+            .into_iter()
+            .partition(|record| record.fits_bulk() && !notes::are(&context.spec.object.name));
         for group in groups(verb, fitting) {
             if group.len() > context.spec.lanes.bulk && bulk::is_possible(context) && !ledger.is_stopped() {
                 by_rest.extend(bulk::send(context, ledger, verb, group).await);

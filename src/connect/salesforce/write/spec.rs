@@ -33,6 +33,8 @@ pub struct WriteSpec {
     pub ops: Ops,
     /// Positions of the fields by which records are matched.
     pub matches: Vec<usize>,
+    /// First characters of the ids of the records on which notes are looked for, in their order; empty: all records.
+    pub parents: Vec<String>,
     /// Where bulk begins.
     pub lanes: WriteLanes,
 }
@@ -40,7 +42,8 @@ pub struct WriteSpec {
 impl WriteSpec {
     /// A destination with everything else at its default.
     pub fn new(object: Arc<ObjectInfo>, schema: Arc<Schema>, ops: Ops) -> Self {
-        Self { object, schema, ops, matches: Vec::new(), lanes: WriteLanes::default() }
+        let (matches, parents) = (Vec::new(), Vec::new());
+        Self { object, schema, ops, matches, parents, lanes: WriteLanes::default() }
     }
 
     /// The field by which a create becomes an upsert, so that repeating it makes no twin: a match field that Salesforce knows as an

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::spec::WriteSpec;
+use crate::connect::salesforce::notes;
 use crate::model::{FieldInfo, ObjectInfo, StoredForm};
 
 /// One column of the rows.
@@ -21,6 +22,13 @@ pub(super) enum Target {
         /// What Salesforce makes of its values.
         form: StoredForm,
     },
+    /// The text of a note, which goes encoded.
+    Text {
+        /// Position among the fields of the object.
+        at: usize,
+    },
+    /// The record on which a note hangs.
+    Link,
     /// A field of another record, which is read and never written.
     Foreign,
     /// The object has no such field, or hides it.
@@ -63,7 +71,12 @@ fn target(object: &ObjectInfo, path: &str) -> Target {
     if path.contains('.') {
         return Target::Foreign;
     }
+    let is_note = notes::are(&object.name);
+    if is_note && path == notes::LINK {
+        return Target::Link;
+    }
     match object.fields.iter().position(|field| field.name.eq_ignore_ascii_case(path)) {
+        Some(at) if is_note && path == notes::CONTENT => Target::Text { at },
         Some(at) => {
             let field = &object.fields[at];
             Target::Field { wire: Arc::from(field.name.as_str()), at, form: StoredForm::of(field) }

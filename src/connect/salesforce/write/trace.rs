@@ -62,12 +62,13 @@ impl Agreement {
 fn agreement(context: &Context, record: &Row, row: &Row) -> Agreement {
     let mut agreement = Agreement { told: 0, agreed: 0 };
     for (at, target) in context.targets.columns.iter().enumerate() {
-        let Target::Field { form, .. } = target else { continue };
-        let told = loose(form.apply(row.get(at)));
-        if told.is_blank() {
-            continue;
-        }
-        let same = fingerprint(&told, 0) == fingerprint(&loose(form.apply(record.get(at))), 0);
+        let stored = |row: &Row| match target {
+            Target::Field { form, .. } => Some(loose(form.apply(row.get(at)))),
+            Target::Text { .. } | Target::Link => Some(row.get(at).clone()),
+            _ => None,
+        };
+        let Some(told) = stored(row).filter(|told| !told.is_blank()) else { continue };
+        let same = stored(record).is_some_and(|found| fingerprint(&told, 0) == fingerprint(&found, 0));
         agreement.told += 1;
         agreement.agreed += usize::from(same);
     }
