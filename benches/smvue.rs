@@ -75,7 +75,10 @@ impl Postgres {
     }
 
     fn ask(&self, arguments: &[&str]) -> Result<String, Box<dyn Error>> {
-        let output = Command::new("psql").args(["-qtA", "-v", "ON_ERROR_STOP=1", &self.url]).args(arguments).output()?;
+        let output = Command::new("psql")
+            .args(["-qtA", "-v", "ON_ERROR_STOP=1", &self.url])
+            .args(arguments)
+            .output()?;
         if !output.status.success() {
             return Err(String::from_utf8_lossy(&output.stderr).into_owned().into());
         }
@@ -109,10 +112,20 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let calls = sandbox.limits().usage(sandbox.org().clock().now()).used;
     let mut rows = 0;
     for status in supervisor.statuses() {
-        println!("{:<24}{:>10} created {:>10} left out {:>6} failed", status.name.as_str(), status.totals.created, status.totals.skipped, status.totals.failed);
+        println!(
+            "{:<24}{:>10} created {:>10} left out {:>6} failed",
+            status.name.as_str(),
+            status.totals.created,
+            status.totals.skipped,
+            status.totals.failed
+        );
         rows += status.totals.created;
     }
-    println!("{rows} rows of {} opportunities and what belongs to them in {:.1} s, {calls} API calls", arguments.opportunities, loaded.as_secs_f32());
+    println!(
+        "{rows} rows of {} opportunities and what belongs to them in {:.1} s, {calls} API calls",
+        arguments.opportunities,
+        loaded.as_secs_f32()
+    );
     println!("opportunities in the table: {}", postgres.ask(&["-c", "SELECT count(*) FROM opportunities"])?);
     supervisor.shutdown().await;
     Ok(())
@@ -126,13 +139,8 @@ async fn daemon(
     dir: &Path,
 ) -> Result<Arc<Supervisor>, Box<dyn Error>> {
     let notices = notices().await?;
-    let stand_ins = StandIns {
-        sandbox,
-        app: None,
-        notices: &notices,
-        database: "",
-        public_url: "http://127.0.0.1:9",
-    };
+    let stand_ins =
+        StandIns { sandbox, app: None, notices: &notices, database: "", public_url: "http://127.0.0.1:9" };
     let mut secrets: HashMap<String, String> = set.secrets(&stand_ins).into_iter().collect();
     secrets.insert("SMVUE_DATABASE_URL".to_owned(), postgres.url.clone());
     for ((name, here), (_, shipped)) in set.for_stand_ins().into_iter().zip(set.files) {

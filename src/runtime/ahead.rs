@@ -62,7 +62,8 @@ impl Ahead {
         (registry, depth): (&Arc<Registry>, usize),
     ) -> Arc<dyn References> {
         let mut runners = HashMap::new();
-        let looked_up = known.plans.iter().filter(|other| plan.looks_up.contains(&other.name) && other.enabled);
+        let looked_up =
+            known.plans.iter().filter(|other| plan.looks_up.contains(&other.name) && other.enabled);
         for other in looked_up.filter(|_| depth > 0) {
             let references = Box::pin(Self::at(shop, other, known, (registry, depth - 1))).await;
             let built = build::runner(shop, other, (known.files, known.catalog), references, quiet()).await;

@@ -379,7 +379,8 @@ fn written(pipeline: &Pipeline, item: &Item, write: &SideWrite) -> Vec<PlanField
 /// Ids of records that other pipelines would make first.
 fn name_new(pipeline: &Pipeline, side: Side, fields: &mut [PlanField]) {
     for field in fields.iter_mut().filter(|field| field.after.as_deref() == Some(NEW)) {
-        let is_it = |at: usize| pipeline.schema(side).fields().get(at).is_some_and(|one| *one.name == *field.name);
+        let is_it =
+            |at: usize| pipeline.schema(side).fields().get(at).is_some_and(|one| *one.name == *field.name);
         let lookup = pipeline.rows.iter().find_map(|row| {
             let lookup = row.lookup.as_ref()?;
             row.field_on(side).is_some_and(is_it).then_some(lookup)

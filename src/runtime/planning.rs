@@ -242,8 +242,7 @@ impl Workbench {
         registry.set_order(&plans);
         let shop = self.workshop(store);
         for plan in self.plans(&query.names)?.iter().filter(|plan| plan.enabled) {
-            let known =
-                Known { files: &self.loaded.files, catalog: &self.looked.catalog, plans: &plans };
+            let known = Known { files: &self.loaded.files, catalog: &self.looked.catalog, plans: &plans };
             let asked = (query.record.as_deref(), query.limit);
             answer.pipelines.push(plan_one(&shop, plan, known, &registry, asked).await?);
         }

@@ -7,7 +7,12 @@ use serde::Deserialize;
 
 use super::AppError;
 
-const SHIPPED: [(&str, &str); 1] = [("operating", include_str!("../../apps/operating.yaml"))];
+const SHIPPED: [(&str, &str); 4] = [
+    ("operating", include_str!("../../apps/operating.yaml")),
+    ("worksights", include_str!("../../apps/worksights.yaml")),
+    ("startdeliver", include_str!("../../apps/startdeliver.yaml")),
+    ("conversion", include_str!("../../apps/conversion.yaml")),
+];
 
 /// A whole app.
 #[derive(Clone, Debug, Default, Deserialize)]

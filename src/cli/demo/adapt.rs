@@ -43,10 +43,12 @@ fn is_sign_in(line: &str) -> bool {
 }
 
 fn settings(text: &str) -> String {
-    let line = |line: &str| match line.strip_prefix("public_url:") {
+    let line = |line: &str| {
+        match line.strip_prefix("public_url:") {
         Some(_) => "public_url: ${env:SFSYNC_PUBLIC_URL}      # this demo; yours is the address at which Salesforce and the app reach the daemon"
             .to_owned(),
         None => line.to_owned(),
+    }
     };
     let mut lines: Vec<String> = text.lines().map(line).collect();
     if !text.contains("\npublic_url:") {
@@ -71,9 +73,9 @@ fn connection(text: &str) -> String {
         .filter_map(|line| {
             let kept = || Some(line.to_owned());
             match line.split_once(": ") {
-                Some(("base_url", shipped)) => {
-                    Some(format!("base_url: ${{env:APP_URL}}               # the app of the demo; shipped: {shipped}"))
-                }
+                Some(("base_url", shipped)) => Some(format!(
+                    "base_url: ${{env:APP_URL}}               # the app of the demo; shipped: {shipped}"
+                )),
                 Some(("url", _)) if is_hook => Some("url: ${env:NOTICES_URL}".to_owned()),
                 // The app on this machine is in no hurry.
                 Some(("rate_limit", _)) => None,

@@ -13,13 +13,13 @@ use std::time::{Duration, Instant};
 use sfsync_sandbox::app::{App, AppError, AppSettings};
 use sfsync_sandbox::{OrgConfig, Population, Sandbox, SandboxConfig};
 
+use super::Context;
 use super::daemon::{Service, Start};
 use super::exit::{Exit, Failure};
-use super::Context;
 use crate::runtime::status::{PipelineStatus, State};
 use crate::runtime::world::Secrets;
-use crate::serve::{Listening, Serving};
 use crate::serve::shown::thousands;
+use crate::serve::{Listening, Serving};
 use crate::spec::SecretSource;
 
 use sets::{Set, StandIns};
@@ -94,7 +94,11 @@ pub(super) async fn run(args: Args, context: &Context) -> Result<Exit, Failure> 
     let set = Set::named(&args.set).unwrap_or(&sets::SETS[0]);
     let is_quickstart = set.name == "quickstart";
     let folder = args.folder.unwrap_or_else(|| {
-        PathBuf::from(if is_quickstart { "sfsync-demo".to_owned() } else { format!("sfsync-demo-{}", set.name) })
+        PathBuf::from(if is_quickstart {
+            "sfsync-demo".to_owned()
+        } else {
+            format!("sfsync-demo-{}", set.name)
+        })
     });
     let demo = Demo { set, folder, context };
     demo.prepare()?;
@@ -186,8 +190,7 @@ impl Demo<'_> {
         let screen = self.context.screen;
         let socket = self.context.socket.clone().unwrap_or_else(|| self.folder.join("sfsync.sock"));
         // A free port: a daemon may be running beside the demo.
-        let serving =
-            Serving { listen: "127.0.0.1:0".to_owned(), sockets: vec![socket], admin_token: None };
+        let serving = Serving { listen: "127.0.0.1:0".to_owned(), sockets: vec![socket], admin_token: None };
         let listening = Listening::bind(serving).await?;
         let public_url = format!("http://{}", listening.address());
         let database = self.folder.join("warehouse.db").display().to_string();

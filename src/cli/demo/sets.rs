@@ -172,7 +172,8 @@ impl StandIns<'_> {
             self.sandbox.install_package(setting);
         }
         let Some(app) = self.app else { return };
-        for (name, _) in app.description().resources.iter().filter(|(_, resource)| resource.webhook.is_some()) {
+        for (name, _) in app.description().resources.iter().filter(|(_, resource)| resource.webhook.is_some())
+        {
             // The resource is one of the app's own.
             let _ = app.subscribe(name, &format!("{}/hooks/{}/{name}", self.public_url, set.name));
         }

@@ -96,7 +96,8 @@ impl Others<'_> {
         let at = usize::try_from(seed).unwrap_or_default().wrapping_mul(7919) % rows.len().max(1);
         if let Some(number) = rows.get(at).and_then(|row| row["_number"].as_u64()) {
             // It may be gone by now.
-            let _ = app.edit(resource, number, json!({ field: format!("+358 40 {:07}", seed * 7 % 10_000_000) }));
+            let _ =
+                app.edit(resource, number, json!({ field: format!("+358 40 {:07}", seed * 7 % 10_000_000) }));
         }
     }
 

@@ -103,9 +103,6 @@ impl Whole {
         let door: Arc<dyn sfsync::runtime::control::Control> = Arc::new(Door(Arc::clone(&daemon)));
         let _ = slot.set(door);
         let server = tokio::spawn(listening.serve(slot, stop.clone()));
-        let invalid: Vec<_> =
-            daemon.statuses().into_iter().filter(|status| status.state == State::Invalid).collect();
-        assert!(invalid.is_empty(), "{invalid:#?}");
         self.running = Some(Running { daemon, stop, server });
     }
 
@@ -217,7 +214,8 @@ impl Whole {
     /// Records of the org.
     pub fn org(&self, soql: &str) -> Vec<Map<String, Json>> {
         let org = self.rig.sandbox.org();
-        let result = org.query(soql, &QueryOptions::default()).unwrap_or_else(|error| panic!("{soql}: {error:?}"));
+        let result =
+            org.query(soql, &QueryOptions::default()).unwrap_or_else(|error| panic!("{soql}: {error:?}"));
         let mut body = b"[".to_vec();
         org.render_json(&result, 0..result.len(), &mut body);
         body.push(b']');
@@ -248,7 +246,9 @@ impl Whole {
 
     /// The id of a record type of opportunities.
     pub fn record_type(&self, name: &str) -> String {
-        let soql = format!("SELECT Id FROM RecordType WHERE SobjectType = 'Opportunity' AND DeveloperName = '{name}'");
+        let soql = format!(
+            "SELECT Id FROM RecordType WHERE SobjectType = 'Opportunity' AND DeveloperName = '{name}'"
+        );
         self.org(&soql)[0]["Id"].as_str().expect("an id").to_owned()
     }
 

@@ -40,7 +40,9 @@ fn demo_shows_something(name: &str, idle: &[&str]) {
     assert!(told.contains("Loaded after") && told.contains("Records are edited in the org now"), "{told}");
     let set = Set::named(name).unwrap();
     for pipeline in pipelines(set) {
-        let is_it = |line: &&str| line.trim_start().starts_with(&format!("{pipeline} ")) && line.contains(" left out, ");
+        let is_it = |line: &&str| {
+            line.trim_start().starts_with(&format!("{pipeline} ")) && line.contains(" left out, ")
+        };
         let line = told.lines().find(is_it);
         let line = line.unwrap_or_else(|| panic!("{pipeline} is not told of: {told}"));
         assert!(line.contains(", 0 failed"), "{line}: {told}");
@@ -169,7 +171,8 @@ fn root() -> &'static Path {
 #[test]
 fn the_readme_of_a_set_says_what_it_does_what_to_set_and_how_to_try_it() {
     for set in SETS.iter().filter(|set| set.name != "quickstart") {
-        let text = std::fs::read_to_string(root().join("pipelines").join(set.name).join("README.md")).unwrap();
+        let text =
+            std::fs::read_to_string(root().join("pipelines").join(set.name).join("README.md")).unwrap();
         let lines = text.lines().filter(|line| !line.trim().is_empty()).count();
         assert!((6..=14).contains(&lines), "{}: {lines} lines", set.name);
         assert!(text.contains(&format!("sfsync demo --set {}", set.name)), "{}", set.name);

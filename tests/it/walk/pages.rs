@@ -106,13 +106,19 @@ async fn the_pipeline_of_the_first_page_runs_as_it_stands() {
     // Nobody sits at a browser here; everything else is as it stands.
     rig.edit_file(
         "connections/salesforce.yaml",
-        &[("auth:\n  flow: authorization_code", "login_url: ${env:SF_LOGIN_URL}\nauth:\n  flow: client_credentials")],
+        &[(
+            "auth:\n  flow: authorization_code",
+            "login_url: ${env:SF_LOGIN_URL}\nauth:\n  flow: client_credentials",
+        )],
     );
     let schema = postgres::unique_name("page");
     let separator = if postgres::url().contains('?') { '&' } else { '?' };
     let url = format!("{}{separator}options=-csearch_path%3D{schema}", postgres::url());
     rig.secrets.0.insert("DATABASE_URL".to_owned(), url);
-    rig.edit_file("connections/warehouse.yaml", &[("type: postgres", &format!("type: postgres\nschema: {schema}"))]);
+    rig.edit_file(
+        "connections/warehouse.yaml",
+        &[("type: postgres", &format!("type: postgres\nschema: {schema}"))],
+    );
     let client = postgres::connect().await;
     let table = format!(
         "CREATE SCHEMA {schema}; CREATE TABLE {schema}.clients (id bigserial PRIMARY KEY, salesforce_id text, name text, domain text)"
@@ -173,7 +179,8 @@ async fn what_an_org_and_an_app_may_post_is_taken_as_the_first_page_says() {
     let client = reqwest::Client::builder().no_proxy().build().unwrap();
     let token = whole.rig.secrets.0["SF_WEBHOOK_TOKEN"].clone();
     let one = json!({ "object": "Opportunity", "id": "006A10000000001AAA" });
-    let several = json!([{ "object": "Opportunity", "ids": ["006A10000000001AAA"], "nonce": "n1", "orgId": org }]);
+    let several =
+        json!([{ "object": "Opportunity", "ids": ["006A10000000001AAA"], "nonce": "n1", "orgId": org }]);
     for (body, status) in [(one, 202), (several, 202), (json!({}), 202)] {
         let call = client.post(format!("{}/hooks/salesforce", whole.address)).bearer_auth(&token);
         let answer = call.body(body.to_string()).send().await.unwrap();
