@@ -30,6 +30,7 @@
 //! ```
 
 pub mod app;
+mod callout;
 pub mod faults;
 pub mod org;
 pub mod wire;

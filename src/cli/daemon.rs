@@ -61,8 +61,8 @@ pub(super) async fn run(args: Args, context: &Context) -> Result<Exit, Failure> 
     let level = telemetry::init(settings.log, format);
     let sockets =
         context.socket.clone().map_or_else(|| serve::candidates(Some(&settings.state)), |path| vec![path]);
+    let serving = Serving { listen: settings.listen, sockets, admin_token: settings.admin_token };
     let start = Start {
-        serving: Serving { listen: settings.listen, sockets, admin_token: settings.admin_token },
         public_url: settings.public_url,
         state: settings.state,
         secrets: Arc::new(ProcessSecrets),
@@ -70,7 +70,7 @@ pub(super) async fn run(args: Args, context: &Context) -> Result<Exit, Failure> 
         level,
         reloaded: None,
     };
-    let service = Service::start(start).await?;
+    let service = Service::start(Listening::bind(serving).await?, start).await?;
     tracing::info!(address = %service.address, socket = %service.socket.display(), "ready");
     ended_by_signal().await?;
     tracing::info!("stopping after the batches under way");
@@ -90,7 +90,6 @@ async fn ended_by_signal() -> Result<(), Failure> {
 
 /// What a service is started with.
 pub(super) struct Start {
-    pub(super) serving: Serving,
     /// `public_url` of settings.yaml.
     pub(super) public_url: Option<String>,
     pub(super) state: PathBuf,
@@ -113,10 +112,9 @@ pub(super) struct Service {
 }
 
 impl Service {
-    /// Binds, opens the state, loads the files, starts the pipelines, answers. In this order, so that what keeps a daemon from starting
+    /// Opens the state, loads the files, starts the pipelines, answers. It is bound before, so that what keeps a daemon from starting
     /// is said before anything is touched.
-    pub(super) async fn start(start: Start) -> Result<Self, Failure> {
-        let listening = Listening::bind(start.serving).await?;
+    pub(super) async fn start(listening: Listening, start: Start) -> Result<Self, Failure> {
         let store = open_state(&start.state).map_err(|error| {
             let help = error.help().unwrap_or_default();
             Failure::caused(&error, help)

@@ -9,7 +9,7 @@ mod check;
 mod completions;
 mod connect;
 mod daemon;
-mod demo;
+pub mod demo;
 mod exit;
 mod explain;
 mod failure_form;

@@ -3,6 +3,7 @@
 //!
 //! Read [`pass`] for what one pipeline does, [`supervisor`] for how they live together, [`control`] for the door to it.
 
+mod ahead;
 mod apps;
 pub mod backoff;
 pub mod batch;

@@ -4,11 +4,12 @@ use std::collections::HashSet;
 
 use serde::{Deserialize, Serialize};
 
+use super::ahead::NEW;
 use super::batch::{Fate, Item, MirrorBatch, Prepared};
 use super::pass::{PassError, Runner};
 use super::preview::Preview;
 use super::words;
-use crate::model::{Cursor, Key, Read, Row, SalesforceId, Side, Value, WriteOp};
+use crate::model::{Cursor, Key, PipelineName, Read, Row, SalesforceId, Side, Value, WriteOp};
 use crate::plan::{Pipeline, Scope};
 use crate::sync::{Decision, Kept, Mode, SideWrite, Stop};
 
@@ -334,6 +335,7 @@ pub(super) fn entry(pipeline: &Pipeline, item: &Item) -> Option<PlanEntry> {
             for field in &mut fields {
                 field.note = on_side(pipeline, *on);
             }
+            name_new(pipeline, *on, &mut fields);
             ("create", fields, String::new())
         }
         Fate::Decided(Decision::Update { writes, kept, linking }) => {
@@ -362,13 +364,35 @@ fn written(pipeline: &Pipeline, item: &Item, write: &SideWrite) -> Vec<PlanField
     let held = item.row_on(write.side);
     let fields = pipeline.schema(write.side).fields().iter().enumerate();
     let set = fields.filter(|(at, _)| !write.row.get(*at).is_absent());
-    set.map(|(at, field)| PlanField {
-        name: field.name.to_string(),
-        before: held.map(|row| shown(row.get(at))),
-        after: Some(shown(write.row.get(at))),
-        note: on_side(pipeline, write.side),
-    })
-    .collect()
+    let mut fields: Vec<PlanField> = set
+        .map(|(at, field)| PlanField {
+            name: field.name.to_string(),
+            before: held.map(|row| shown(row.get(at))),
+            after: Some(shown(write.row.get(at))),
+            note: on_side(pipeline, write.side),
+        })
+        .collect();
+    name_new(pipeline, write.side, &mut fields);
+    fields
+}
+
+/// Ids of records that other pipelines would make first.
+fn name_new(pipeline: &Pipeline, side: Side, fields: &mut [PlanField]) {
+    for field in fields.iter_mut().filter(|field| field.after.as_deref() == Some(NEW)) {
+        let is_it =
+            |at: usize| pipeline.schema(side).fields().get(at).is_some_and(|one| *one.name == *field.name);
+        let lookup = pipeline.rows.iter().find_map(|row| {
+            let lookup = row.lookup.as_ref()?;
+            row.field_on(side).is_some_and(is_it).then_some(lookup)
+        });
+        let names = lookup.map(|lookup| {
+            let names: Vec<&str> = lookup.pipelines.iter().map(PipelineName::as_str).collect();
+            names.join(" or ")
+        });
+        let names = names.unwrap_or_else(|| "another pipeline".to_owned());
+        field.after = Some("new".to_owned());
+        field.note = format!("{names} would create it first");
+    }
 }
 
 /// Where a field is written, for pipelines that write to both sides.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::batch::{Demand, Partners, References};
+use super::ahead::{Ahead, Known};
 use super::build::{self, Workshop};
 use super::control::{ControlError, ControlErrorKind, PlanQuery};
 use super::folder::{self, File, Texts};
@@ -16,9 +16,8 @@ use super::planner::{self, ApiNeed, PlanReport};
 use super::registry::Registry;
 use super::supervisor::Supervisor;
 use super::workbench::{WorkError, Workbench};
-use crate::connect::ConnectError;
-use crate::model::{Counts, Key, PipelineName};
-use crate::plan::{Catalog, Files, Pipeline, diff};
+use crate::model::{Counts, PipelineName};
+use crate::plan::{Files, Pipeline, diff};
 use crate::store::LastGood;
 
 /// Everything that `plan` tells.
@@ -130,13 +129,14 @@ pub fn last_good(
 pub async fn plan_one(
     shop: &Workshop,
     plan: &Arc<Pipeline>,
-    (files, catalog): (&Files, &Catalog),
+    known: Known<'_>,
     registry: &Arc<Registry>,
     (record, limit): (Option<&str>, usize),
 ) -> Result<PlanReport, PassError> {
-    let references: Arc<dyn References> = Arc::new(NothingComes(Arc::clone(registry)));
     let shop = Workshop { only_looks: true, ..shop.clone() };
-    let mut runner = match build::runner(&shop, plan, (files, catalog), references, quiet()).await {
+    let references = Ahead::of(&shop, plan, known, registry).await;
+    let mut runner = match build::runner(&shop, plan, (known.files, known.catalog), references, quiet()).await
+    {
         Ok(runner) => runner,
         // The table is there and lacks something.
         Err(error) if error.code == "R108" => return Ok(planner::unplanned(plan, error.message)),
@@ -154,27 +154,6 @@ pub async fn plan_one(
         });
     }
     Ok(report)
-}
-
-/// Lookups as a sync would make them, but nothing is brought in: records that would come on demand count as coming later.
-struct NothingComes(Arc<Registry>);
-
-#[async_trait::async_trait]
-impl References for NothingComes {
-    fn on_demand(&self, asking: &PipelineName, pipeline: &PipelineName) -> Demand {
-        match self.0.on_demand(asking, pipeline) {
-            Demand::No => Demand::No,
-            Demand::Now | Demand::Later => Demand::Later,
-        }
-    }
-
-    fn partners(&self, pipeline: &Pipeline) -> Partners {
-        self.0.partners(pipeline)
-    }
-
-    async fn require(&self, _: &PipelineName, _: Vec<Key>) -> Result<(), ConnectError> {
-        Ok(())
-    }
 }
 
 /// Nobody listens.
@@ -200,8 +179,9 @@ impl Supervisor {
             answer.files = changes.into_iter().filter(|change| is_asked(change, &query.names)).collect();
         }
         let shop = self.workshop();
+        let all = self.plans().await;
         for plan in plans {
-            let known = (&*latest.files, &*latest.catalog);
+            let known = Known { files: &latest.files, catalog: &latest.catalog, plans: &all };
             let report =
                 plan_one(&shop, &plan, known, &self.registry, (query.record.as_deref(), query.limit)).await;
             answer.pipelines.push(report.map_err(|error| refused(&plan.name, error))?);
@@ -262,7 +242,7 @@ impl Workbench {
         registry.set_order(&plans);
         let shop = self.workshop(store);
         for plan in self.plans(&query.names)?.iter().filter(|plan| plan.enabled) {
-            let known = (&self.loaded.files, &self.looked.catalog);
+            let known = Known { files: &self.loaded.files, catalog: &self.looked.catalog, plans: &plans };
             let asked = (query.record.as_deref(), query.limit);
             answer.pipelines.push(plan_one(&shop, plan, known, &registry, asked).await?);
         }

@@ -275,7 +275,11 @@ impl References for Registry {
         };
         let mut runner = running.runner.lock().await;
         runner.run = runner.clock.now();
-        match runner.records(Side::Salesforce, &keys, true).await {
+        let brought = runner.records(Side::Salesforce, &keys, true).await;
+        drop(runner);
+        // Its task did not see it: it shows what is linked and held now.
+        running.wake.notify_one();
+        match brought {
             // Deletes among them wait for a person, whom that pipeline asks itself; the rest is there.
             Ok(_) | Err(PassError::Approval(_)) => Ok(()),
             Err(PassError::Connect(error)) => Err(error),

@@ -5,10 +5,11 @@ use std::sync::Arc;
 
 use super::batch::{self, FailureDetail, Fate, Item, MirrorBatch, failure_id};
 use super::control::{ControlError, ControlErrorKind, Why, WhyEntry};
+use super::pass::Runner;
 use super::preview::Preview;
 use super::supervisor::Supervisor;
 use super::{planner, words};
-use crate::model::{Change, FailureKind, Key, SalesforceId, Side, WriteOp};
+use crate::model::{Change, ChangeEvent, FailureKind, Key, SalesforceId, Side, WriteOp};
 use crate::plan::Pipeline;
 use crate::sync::{Decision, Mode, Stop};
 
@@ -111,14 +112,22 @@ impl Supervisor {
         };
         let is_there = said.is_some();
         let mut title = batch::name_of(plan.schema(side), said);
+        let left = events.first().filter(|event| matches!(event.change, Change::Left(Some(_)))).cloned();
         match runner.preview(side, events, Mode::Repair).await.map_err(failed)? {
             Preview::Linked(prepared) => {
                 if let Some(item) = prepared.items.first() {
                     title = batch::title(plan, item);
-                    explain(plan, item, &mut entry);
+                    explain(plan, item, &mut entry, |row| self.place_of(plan, row));
                 }
             }
-            Preview::Mirror(batch) => mirrored(plan, (&batch, is_there), &mut entry),
+            Preview::Mirror(batch) => {
+                mirrored((&batch, is_there), &mut entry, |row| self.place_of(plan, row));
+            }
+        }
+        if let Some(event) = left.filter(|_| entry.verdict == NOT_FOUND) {
+            // It is there, does not pass the filters, and never was linked.
+            entry.verdict = "left out".to_owned();
+            entry.reason = left_out(&mut runner, plan, (side, event)).await?;
         }
         self.failed_before(plan, (side, key), &mut entry)?;
         if asks && matches!(entry.verdict.as_str(), "to be: delete" | "to be: archive") {
@@ -126,6 +135,14 @@ impl Supervisor {
             entry.reason = [entry.reason.as_str(), &waits].join("; ").trim_start_matches("; ").to_owned();
         }
         Ok((title, entry))
+    }
+
+    /// Where a row stands: `file:line`.
+    fn place_of(&self, plan: &Pipeline, row: usize) -> Option<String> {
+        let latest = self.latest();
+        let span = latest.files.pipeline(&plan.name)?.value()?.fields.get(row)?.span;
+        let at = latest.files.map.place(span)?;
+        Some(format!("{}:{}", at.path, at.line))
     }
 
     /// A record that would be written and could not: what the failure says counts, not what would be tried again.
@@ -154,6 +171,23 @@ impl Supervisor {
     }
 }
 
+/// Which of the filters a record does not pass: those that can be evaluated here are told in words, else it is the condition of the query.
+async fn left_out(
+    runner: &mut Runner,
+    plan: &Pipeline,
+    (side, event): (Side, ChangeEvent),
+) -> Result<String, ControlError> {
+    let Change::Left(Some(row)) = event.change else { return Ok(String::new()) };
+    let event = ChangeEvent { change: Change::Upsert(row.clone()), ..event };
+    if let Preview::Linked(prepared) =
+        runner.preview(side, vec![event], Mode::Repair).await.map_err(failed)?
+        && let Some(Fate::LeftOut(why)) = prepared.items.first().and_then(|item| item.fate.as_ref())
+    {
+        return Ok(words::left_out(plan, side, why, &row));
+    }
+    Ok(format!("it does not pass the filters{}", condition(plan, side)))
+}
+
 const NOT_FOUND: &str = "not found";
 
 fn failed(error: impl std::fmt::Display) -> ControlError {
@@ -177,9 +211,8 @@ fn condition(plan: &Pipeline, side: Side) -> String {
 }
 
 /// What is to become of a record, in words.
-fn explain(plan: &Pipeline, item: &Item, entry: &mut WhyEntry) {
+fn explain(plan: &Pipeline, item: &Item, entry: &mut WhyEntry, row_place: impl Fn(usize) -> Option<String>) {
     entry.linked = item.link.as_ref().map(|link| link.key(item.origin.other()).clone());
-    let row_place = |row: usize| Some(format!("{} row {}", plan.file, row + 1));
     let (verdict, reason) = match item.fate.as_ref() {
         Some(Fate::LeftOut(why)) => {
             let row = item.row.clone().unwrap_or_else(|| crate::model::Row::absent(0));
@@ -198,7 +231,11 @@ fn explain(plan: &Pipeline, item: &Item, entry: &mut WhyEntry) {
 }
 
 /// What is to become of a record of a mirror.
-fn mirrored(plan: &Pipeline, (batch, is_there): (&MirrorBatch, bool), entry: &mut WhyEntry) {
+fn mirrored(
+    (batch, is_there): (&MirrorBatch, bool),
+    entry: &mut WhyEntry,
+    row_place: impl Fn(usize) -> Option<String>,
+) {
     let gone = || {
         if is_there {
             "it does not pass the filters any more (on_leave: delete)".to_owned()
@@ -208,7 +245,7 @@ fn mirrored(plan: &Pipeline, (batch, is_there): (&MirrorBatch, bool), entry: &mu
     };
     let (verdict, reason) = match (batch.failed.first(), batch.writes.first(), batch.deletes.first()) {
         (Some(failed), ..) => {
-            entry.place = Some(format!("{} row {}", plan.file, failed.row + 1));
+            entry.place = row_place(failed.row);
             ("failed", format!("{} {}", failed.error.code, failed.error.message))
         }
         (_, _, Some(_)) => ("to be: delete", gone()),

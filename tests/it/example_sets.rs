@@ -34,9 +34,6 @@ fn online() -> Catalog {
     let stages = |kind: &str, values: &[&str]| {
         (kind.to_owned(), values.iter().map(|value| (*value).to_owned()).collect())
     };
-    let new_business = stages("New_Business", &["Proposal", "Negotiation", "Closed Won"]);
-    let renewal = stages("Renewal", &["Quote Sent", "Closed Won"]);
-    offer(&mut org, "Opportunity.StageName", &BTreeMap::from([new_business, renewal]));
     offer(
         &mut org,
         "Account.Type",

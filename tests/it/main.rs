@@ -50,3 +50,4 @@ mod sql_write;
 mod stored_forms;
 mod stories;
 mod two_way;
+mod walk;

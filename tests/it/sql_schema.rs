@@ -14,6 +14,7 @@ on_both!(
     the_printed_column_works_as_printed,
     the_printed_index_works_as_printed,
     create_tables_creates_and_adds_and_never_alters,
+    several_pipelines_make_their_table_once,
     without_create_tables_nothing_is_made,
     what_exists_is_described,
     columns_that_cannot_hold_their_row_are_named,
@@ -97,6 +98,22 @@ async fn create_tables_creates_and_adds_and_never_alters(database: Database) {
         Dialect::Postgres => vec![ProblemKind::WrongType],
     };
     assert_eq!(kinds(&third.problems), wrong, "an untyped column holds anything");
+}
+
+async fn several_pipelines_make_their_table_once(database: Database) {
+    let all = (0..8).map(|number| {
+        let own = format!("of_{number}");
+        let columns = [("sf", Kind::Id), ("name", Kind::Text), (own.as_str(), Kind::Text)];
+        let spec = TableSpec { create: true, ..database.linked("shared", &columns) };
+        let connection = database.connection.clone();
+        tokio::spawn(async move { connection.ensure(&spec).await })
+    });
+    for ensured in futures_util::future::join_all(all).await {
+        let ensured = ensured.unwrap().unwrap();
+        assert!(ensured.problems.is_empty(), "{:?}", ensured.problems);
+    }
+    let table = database.connection.inspect(&TableName::parse("shared")).await.unwrap().unwrap();
+    assert_eq!(table.columns.iter().filter(|column| column.name.starts_with("of_")).count(), 8);
 }
 
 async fn without_create_tables_nothing_is_made(database: Database) {

@@ -7,7 +7,12 @@ use serde::Deserialize;
 
 use super::AppError;
 
-const SHIPPED: [(&str, &str); 1] = [("operating", include_str!("../../apps/operating.yaml"))];
+const SHIPPED: [(&str, &str); 4] = [
+    ("operating", include_str!("../../apps/operating.yaml")),
+    ("worksights", include_str!("../../apps/worksights.yaml")),
+    ("startdeliver", include_str!("../../apps/startdeliver.yaml")),
+    ("conversion", include_str!("../../apps/conversion.yaml")),
+];
 
 /// A whole app.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -170,6 +175,8 @@ pub struct Resource {
     pub fields: BTreeMap<String, Field>,
     /// Other fields than those are taken, too.
     pub takes_anything: bool,
+    /// Records that are there from the start where [`super::AppSettings::seed`] says so.
+    pub seed: Vec<serde_json::Map<String, serde_json::Value>>,
 }
 
 /// A record that the app does not like.

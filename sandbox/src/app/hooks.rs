@@ -1,4 +1,4 @@
-//! The app's own calls when a record changes: one after the other, tried again a few times. Plain HTTP to this machine only.
+//! The app's own calls when a record changes: one after the other, tried again a few times.
 //! May not decide what changed. Read [`Caller`].
 
 use std::sync::Arc;
@@ -6,13 +6,12 @@ use std::time::Duration;
 
 use ring::hmac;
 use serde_json::{Value as Json, json};
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::TcpStream;
 use tokio::sync::mpsc::UnboundedReceiver;
 
 use super::database::Record;
 use super::description::Signing;
 use super::{Shared, Verb};
+use crate::callout::post;
 
 /// How often a call is tried.
 const TRIES: u32 = 6;
@@ -20,8 +19,6 @@ const TRIES: u32 = 6;
 const PAUSE: Duration = Duration::from_millis(100);
 /// How long an answer may take.
 const PATIENCE: Duration = Duration::from_secs(10);
-/// Bytes of an answer that are read.
-const ANSWER: u64 = 16 << 10;
 
 /// Something to tell.
 #[derive(Debug)]
@@ -57,24 +54,15 @@ async fn deliver(address: &str, signing: &Signing, body: &str) {
 
 /// Whether the listener answered with 2xx.
 async fn posted(address: &str, signing: &Signing, body: &str) -> Option<bool> {
-    let rest = address.strip_prefix("http://")?;
-    let (host, path) = rest.split_once('/').unwrap_or((rest, ""));
-    let mut head = format!(
-        "POST /{path} HTTP/1.1\r\nHost: {host}\r\nContent-Type: application/json\r\nConnection: close\r\nContent-Length: {}\r\n",
-        body.len()
-    );
+    let mut headers = vec![("Content-Type", "application/json".to_owned())];
     if let Some(token) = &signing.token {
-        head.push_str(&format!("Authorization: Bearer {token}\r\n"));
+        headers.push(("Authorization", format!("Bearer {token}")));
     }
     if let (Some(secret), Some(header)) = (&signing.secret, &signing.header) {
         let tag = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, secret.as_bytes()), body.as_bytes());
-        let hex: String = tag.as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
-        head.push_str(&format!("{header}: {hex}\r\n"));
+        headers.push((header, tag.as_ref().iter().map(|byte| format!("{byte:02x}")).collect()));
     }
-    let mut stream = TcpStream::connect(host).await.ok()?;
-    stream.write_all(format!("{head}\r\n{body}").as_bytes()).await.ok()?;
-    let mut answer = Vec::new();
-    stream.take(ANSWER).read_to_end(&mut answer).await.ok()?;
-    let line = String::from_utf8_lossy(&answer);
-    Some(line.split(' ').nth(1).is_some_and(|status| status.starts_with('2')))
+    let headers: Vec<(&str, &str)> = headers.iter().map(|(name, value)| (*name, value.as_str())).collect();
+    let said = post(address, &headers, body).await?;
+    Some((200..300).contains(&said.status))
 }

@@ -80,6 +80,8 @@ pub struct AppSettings {
     pub port: u16,
     /// A SQLite file; without one, the records are in memory.
     pub database: Option<PathBuf>,
+    /// Puts the records of [`Resource::seed`] into resources that are empty.
+    pub seed: bool,
 }
 
 /// What happened to a record.
@@ -194,7 +196,22 @@ impl App {
         let router = Router::new().fallback(handle).with_state(Arc::clone(&shared));
         let serving = tokio::spawn(async move { drop(axum::serve(listener, router).await) });
         let calling = tokio::spawn(hooks::call(Arc::clone(&shared), told));
-        Ok(Self { shared, tasks: [serving, calling] })
+        let app = Self { shared, tasks: [serving, calling] };
+        if settings.seed {
+            app.sow()?;
+        }
+        Ok(app)
+    }
+
+    fn sow(&self) -> Result<(), AppError> {
+        for (name, resource) in &self.shared.description.resources {
+            if self.records(name)?.is_empty() {
+                for record in &resource.seed {
+                    self.put(name, Json::Object(record.clone()))?;
+                }
+            }
+        }
+        Ok(())
     }
 
     /// What it plays.

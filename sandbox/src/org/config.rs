@@ -1,6 +1,8 @@
 //! What an org is like before it has records.
 //! May not hold state. Read [`OrgConfig`] first.
 
+use std::sync::Arc;
+
 use jiff::Timestamp;
 
 use super::customization::Customization;
@@ -57,6 +59,14 @@ pub struct OrgConfig {
     pub instance_url: String,
     /// Decimals that do not fit are rounded half up; otherwise they are cut, as the documentation says.
     pub rounds_decimals: bool,
+}
+
+impl OrgConfig {
+    /// What this org calls a stage of opportunities.
+    pub(crate) fn stage_name(&self, name: &str) -> Arc<str> {
+        let other = self.customizations.iter().find_map(|customization| customization.stage(name));
+        Arc::from(other.unwrap_or(name))
+    }
 }
 
 impl Default for OrgConfig {

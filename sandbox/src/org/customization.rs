@@ -38,6 +38,8 @@ struct File {
     objects: BTreeMap<String, ObjectSpec>,
     fields: BTreeMap<String, BTreeMap<String, FieldSpec>>,
     picklists: BTreeMap<String, BTreeMap<String, Vec<String>>>,
+    /// Stages of opportunities under other names.
+    stages: BTreeMap<String, String>,
     record_types: Named<RecordTypeSpec>,
     validation_rules: Named<ValidationSpec>,
     duplicate_rules: Named<DuplicateSpec>,
@@ -142,6 +144,11 @@ impl Customization {
         self.file.picklists.iter().flat_map(|(object, fields)| {
             fields.iter().map(move |(field, values)| (object.as_str(), field.as_str(), values.as_slice()))
         })
+    }
+
+    /// What this org calls a stage.
+    pub(crate) fn stage(&self, name: &str) -> Option<&str> {
+        self.file.stages.get(name).map(String::as_str)
     }
 
     /// The objects and fields, checked; the error says which entry is wrong.

@@ -30,6 +30,9 @@ pub(crate) fn build(config: &OrgConfig) -> Result<Schema, String> {
         for (object, field, values) in customization.picklists() {
             builder.set_picklist(object, field, values)?;
         }
+        for object in ["Opportunity", "OpportunityHistory"] {
+            builder.rename_stages(object, config);
+        }
     }
     Ok(builder.finish())
 }
@@ -114,6 +117,16 @@ impl Builder {
         let found = found.ok_or_else(|| format!("{object}.{field} is no picklist of the org"))?;
         found.picklist = values.to_vec();
         Ok(())
+    }
+
+    fn rename_stages(&mut self, object: &str, config: &OrgConfig) {
+        let Some(at) = self.schema.find(object) else { return };
+        let fields = self.schema.objects[usize::from(at)].fields.iter_mut();
+        for field in fields.filter(|field| field.name == "StageName") {
+            for value in &mut field.picklist {
+                *value = config.stage_name(value).to_string();
+            }
+        }
     }
 
     fn add_object(&mut self, raw: &RawObject, label: String, custom: bool) -> u16 {

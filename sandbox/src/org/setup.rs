@@ -42,9 +42,9 @@ impl Setup {
 }
 
 /// A stage of the sales process; the fields of an opportunity follow it.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(crate) struct Stage {
-    pub(crate) name: &'static str,
+    pub(crate) name: Arc<str>,
     pub(crate) probability: i64,
     pub(crate) closed: bool,
     pub(crate) won: bool,
@@ -60,7 +60,7 @@ pub(crate) struct RecordType {
     pub(crate) developer_name: String,
     pub(crate) name: String,
     /// Stages of the generated opportunities.
-    pub(crate) stages: &'static [&'static str],
+    pub(crate) stages: Vec<Arc<str>>,
     /// What the record type offers where it does not offer everything.
     pub(crate) picklists: BTreeMap<String, Vec<String>>,
 }
@@ -70,30 +70,31 @@ impl RecordType {
     pub(crate) fn offers(&self, field: &str, value: &str) -> bool {
         match self.picklists.get(field) {
             Some(offered) => offered.iter().any(|known| known == value),
-            None => field != "StageName" || self.stages.is_empty() || self.stages.contains(&value),
+            None => {
+                field != "StageName"
+                    || self.stages.is_empty()
+                    || self.stages.iter().any(|known| **known == *value)
+            }
         }
     }
 }
 
 const PIPELINE: (&str, &str) = ("Pipeline", "Pipeline");
 
-const STAGES: [Stage; 10] = [
-    Stage { name: "Prospecting", probability: 10, closed: false, won: false, forecast: PIPELINE },
-    Stage { name: "Qualification", probability: 10, closed: false, won: false, forecast: PIPELINE },
-    Stage { name: "Needs Analysis", probability: 20, closed: false, won: false, forecast: PIPELINE },
-    Stage { name: "Value Proposition", probability: 50, closed: false, won: false, forecast: PIPELINE },
-    Stage { name: "Id. Decision Makers", probability: 60, closed: false, won: false, forecast: PIPELINE },
-    Stage { name: "Perception Analysis", probability: 70, closed: false, won: false, forecast: PIPELINE },
-    Stage { name: "Proposal/Price Quote", probability: 75, closed: false, won: false, forecast: PIPELINE },
-    Stage {
-        name: "Negotiation/Review",
-        probability: 90,
-        closed: false,
-        won: false,
-        forecast: ("BestCase", "Best Case"),
-    },
-    Stage { name: "Closed Won", probability: 100, closed: true, won: true, forecast: ("Closed", "Closed") },
-    Stage { name: "Closed Lost", probability: 0, closed: true, won: false, forecast: ("Omitted", "Omitted") },
+/// Name, probability, closed, won, forecast category.
+type StageRow = (&'static str, i64, bool, bool, (&'static str, &'static str));
+
+const STAGES: [StageRow; 10] = [
+    ("Prospecting", 10, false, false, PIPELINE),
+    ("Qualification", 10, false, false, PIPELINE),
+    ("Needs Analysis", 20, false, false, PIPELINE),
+    ("Value Proposition", 50, false, false, PIPELINE),
+    ("Id. Decision Makers", 60, false, false, PIPELINE),
+    ("Perception Analysis", 70, false, false, PIPELINE),
+    ("Proposal/Price Quote", 75, false, false, PIPELINE),
+    ("Negotiation/Review", 90, false, false, ("BestCase", "Best Case")),
+    ("Closed Won", 100, true, true, ("Closed", "Closed")),
+    ("Closed Lost", 0, true, false, ("Omitted", "Omitted")),
 ];
 
 const RENEWAL_STAGES: [&str; 5] =
@@ -183,7 +184,7 @@ pub(crate) fn make(store: &mut Store, config: &OrgConfig, now: i64) -> Setup {
     let profiles = maker.profiles();
     let users = maker.users(&profiles);
     let record_types = maker.record_types(config);
-    maker.stages();
+    let stages = maker.stages(config);
     maker.statuses();
     maker.groups();
     maker.currencies();
@@ -192,7 +193,7 @@ pub(crate) fn make(store: &mut Store, config: &OrgConfig, now: i64) -> Setup {
         organization,
         integration_user: users[0],
         owners,
-        stages: STAGES.to_vec(),
+        stages,
         record_types,
         rules: Rules::default(),
         rounds_decimals: config.rounds_decimals,
@@ -298,11 +299,12 @@ impl Maker<'_> {
 
     /// Those of Opportunity, then those of the customizations, the default one of each object first.
     fn record_types(&mut self, config: &OrgConfig) -> Vec<RecordType> {
-        let kinds: [(&str, &str, &'static [&'static str]); 2] =
+        let kinds: [(&str, &str, &[&str]); 2] =
             [("New_Business", "New Business", &NEW_STAGES), ("Renewal", "Renewal", &RENEWAL_STAGES)];
         let mut types: Vec<RecordType> = kinds
             .into_iter()
             .map(|(developer_name, name, stages)| {
+                let stages = stages.iter().map(|stage| config.stage_name(stage)).collect();
                 self.record_type(("Opportunity", developer_name, name), stages, BTreeMap::new())
             })
             .collect();
@@ -312,7 +314,11 @@ impl Maker<'_> {
                 named.sort_by_key(|(_, spec)| !spec.default);
                 for (developer_name, spec) in named {
                     let name = spec.label.unwrap_or_else(|| developer_name.replace('_', " "));
-                    types.push(self.record_type((&object, &developer_name, &name), &[], spec.picklists));
+                    types.push(self.record_type(
+                        (&object, &developer_name, &name),
+                        Vec::new(),
+                        spec.picklists,
+                    ));
                 }
             }
         }
@@ -322,7 +328,7 @@ impl Maker<'_> {
     fn record_type(
         &mut self,
         (object, developer_name, name): (&str, &str, &str),
-        stages: &'static [&'static str],
+        stages: Vec<Arc<str>>,
         picklists: BTreeMap<String, Vec<String>>,
     ) -> RecordType {
         let values = [
@@ -336,13 +342,21 @@ impl Maker<'_> {
         RecordType { at, object, developer_name, name, stages, picklists }
     }
 
-    fn stages(&mut self) {
-        for (number, stage) in (1..).zip(&STAGES) {
+    fn stages(&mut self, config: &OrgConfig) -> Vec<Stage> {
+        let stage = |(name, probability, closed, won, forecast): StageRow| Stage {
+            name: config.stage_name(name),
+            probability,
+            closed,
+            won,
+            forecast,
+        };
+        let stages: Vec<Stage> = STAGES.into_iter().map(stage).collect();
+        for (number, stage) in (1..).zip(&stages) {
             self.add(
                 "OpportunityStage",
                 &[
-                    ("MasterLabel", stage.name.into()),
-                    ("ApiName", stage.name.into()),
+                    ("MasterLabel", stage.name.as_ref().into()),
+                    ("ApiName", stage.name.as_ref().into()),
                     ("IsActive", true.into()),
                     ("IsClosed", stage.closed.into()),
                     ("IsWon", stage.won.into()),
@@ -353,6 +367,7 @@ impl Maker<'_> {
                 ],
             );
         }
+        stages
     }
 
     /// Status values of leads, tasks and cases, from the picklists of their objects.

@@ -17,6 +17,7 @@ mod metadata;
 mod mishap;
 mod multipart;
 mod oauth;
+mod package;
 mod reply;
 mod request;
 mod resources;

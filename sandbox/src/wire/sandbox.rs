@@ -21,6 +21,7 @@ use super::limits::Limits;
 use super::messages;
 use super::metadata::Deployments;
 use super::oauth::{OAuthClient, Tokens};
+use super::package;
 use super::server::{Clients, Server};
 use crate::faults::Faults;
 use crate::org::{CustomizationError, Org};
@@ -175,6 +176,14 @@ impl Sandbox {
     pub fn live(&self, edits_per_second: f64) {
         // The task ends by the token, which is cancelled at the latest when the sandbox is dropped.
         drop(life::live(self.server.org.clone(), edits_per_second, self.stop.clone()));
+    }
+
+    /// Installs a package that reads `Url__c` and `Token__c` of this custom setting and calls there when records change. Ends with the
+    /// sandbox. Must be called inside a tokio runtime.
+    pub fn install_package(&self, setting: &str) {
+        let org = self.server.org.clone();
+        let (_, next) = org.changes_since(u64::MAX);
+        drop(tokio::spawn(package::run(org, (setting.to_owned(), next), self.stop.clone())));
     }
 
     /// Stops listening, lets go held calls, and waits up to two seconds for answers that are being sent.

@@ -32,6 +32,7 @@ resources:
     path: /orders/{parent}/lines
     parent: order_id
     fields: { order_id: { type: integer }, what: { type: text } }
+    seed: [{ what: Sugar }]
 ";
 
 async fn shop(pages: &str) -> App {
@@ -219,6 +220,17 @@ async fn a_database_in_a_file_outlives_the_app() {
     let app = App::start_with(shipped, settings).await.unwrap();
     assert_eq!(app.records("people").unwrap()[0]["name"], "Kim");
     assert!(app.put("people", json!({ "email": "lee@acme.com", "name": "Lee" })).unwrap() > kim);
+}
+
+#[tokio::test]
+async fn records_from_the_start_are_put_once() {
+    let dir = tempfile::tempdir().unwrap();
+    let database = Some(dir.path().join("shop.db"));
+    for _ in 0..2 {
+        let settings = AppSettings { database: database.clone(), seed: true, ..AppSettings::default() };
+        let app = App::start_with(Description::parse(&SHOP.replace("PAGES", "whole")).unwrap(), settings);
+        assert_eq!(app.await.unwrap().records("lines").unwrap().len(), 1);
+    }
 }
 
 #[test]

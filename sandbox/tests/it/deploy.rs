@@ -159,3 +159,37 @@ async fn who_may_not_deploy_is_told() {
     let (status, body) = posted(&rig, &archive(&[])).await;
     assert_eq!((status, &body[0]["errorCode"]), (403, &json!("INSUFFICIENT_ACCESS")));
 }
+
+#[tokio::test]
+async fn an_installed_package_calls_where_its_setting_says() {
+    let org = sfsync_sandbox::OrgConfig {
+        customizations: vec![sfsync_sandbox::Customization::load("operating").unwrap()],
+        ..sfsync_sandbox::OrgConfig::default()
+    };
+    let config = sfsync_sandbox::SandboxConfig { org, ..sfsync_sandbox::SandboxConfig::default() };
+    let sandbox = sfsync_sandbox::Sandbox::start(config).await.unwrap();
+    let put = |object: &str, fields: serde_json::Value| {
+        sandbox.org().insert(object, crate::rig::fields(fields)).unwrap().to_string()
+    };
+    sandbox.install_package("Operating__Sync__c");
+    put("Account", serde_json::json!({ "Name": "nobody hears of it" }));
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = format!("http://{}/hooks", listener.local_addr().unwrap());
+    put("Operating__Sync__c", serde_json::json!({ "Url__c": address, "Token__c": "t0ken" }));
+    let mut known = String::new();
+    let id = put("Account", serde_json::json!({ "Name": "Acme" }));
+    while !known.contains(&id) {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        let mut text = String::new();
+        while !text.ends_with('}') {
+            let mut part = [0; 4096];
+            let length = tokio::io::AsyncReadExt::read(&mut stream, &mut part).await.unwrap();
+            text.push_str(std::str::from_utf8(&part[..length]).unwrap());
+        }
+        let answer = b"HTTP/1.1 202 Accepted\r\ncontent-length: 0\r\n\r\n";
+        tokio::io::AsyncWriteExt::write_all(&mut stream, answer).await.unwrap();
+        assert!(text.contains("Authorization: Bearer t0ken\r\n"), "{text}");
+        known = text;
+    }
+    assert!(known.contains(r#""object":"Account""#), "{known}");
+}

@@ -341,3 +341,23 @@ fn rules_that_make_no_sense_stop_the_org() {
         assert!(error.contains(part), "{yaml}: {error}");
     }
 }
+
+#[test]
+fn an_org_has_its_own_names_for_stages() {
+    let customizations = vec![Customization::load("operating").unwrap()];
+    let org = Org::new(OrgConfig { customizations, ..OrgConfig::default() }).unwrap();
+    org.generate(&sfsync_sandbox::Population::around(100));
+    let count = |stage: &str| {
+        let condition = format!("SELECT Id FROM Opportunity WHERE StageName = '{stage}'");
+        org.query(&condition, &sfsync_sandbox::org::QueryOptions::default()).unwrap().len()
+    };
+    for stage in ["Proposal", "Negotiation", "Quote Sent"] {
+        assert!(count(stage) > 0, "{stage}");
+    }
+    assert_eq!(count("Proposal/Price Quote"), 0);
+    let deal = fields(json!({ "Name": "Deal", "StageName": "Negotiation", "CloseDate": "2026-12-01" }));
+    let id = org.insert("Opportunity", deal).unwrap().to_string();
+    let deal = org.get("Opportunity", &id, Some(&["Probability"])).unwrap();
+    let deal: Value = serde_json::from_slice(&deal).unwrap();
+    assert_eq!(deal["Probability"], json!(90.0), "the stage decides");
+}

@@ -14,6 +14,8 @@ use crate::model::{Class, TableInfo};
 pub struct SqlConnection {
     pub(super) database: Database,
     guard: Arc<Guard>,
+    /// Held while a table is made: several pipelines may write into one, and begin at the same moment.
+    making: Arc<tokio::sync::Mutex<()>>,
 }
 
 /// What the connection file forbids, whatever a pipeline says.
@@ -58,13 +60,17 @@ impl SqlConnection {
     /// Opens a SQLite file. Fails where it cannot be opened or is no database.
     pub async fn sqlite(config: SqliteConfig) -> Result<Self, ConnectError> {
         let guard = Guard { read_only: config.read_only, protect: Vec::new() };
-        Ok(Self { database: Database::Sqlite(Sqlite::open(config).await?), guard: Arc::new(guard) })
+        Ok(Self { guard: Arc::new(guard), ..Self::of(Database::Sqlite(Sqlite::open(config).await?)) })
     }
 
     /// Makes a pool of connections to PostgreSQL and signs in once. Fails with class `Transient` where the server cannot be
     /// reached, `Pipeline` where it refuses the sign-in or the certificate cannot be verified.
     pub async fn postgres(config: &PostgresConfig) -> Result<Self, ConnectError> {
-        Ok(Self { database: Database::Postgres(Postgres::open(config).await?), guard: Arc::default() })
+        Ok(Self::of(Database::Postgres(Postgres::open(config).await?)))
+    }
+
+    fn of(database: Database) -> Self {
+        Self { database, guard: Arc::default(), making: Arc::default() }
     }
 
     /// The same database under the rules of its connection file. Called once, before any destination is made.
@@ -122,6 +128,7 @@ impl SqlConnection {
     /// ever dropped or altered. Repeating it does nothing more.
     pub async fn ensure(&self, spec: &TableSpec) -> Result<Ensured, ConnectError> {
         let spec = &self.resolved(spec.clone());
+        let _alone = self.making.lock().await;
         let table = self.inspect(&spec.table).await?;
         let problems = check(self.dialect(), spec, table.as_ref());
         let applied =

@@ -61,6 +61,16 @@ pub trait References: Send + Sync {
     fn partners(&self, pipeline: &Pipeline) -> Partners;
     /// Brings these records in; returns when they are linked, left out or failed.
     async fn require(&self, pipeline: &PipelineName, keys: Vec<Key>) -> Result<(), ConnectError>;
+    /// Which of these records, as a side knows them, a sync would have linked before it comes to this one, and with what. Only a plan
+    /// assumes anything: when records are written, what is not linked is not linked.
+    async fn would_link(
+        &self,
+        _pipeline: &PipelineName,
+        _from: Side,
+        _keys: &[Key],
+    ) -> Result<Vec<(Key, Key)>, ConnectError> {
+        Ok(Vec::new())
+    }
 }
 
 /// How a looked-up pipeline gets its records.

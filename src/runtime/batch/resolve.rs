@@ -103,6 +103,9 @@ impl Bench<'_> {
             if missing.is_empty() {
                 continue;
             }
+            for (key, linked) in self.references.would_link(&pipeline, from, &missing).await? {
+                table.insert(pipeline.clone(), from, key, Some(linked));
+            }
             match self.references.on_demand(&self.pipeline.name, &pipeline) {
                 // Only Salesforce records are brought in on demand.
                 _ if from == Side::App => {}

@@ -5,7 +5,7 @@ use std::sync::PoisonError;
 use jiff::Timestamp;
 
 use super::judge::Judged;
-use crate::diag::{Diagnostic, SourceId};
+use crate::diag::{Code, Diagnostic, SourceId};
 use crate::model::{ConnectionName, PipelineName};
 use crate::plan::Files;
 use crate::runtime::control::{FileReport, ReloadReport};
@@ -15,6 +15,9 @@ use crate::runtime::status::{ConfigStatus, State};
 use crate::runtime::supervisor::{Latest, Supervisor};
 use crate::spec::{Entry, PipelineFile, Settings, Template};
 use crate::store::{LastGood, StoreError};
+
+/// The org has no such object, or the integration user may not see it.
+const UNKNOWN_OBJECT: Code = Code("E301");
 
 impl Supervisor {
     /// Stores the texts that were taken over, so that they survive a restart with a broken file on disk.
@@ -65,7 +68,7 @@ impl Supervisor {
                 _ => first(&judged.desired, file.source).filter(|_| !current),
             };
             let problem = first.map(|message| (message.code.to_string(), message.title.clone()));
-            let invalid = !current && old.is_none();
+            let invalid = (!current && old.is_none()).then(|| state_without(first));
             let config = ConfigStatus {
                 file: path.clone(),
                 loaded_at,
@@ -75,9 +78,9 @@ impl Supervisor {
                 problem,
             };
             self.status_of(&file.name).send_if_modified(|status| {
-                let changed = status.config != config || (invalid && status.state != State::Invalid);
-                if invalid {
-                    status.state = State::Invalid;
+                let changed = status.config != config || invalid.is_some_and(|state| status.state != state);
+                if let Some(state) = invalid {
+                    status.state = state;
                     status.message = why_invalid(first, &path);
                 }
                 // The task shows all conditions, but only when it works next.
@@ -173,6 +176,15 @@ fn first(desired: &Loaded, source: SourceId) -> Option<&Diagnostic> {
     let here =
         |message: &&Diagnostic| message.primary.as_ref().is_some_and(|label| label.span.source == source);
     desired.compiled.diagnostics.iter().filter(here).min_by_key(|message| !message.is_error())
+}
+
+/// The state of a pipeline of which no version runs: nothing is wrong with a file that names an object which the org does not have or does
+/// not show. It is looked again, and begins when the object is there.
+fn state_without(first: Option<&Diagnostic>) -> State {
+    match first {
+        Some(message) if message.code == UNKNOWN_OBJECT => State::Blocked,
+        _ => State::Invalid,
+    }
 }
 
 fn why_invalid(first: Option<&Diagnostic>, path: &str) -> String {

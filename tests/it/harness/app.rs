@@ -71,6 +71,7 @@ impl AppResource {
             fields: self.required.iter().map(|name| ((*name).to_owned(), required(name))).collect(),
             takes_anything: true,
             webhook: None,
+            seed: Vec::new(),
         }
     }
 }

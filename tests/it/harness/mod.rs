@@ -6,3 +6,4 @@ pub mod plans;
 pub mod postgres;
 pub mod rig;
 pub mod small;
+pub mod whole;

@@ -58,14 +58,10 @@ fn any(name: &'static str, kind: FaultKind, times: u64) -> Mishap {
 pub fn of_polls(org: &Org) -> Vec<Mishap> {
     use FaultKind as F;
     let late = |id: Option<String>, fields| F::LateCommit { object: "Opportunity".to_owned(), id, fields };
-    let some = records(org, "SELECT Id FROM Opportunity WHERE StageName = 'Negotiation/Review' LIMIT 1")
-        .into_keys()
-        .next();
-    let created = fields(&[
-        ("Name", "committed late"),
-        ("StageName", "Negotiation/Review"),
-        ("CloseDate", "2026-12-24"),
-    ]);
+    let some =
+        records(org, "SELECT Id FROM Opportunity WHERE StageName = 'Negotiation' LIMIT 1").into_keys().next();
+    let created =
+        fields(&[("Name", "committed late"), ("StageName", "Negotiation"), ("CloseDate", "2026-12-24")]);
     let mut created = created;
     created.insert("Amount".to_owned(), json!(1234));
     vec![

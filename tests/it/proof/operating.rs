@@ -251,8 +251,8 @@ impl Expected {
 /// `include` and `where` of projects.yaml.
 fn is_project(record: &Map<String, Json>) -> bool {
     let stages: &[&str] = match of_parent(record, "RecordType", "DeveloperName").as_str() {
-        Some("New_Business") => &["Proposal/Price Quote", "Negotiation/Review", "Closed Won"],
-        Some("Renewal") => &["Negotiation/Review", "Closed Won"],
+        Some("New_Business") => &["Proposal", "Negotiation", "Closed Won"],
+        Some("Renewal") => &["Quote Sent", "Closed Won"],
         _ => &[],
     };
     text(record, "StageName").is_some_and(|stage| stages.contains(&stage))

@@ -35,13 +35,6 @@ webhook:
   token: ${env:SF_WEBHOOK_TOKEN}
 ";
 
-/// The stages of the simulated org in place of those that the set assumes.
-const STAGES: [(&str, &str); 3] = [
-    ("[Proposal, Negotiation, Closed Won]", "[Proposal/Price Quote, Negotiation/Review, Closed Won]"),
-    ("[Quote Sent, Closed Won]", "[Negotiation/Review, Closed Won]"),
-    ("StageName: Proposal,", "StageName: Proposal/Price Quote,"),
-];
-
 const TABLES: &str = "type: sqlite
 path: ${env:WAREHOUSE_DB}
 create_tables: true
@@ -75,7 +68,6 @@ impl Bench {
         rig.copy_set("operating");
         rig.write("connections/salesforce.yaml", SALESFORCE);
         rig.write("connections/operating.yaml", TABLES);
-        rig.edit_file("projects.yaml", &STAGES);
         for name in ["SF_WEBHOOK_TOKEN", "SLACK_WEBHOOK_URL"] {
             rig.secrets.0.insert(name.to_owned(), "https://127.0.0.1/never".to_owned());
         }

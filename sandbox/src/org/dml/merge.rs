@@ -173,7 +173,7 @@ impl Session<'_> {
         let name: String = wanted.opportunity_name.clone().unwrap_or(company).chars().take(80).collect();
         let close = date_of(days_of_stamp(self.stamp) + CLOSE_DAYS).to_string();
         let body = json!({
-            "Name": name, "StageName": self.setup.stages[0].name, "CloseDate": close,
+            "Name": name, "StageName": self.setup.stages[0].name.as_ref(), "CloseDate": close,
             "AccountId": self.store.id_of(account).to_string(),
             "ContactId": self.store.id_of(contact).to_string(),
         });

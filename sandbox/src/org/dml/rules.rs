@@ -230,8 +230,8 @@ impl Session<'_> {
     /// Sets what follows from the stage. A stage that is unknown is open and in the pipeline.
     fn apply_stage(&mut self, at: RowRef, probability_given: bool) {
         let name = self.value(at, "StageName").as_text().unwrap_or("").to_owned();
-        let stage = self.setup.stages.iter().find(|stage| stage.name == name);
-        let stage = stage.copied().unwrap_or(self.setup.stages[0]);
+        let stage = self.setup.stages.iter().find(|stage| *stage.name == *name);
+        let stage = stage.unwrap_or(&self.setup.stages[0]).clone();
         self.set_named(at, "IsClosed", &stage.closed.into());
         self.set_named(at, "IsWon", &stage.won.into());
         self.set_named(at, "ForecastCategory", &stage.forecast.0.into());

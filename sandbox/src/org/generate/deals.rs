@@ -49,9 +49,9 @@ impl Deal {
         let setup = maker.setup;
         let renewal = maker.rng.chance(30);
         let record_type = setup.record_types[usize::from(renewal)].clone();
-        let name = maker.rng.word(record_type.stages);
-        let stage = setup.stages.iter().find(|stage| stage.name == name).copied();
-        let stage = stage.unwrap_or(setup.stages[0]);
+        let name = maker.rng.pick(&record_type.stages);
+        let stage = setup.stages.iter().find(|stage| Some(&stage.name) == name);
+        let stage = stage.unwrap_or(&setup.stages[0]).clone();
         let close = if stage.closed {
             days_of_stamp(life.modified) - i32::try_from(maker.rng.between(0, 30)).unwrap_or(0)
         } else {
@@ -75,7 +75,7 @@ fn amount(rng: &mut Rng) -> Option<i64> {
 fn fields<'a>(
     maker: &mut Maker<'_>,
     object: &'a Object,
-    deal: &Deal,
+    deal: &'a Deal,
     number: u32,
 ) -> Vec<(&'static str, Value<'a>)> {
     let quarter = ["Q1", "Q2", "Q3", "Q4"][usize::try_from(number % 4).unwrap_or(0)];
@@ -97,7 +97,7 @@ fn fields<'a>(
         ("AccountId", account.into()),
         ("CampaignId", campaign.into()),
         ("RecordTypeId", deal.record_type.at.into()),
-        ("StageName", deal.stage.name.into()),
+        ("StageName", deal.stage.name.as_ref().into()),
         ("IsClosed", deal.stage.closed.into()),
         ("IsWon", deal.stage.won.into()),
         ("Probability", Value::Number(deal.stage.probability, 0)),
@@ -123,16 +123,16 @@ fn fields<'a>(
 fn history(maker: &mut Maker<'_>, at: RowRef, life: &Life, deal: &Deal) {
     let schema = Arc::clone(&maker.schema);
     let amount = deal.cents.map_or(Value::Null, |cents| Value::Number(cents, 2));
-    let first = maker.setup.stages[0];
+    let first = &maker.setup.stages[0];
     if let Some(snapshots) = schema.named("OpportunityHistory") {
-        for (stage, stamp) in [(first, life.created), (deal.stage, life.modified)] {
+        for (stage, stamp) in [(first, life.created), (&deal.stage, life.modified)] {
             let moment = Life { created: stamp, modified: stamp, ..*life };
             maker.add(
                 snapshots,
                 &moment,
                 &[
                     ("OpportunityId", at.into()),
-                    ("StageName", stage.name.into()),
+                    ("StageName", stage.name.as_ref().into()),
                     ("Probability", Value::Number(stage.probability, 0)),
                     ("ForecastCategory", stage.forecast.0.into()),
                     ("Amount", amount.clone()),

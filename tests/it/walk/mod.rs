@@ -1,0 +1,6 @@
+//! What the products of the sets do, line by line: each test carries the line of the product's page in its name.
+
+mod demos;
+mod operating;
+mod pages;
+mod smvue;
