@@ -60,7 +60,8 @@ async fn posted(address: &str, signing: &Signing, body: &str) -> Option<bool> {
     }
     if let (Some(secret), Some(header)) = (&signing.secret, &signing.header) {
         let tag = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, secret.as_bytes()), body.as_bytes());
-        headers.push((header, tag.as_ref().iter().map(|byte| format!("{byte:02x}")).collect()));
+        let hex = tag.as_ref().iter().fold(String::new(), |hex, byte| format!("{hex}{byte:02x}"));
+        headers.push((header, hex));
     }
     let headers: Vec<(&str, &str)> = headers.iter().map(|(name, value)| (*name, value.as_str())).collect();
     let said = post(address, &headers, body).await?;
