@@ -151,7 +151,8 @@ impl Notes {
                 row.set(content, text);
                 Ok(true)
             }
-            Err(error) if error.remote.as_deref() == Some("NOT_FOUND") => Ok(false),
+            // Never there, or in the recycle bin by now.
+            Err(error) if error.code == "R231" => Ok(false),
             Err(error) => Err(error),
         }
     }

@@ -2,14 +2,18 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::Duration;
 
 use futures_util::future::select_all;
+use jiff::{SignedDuration, Timestamp};
 use serde_json::{Map, Value as Json};
-use sfsync::model::{Failure, PipelineName};
+use sfsync::model::{Clock, Failure, PipelineName};
+use sfsync::runtime::clock::SystemClock;
 use sfsync::runtime::control::Control;
 use sfsync::runtime::doors::Door;
 use sfsync::runtime::status::{PipelineStatus, State};
-use sfsync::runtime::supervisor::Supervisor;
+use sfsync::runtime::supervisor::{Options, Supervisor};
 use sfsync::runtime::task::Command;
 use sfsync::serve::{ControlSlot, Listening, Serving};
 use sfsync::store::{FailureFilter, Store};
@@ -40,7 +44,30 @@ pub struct Set {
 /// The org of every set on this machine, whose user signs in by itself.
 pub const ORG: &str = "login_url: ${env:SF_LOGIN_URL}\npubsub_url: ${env:SF_LOGIN_URL}";
 
+/// A clock that can be put ahead; it waits as long as any other.
+#[derive(Default)]
+pub struct Ahead(AtomicI64);
+
+impl Ahead {
+    pub fn by(&self, length: SignedDuration) {
+        self.0.fetch_add(length.as_secs(), Ordering::Relaxed);
+    }
+}
+
+#[async_trait::async_trait]
+impl Clock for Ahead {
+    fn now(&self) -> Timestamp {
+        SystemClock.now() + SignedDuration::from_secs(self.0.load(Ordering::Relaxed))
+    }
+
+    async fn sleep(&self, length: Duration) {
+        SystemClock.sleep(length).await;
+    }
+}
+
 pub struct Bench {
+    /// What the daemon takes for the time.
+    pub clock: Arc<Ahead>,
     pub rig: Rig,
     pub app: App,
     /// What came to the channel or address of the set.
@@ -85,7 +112,7 @@ impl Bench {
         for (file, from, to) in set.edits {
             rig.edit_file(file, &[(from, to)]);
         }
-        Self { rig, app, told, set, address: None, running: None }
+        Self { clock: Arc::default(), rig, app, told, set, address: None, running: None }
     }
 
     /// Starts the daemon, which listens where it listened before.
@@ -109,7 +136,10 @@ impl Bench {
         }
         let options = self.rig.options();
         let store = Arc::clone(&options.store);
-        let daemon = Supervisor::start(options).await.expect("the daemon starts");
+        let daemon =
+            Supervisor::start(Options { clock: Arc::clone(&self.clock) as Arc<dyn Clock>, ..options })
+                .await
+                .expect("the daemon starts");
         let (slot, stop) = (ControlSlot::default(), CancellationToken::new());
         let door: Arc<dyn Control> = Arc::new(Door(Arc::clone(&daemon)));
         let _ = slot.set(door);
@@ -191,7 +221,7 @@ impl Bench {
     /// Id and mail address of a person who works in the org, by number.
     pub fn person(&self, number: usize) -> (String, String) {
         let mail = format!("user{number:02}@acme.example");
-        (self.org(&["Id"], &format!("FROM User WHERE Email = '{mail}'")).remove(0), mail)
+        (self.org(&["Id"], &format!("FROM User WHERE Email LIKE '{mail}'")).remove(0), mail)
     }
 
     /// Records of the org: these fields, as `a|b`.
@@ -264,6 +294,17 @@ impl Bench {
         let look = async {
             while !is_so(self) {
                 self.look(&[], false).await;
+            }
+        };
+        let came = tokio::time::timeout(PATIENCE, look).await.is_ok();
+        assert!(came, "{what}: {}", self.shown());
+    }
+
+    /// Compares everything until it is so.
+    pub async fn compared(&self, what: &str, is_so: impl Fn(&Self) -> bool) {
+        let look = async {
+            while !is_so(self) {
+                self.look(&[], true).await;
             }
         };
         let came = tokio::time::timeout(PATIENCE, look).await.is_ok();

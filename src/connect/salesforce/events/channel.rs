@@ -68,10 +68,8 @@ pub async fn outlook(
 ) -> Result<Outlook, ConnectError> {
     let members = match members(client).await {
         Ok(members) => members,
-        // Of an edition without change events the Tooling API does not know channels either.
-        Err(error) if matches!(error.remote.as_deref(), Some("INVALID_TYPE" | "NOT_FOUND")) => {
-            let edition = client.reach().await?.edition.clone().unwrap_or_else(|| "this edition".to_owned());
-            let why = format!("{edition} has no Change Data Capture");
+        Err(error) if is_unheard_of(&error) => {
+            let why = without_events(client).await?;
             let missing = objects.iter().map(|object| (object.clone(), why.clone()));
             return Ok(Outlook { selected: None, missing: missing.collect() });
         }
@@ -100,6 +98,16 @@ pub async fn outlook(
         }
     }
     Ok(outlook)
+}
+
+/// Of an edition without change events the Tooling API does not know channels either.
+fn is_unheard_of(error: &ConnectError) -> bool {
+    matches!(error.remote.as_deref(), Some("INVALID_TYPE" | "NOT_FOUND"))
+}
+
+async fn without_events(client: &Client) -> Result<String, ConnectError> {
+    let edition = client.reach().await?.edition.clone().unwrap_or_else(|| "this edition".to_owned());
+    Ok(format!("{edition} has no Change Data Capture"))
 }
 
 #[derive(Deserialize)]
@@ -142,6 +150,9 @@ pub async fn prepare(
 ) -> Result<Prepared, ConnectError> {
     let members = match members(client).await {
         Ok(members) => members,
+        Err(error) if is_unheard_of(&error) => {
+            return Ok(all_missing(wanted, &without_events(client).await?));
+        }
         // Who may not look at the setup may still hear the events of a channel that an administrator made.
         Err(error) if error.class == Class::Pipeline && !spec.manage => return Ok(Prepared::default()),
         Err(error) if error.class == Class::Pipeline => return Ok(all_missing(wanted, &error.message)),
