@@ -4,6 +4,7 @@
 use std::process::ExitCode;
 
 use clap::{Parser, ValueEnum};
+use sfsync_sandbox::app::{App, AppSettings, Description};
 use sfsync_sandbox::{BulkSettings, Customization, Edition, OrgConfig, Population, Sandbox, SandboxConfig};
 
 #[global_allocator]
@@ -43,6 +44,12 @@ struct Arguments {
     /// Rows of a Bulk result page when the client names no number
     #[arg(long, default_value_t = 50_000, value_name = "ROWS")]
     bulk_page_rows: usize,
+    /// An app behind HTTP beside the org: a shipped one (operating, worksights, startdeliver, conversion) or a YAML file
+    #[arg(long, value_name = "NAME|FILE")]
+    app: Option<String>,
+    /// Port of the app; 0 takes a free one
+    #[arg(long, default_value_t = 0, value_name = "PORT", requires = "app")]
+    app_port: u16,
     /// Further callback URL of the client; may be repeated
     #[arg(long, value_name = "URL")]
     redirect_uri: Vec<String>,
@@ -88,9 +95,22 @@ async fn run(arguments: Arguments) -> Result<(), Box<dyn std::error::Error>> {
         sandbox.live(arguments.edits_per_second);
     }
     println!("{}", welcome(&sandbox));
+    let app = match &arguments.app {
+        Some(name) => Some(app(name, arguments.app_port).await?),
+        None => None,
+    };
     tokio::signal::ctrl_c().await?;
+    drop(app);
     sandbox.shutdown().await;
     Ok(())
+}
+
+async fn app(name: &str, port: u16) -> Result<App, Box<dyn std::error::Error>> {
+    let settings = AppSettings { port, seed: true, ..AppSettings::default() };
+    let app = App::start_with(Description::load(name)?, settings).await?;
+    let secret = app.description().auth.secret();
+    println!("\nThe app {name}\n\n  address        {}\n  token or key   {secret}", app.address());
+    Ok(app)
 }
 
 fn config(arguments: &Arguments) -> Result<SandboxConfig, Box<dyn std::error::Error>> {

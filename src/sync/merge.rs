@@ -116,7 +116,7 @@ impl Kept {
             Self::NullKept => "on_null: keep",
             Self::FirstLink => "a first link never erases a value",
             Self::NoChange => "neither side changed it",
-            Self::OneWay => "flows the other way",
+            Self::OneWay => "changes do not flow there",
             Self::Outdone => "another linked record was updated later",
         }
     }

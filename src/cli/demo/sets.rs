@@ -83,7 +83,7 @@ pub static SETS: [Set; 6] = [
             "connections/cs-slack" "connections/salesforce" "connections/startdeliver" "comments"
             "customers" "emails" "meetings" "notes" "settings" "task_comments" "tasks" "team" "users"),
         question: "SELECT count(*) FROM customers",
-        change: "customers.yaml: `owners: off` to `owners: always`, which lets Salesforce owners overwrite team members",
+        change: "notes.yaml: `enabled: true` to `enabled: false`, which stops bringing notes in",
         users_write: Some(("customers", "phone")),
         package: None,
     },
@@ -93,7 +93,7 @@ pub static SETS: [Set; 6] = [
             "connections/conversion" "connections/marketing-slack" "connections/salesforce" "accounts"
             "contacts" "events" "leads" "settings" "tasks"),
         question: "SELECT count(*) FROM contacts",
-        change: "leads.yaml: `[create, update]` of to_salesforce to `[update]`, which stops making leads of new contacts",
+        change: "tasks.yaml: `[create, update]` to `[create]`, which leaves engagements as they were made",
         users_write: Some(("contacts", "phone")),
         package: None,
     },

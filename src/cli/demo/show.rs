@@ -50,8 +50,10 @@ pub(super) fn told_of_load(pipelines: &[PipelineStatus], took: Duration) -> Stri
     let mut text = String::new();
     for status in pipelines {
         let totals = &status.totals;
+        let linked =
+            if totals.linked > 0 { format!(", {} linked", thousands(totals.linked)) } else { String::new() };
         let written = format!(
-            "{} created, {} left out, {} failed",
+            "{} created{linked}, {} left out, {} failed",
             thousands(totals.created),
             thousands(totals.skipped),
             thousands(totals.failed)

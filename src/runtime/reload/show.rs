@@ -179,10 +179,11 @@ fn first(desired: &Loaded, source: SourceId) -> Option<&Diagnostic> {
 }
 
 /// The state of a pipeline of which no version runs: nothing is wrong with a file that names an object which the org does not have or does
-/// not show. It is looked again, and begins when the object is there.
+/// not show, unless the name looks like a slip of another one. It is looked again, and begins when the object is there.
 fn state_without(first: Option<&Diagnostic>) -> State {
+    let is_slip = |message: &Diagnostic| message.fix.is_some();
     match first {
-        Some(message) if message.code == UNKNOWN_OBJECT => State::Blocked,
+        Some(message) if message.code == UNKNOWN_OBJECT && !is_slip(message) => State::Blocked,
         _ => State::Invalid,
     }
 }

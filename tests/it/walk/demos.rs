@@ -30,8 +30,8 @@ fn pipelines(set: &Set) -> Vec<&'static str> {
     set.files.iter().filter_map(of_pipelines).collect()
 }
 
-/// The demo of a set, for a moment: every pipeline loads, and the database shows rows.
-fn demo_shows_something(name: &str, idle: &[&str]) {
+/// The demo of a set, for a moment: no pipeline fails, these write something, and the database shows rows.
+fn demo_shows_something(name: &str, works: &[&str]) {
     let folder = tempfile::tempdir().unwrap();
     let arguments = ["demo", "--set", name, "--for", "8s", "--opportunities", "40", "--folder", "demo"];
     let output = sfsync(folder.path(), &BTreeMap::new(), &arguments);
@@ -46,8 +46,7 @@ fn demo_shows_something(name: &str, idle: &[&str]) {
         let line = told.lines().find(is_it);
         let line = line.unwrap_or_else(|| panic!("{pipeline} is not told of: {told}"));
         assert!(line.contains(", 0 failed"), "{line}: {told}");
-        let works = !line.contains(" 0 created") || idle.contains(&pipeline);
-        assert!(works, "{line}: {told}");
+        assert!(!works.contains(&pipeline) || !line.contains(" 0 created"), "{line}: {told}");
     }
     // The question that it names has an answer.
     let (_, question) = told.split_once("sqlite3 ").unwrap();
@@ -60,27 +59,30 @@ fn demo_shows_something(name: &str, idle: &[&str]) {
 
 #[test]
 fn the_demo_of_operating_shows_something() {
-    demo_shows_something("operating", &[]);
+    demo_shows_something("operating", &["people", "clients", "projects", "deals", "budgets"]);
 }
 
 #[test]
 fn the_demo_of_smvue_shows_something() {
-    demo_shows_something("smvue", &["emails"]);
+    demo_shows_something(
+        "smvue",
+        &["team_members", "opportunities", "accounts", "contacts", "tasks", "events", "stage_history"],
+    );
 }
 
 #[test]
 fn the_demo_of_worksights_shows_something() {
-    demo_shows_something("worksights", &["users", "emails", "notes", "updates", "case_comments"]);
+    demo_shows_something("worksights", &["opportunities", "tasks", "contacts"]);
 }
 
 #[test]
 fn the_demo_of_startdeliver_shows_something() {
-    demo_shows_something("startdeliver", &["team", "emails", "notes", "comments", "task_comments"]);
+    demo_shows_something("startdeliver", &["customers", "tasks"]);
 }
 
 #[test]
 fn the_demo_of_conversion_shows_something() {
-    demo_shows_something("conversion", &["contacts"]);
+    demo_shows_something("conversion", &["accounts", "leads"]);
 }
 
 #[test]
@@ -127,16 +129,22 @@ fn the_inline_tests_of_all_sets_pass() {
     assert!(count >= 20, "{count} tests");
 }
 
-/// `check --online` against the stand-ins of a set: no error and no warning.
+/// `check --online` against the stand-ins of a set: no error, and no warning but that Salesforce has nothing by which a create could be found
+/// again, which is so for records that are made there without a field for the id of the app.
 async fn check_is_clean(name: &str) {
     let whole = Whole::of(name, org_of(name, 20)).await;
     let folder = whole.rig.folder();
     let secrets: BTreeMap<String, String> = whole.rig.secrets.0.clone().into_iter().collect();
     let output = tokio::task::spawn_blocking(move || {
-        sfsync(&folder, &secrets, &["check", "--online", "--deny-warnings", "--config", "."])
+        sfsync(&folder, &secrets, &["check", "--online", "--config", "."])
     });
     let output = output.await.unwrap();
-    assert_eq!(output.status.code(), Some(0), "{name}: {}", said(&output));
+    let told = said(&output);
+    assert_eq!(output.status.code(), Some(0), "{name}: {told}");
+    let warnings: Vec<&str> = told.lines().filter(|line| line.starts_with("warning[")).collect();
+    assert!(warnings.iter().all(|line| line.starts_with("warning[W307]")), "{name}: {told}");
+    let writes_there = ["startdeliver", "conversion"].contains(&name);
+    assert!(writes_there || warnings.is_empty(), "{name}: {told}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -6,6 +6,7 @@ use clap::Parser as _;
 use serde_json::json;
 use sfsync::cli::demo::sets::SETS;
 use sfsync::diag::codes;
+use sfsync_sandbox::app::{App, Description};
 use sfsync_sandbox::{Customization, Org, OrgConfig, Population, SandboxConfig};
 
 use crate::harness::postgres;
@@ -48,6 +49,12 @@ fn commands(path: &Path) -> Vec<Vec<String>> {
         Some(command.split_whitespace().map(str::to_owned).collect())
     };
     lines.lines().filter_map(command).collect()
+}
+
+fn client() -> reqwest::Client {
+    // Another test of this process may have installed it already.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    reqwest::Client::builder().no_proxy().build().unwrap()
 }
 
 #[test]
@@ -159,30 +166,30 @@ fn examples_of_messages_can_be_read() {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_rules_and_the_fault_of_the_page_of_the_sandbox_are_taken() {
     let page = root().join("sandbox/README.md");
-    let rules = blocks(&page, &["yaml"]).remove(0);
+    let [app, rules] = blocks(&page, &["yaml"]).try_into().expect("an app, and rules");
+    let app = App::start(Description::parse(&app).unwrap()).await.unwrap();
+    assert!(app.put("customers", json!({ "name": "Beta", "domain": "beta.fi" })).is_ok());
     let customization = Customization::parse("page", &format!("{rules}\nfields: {{ Account: {{ Tier__c: {{ type: picklist, label: Tier, values: [Gold, Bronze] }} }} }}\n")).unwrap();
     let org = OrgConfig { customizations: vec![customization], ..OrgConfig::default() };
     assert!(Org::new(org.clone()).is_ok());
     let rig = Rig::new(SandboxConfig { org, ..SandboxConfig::default() }).await;
     let curl = blocks(&page, &["sh"]).into_iter().find(|block| block.starts_with("curl")).unwrap();
     let body = curl.split('\'').find(|part| part.starts_with("{\"kind\"")).unwrap();
-    let client = reqwest::Client::builder().no_proxy().build().unwrap();
-    let call = client.post(format!("{}/_sandbox/faults", rig.sandbox.url()));
+    let call = client().post(format!("{}/_sandbox/faults", rig.sandbox.url()));
     let answer = call.header("content-type", "application/json").body(body.to_owned()).send().await.unwrap();
     assert!(answer.status().is_success(), "{}", answer.status());
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_an_org_and_an_app_may_post_is_taken_as_the_first_page_says() {
-    let whole = crate::harness::whole::Whole::started("operating", 0).await;
+    let whole = crate::harness::whole::Whole::started("operating", 5).await;
     let org = whole.rig.sandbox.org().org_id().to_string();
-    let client = reqwest::Client::builder().no_proxy().build().unwrap();
+    let id = whole.org("SELECT Id FROM Opportunity LIMIT 1")[0]["Id"].as_str().unwrap().to_owned();
     let token = whole.rig.secrets.0["SF_WEBHOOK_TOKEN"].clone();
-    let one = json!({ "object": "Opportunity", "id": "006A10000000001AAA" });
-    let several =
-        json!([{ "object": "Opportunity", "ids": ["006A10000000001AAA"], "nonce": "n1", "orgId": org }]);
+    let one = json!({ "object": "Opportunity", "id": id });
+    let several = json!([{ "object": "Opportunity", "ids": [id], "nonce": "n1", "orgId": org }]);
     for (body, status) in [(one, 202), (several, 202), (json!({}), 202)] {
-        let call = client.post(format!("{}/hooks/salesforce", whole.address)).bearer_auth(&token);
+        let call = client().post(format!("{}/hooks/salesforce", whole.address)).bearer_auth(&token);
         let answer = call.body(body.to_string()).send().await.unwrap();
         assert_eq!(answer.status().as_u16(), status, "{body}");
     }
