@@ -15,6 +15,7 @@ mod harness;
 mod hooks;
 mod hostile;
 mod http_app;
+mod kills;
 mod layers;
 mod notify;
 mod one_way_policies;
