@@ -49,3 +49,4 @@ mod sql_write;
 mod stored_forms;
 mod stories;
 mod two_way;
+mod worksights_news;

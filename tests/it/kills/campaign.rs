@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use sfsync::store::{FailureFilter, Store, StoreKey};
 
-use super::compare::differences;
+use super::compare::{differences, histories};
 use super::database::connect;
 use super::dice::Dice;
 use super::edits::{People, Program, Written};
@@ -108,6 +108,17 @@ fn failures(world: &World) -> Vec<String> {
     all.into_iter().map(|one| format!("{one:?}")).collect()
 }
 
+/// What is wrong, how it came, and what the daemons said.
+async fn told(world: &World, left: &[String]) -> String {
+    let client = connect(&world.database.url).await.unwrap();
+    let some = &left[..left.len().min(20)];
+    let names: Vec<&str> = some.iter().filter_map(|one| Some(one.split_once(':')?.0)).collect();
+    let histories = histories(world.rig.sandbox.org(), &client, &names).await;
+    let log = world.log();
+    let end = log.len().saturating_sub(20_000);
+    format!("{} differences: {some:#?}\n{histories:#?}\n{}", left.len(), &log[end..])
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn deaths_of_the_daemon_the_org_and_the_database_cost_nothing_but_time() {
     let length = Duration::from_secs(number("SFSYNC_KILLS").unwrap_or(USUAL));
@@ -135,10 +146,7 @@ async fn deaths_of_the_daemon_the_org_and_the_database_cost_nothing_but_time() {
         (begun.elapsed() - took).as_secs()
     );
     if !left.is_empty() {
-        let log = world.log();
-        std::fs::write("/tmp/sfsync-kills.log", &log).unwrap();
-        let end = log.len().saturating_sub(8_000);
-        panic!("{} differences: {:#?}\n{}", left.len(), &left[..left.len().min(20)], &log[end..]);
+        panic!("{}", told(&world, &left).await);
     }
     world.kill_daemon();
     let failed = failures(&world);

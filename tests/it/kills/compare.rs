@@ -101,6 +101,28 @@ pub(super) async fn differences(org: &Org, client: &Client, written: &Written) -
     found
 }
 
+/// Who wrote what to these companies and accounts, in order, to find out how it came.
+pub(super) async fn histories(org: &Org, client: &Client, names: &[&str]) -> Vec<String> {
+    let mut told = Vec::new();
+    for record in org.records("Account", false).unwrap() {
+        let (id, name) = (text(&record, "Id"), text(&record, "Name"));
+        if !names.contains(&name.as_str()) {
+            continue;
+        }
+        let (writes, _) = org.writes_since(0);
+        let of = writes.iter().filter(|write| write.id.is_some_and(|one| one.to_string() == id));
+        told.extend(of.map(|one| format!("{name} {} org {:?} {:?}", one.at, one.source, one.fields)));
+    }
+    let question = "SELECT name, at, who, entry FROM journal WHERE name = ANY($1)";
+    for row in client.query(question, &[&names]).await.unwrap() {
+        let at: std::time::SystemTime = row.get(1);
+        let (name, who, entry): (String, String, String) = (row.get(0), row.get(2), row.get(3));
+        told.push(format!("{name} {} app {who} {entry}", jiff::Timestamp::try_from(at).unwrap()));
+    }
+    told.sort();
+    told
+}
+
 fn twice<T: Debug>(what: &str, all: &Named<T>, found: &mut Vec<String>) {
     let double = all.iter().filter(|(_, same)| same.len() > 1);
     found.extend(double.map(|(name, same)| format!("{what}: {name} is there {} times: {same:?}", same.len())));

@@ -45,13 +45,19 @@ resources:
   companies: { updated_at: updated_at }
 ";
 
-/// The app stamps its rows itself.
+/// The app stamps its rows itself, and keeps a journal of who wrote what.
 const TABLES: &str = "\
 CREATE TABLE companies (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, salesforce_id text, name text, phone text, employees int, \
   note text, updated_at timestamptz NOT NULL DEFAULT clock_timestamp());
 CREATE TABLE people (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, name text, title text, company_id bigint);
 CREATE FUNCTION stamp() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN NEW.updated_at = clock_timestamp(); RETURN NEW; END $$;
 CREATE TRIGGER stamped BEFORE UPDATE ON companies FOR EACH ROW EXECUTE FUNCTION stamp();
+CREATE TABLE journal (at timestamptz NOT NULL DEFAULT clock_timestamp(), who text, name text, entry text);
+CREATE FUNCTION note() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+  INSERT INTO journal (who, name, entry) VALUES (current_setting('application_name'), NEW.name, TG_OP || ' ' || to_jsonb(NEW)::text);
+  RETURN NULL;
+END $$;
+CREATE TRIGGER noted AFTER INSERT OR UPDATE ON companies FOR EACH ROW EXECUTE FUNCTION note();
 ";
 
 /// Everything that can die.
