@@ -152,7 +152,13 @@ impl Bench {
     async fn backlog(&self) -> Outcome<Duration> {
         self.sandbox.refuse_streams(Some((14, "service.unavailable")));
         self.change_all("=").await?;
-        self.table.tell("FOR EACH STATEMENT", "(SELECT count(*) FROM changed)::text", "REFERENCING NEW TABLE AS changed").await?;
+        self.table
+            .tell(
+                "FOR EACH STATEMENT",
+                "(SELECT count(*) FROM changed)::text",
+                "REFERENCING NEW TABLE AS changed",
+            )
+            .await?;
         let mut told = self.table.listen().await?;
         let opened = self.sandbox.streams().1;
         self.sandbox.refuse_streams(None);
@@ -213,9 +219,11 @@ fn rename(org: &Org, id: &str, name: &str) {
 }
 
 fn spread(begun: &[Instant], arrived: impl Iterator<Item = Instant>) -> Spread {
-    let mut took: Vec<Duration> = begun.iter().zip(arrived).map(|(begun, arrived)| arrived - *begun).collect();
+    let mut took: Vec<Duration> =
+        begun.iter().zip(arrived).map(|(begun, arrived)| arrived - *begun).collect();
     took.sort_unstable();
-    let at = |share: usize| took.get((took.len() * share / 100).min(took.len() - 1)).copied().unwrap_or_default();
+    let at =
+        |share: usize| took.get((took.len() * share / 100).min(took.len() - 1)).copied().unwrap_or_default();
     Spread { middle: at(50), most: at(99), worst: at(100) }
 }
 
@@ -233,7 +241,8 @@ impl Table {
     }
 
     async fn count(&self, condition: &str) -> Outcome<usize> {
-        let row = self.client.query_one(&format!("SELECT count(*) FROM deals WHERE {condition}"), &[]).await?;
+        let row =
+            self.client.query_one(&format!("SELECT count(*) FROM deals WHERE {condition}"), &[]).await?;
         Ok(usize::try_from(row.get::<_, i64>(0))?)
     }
 

@@ -91,7 +91,10 @@ async fn bench(arguments: &Arguments) -> Outcome<()> {
     if wanted("events") {
         // An org of its own, in this process: who changes it knows when.
         let postgres = Postgres::start()?;
-        println!("{}", facts::events(&Box::pin(events::measure(&folder.path().join("events"), &postgres)).await?));
+        println!(
+            "{}",
+            facts::events(&Box::pin(events::measure(&folder.path().join("events"), &postgres)).await?)
+        );
     }
     if arguments.only.as_deref() == Some("events") {
         return Ok(());

@@ -58,7 +58,8 @@ impl Bench<'_> {
         wrote: &[Fingerprint],
         commit: &mut Commit,
     ) -> Result<(), BatchError> {
-        let pair = |link: &&mut Link| link.salesforce == intent.link.salesforce && link.app == intent.link.app;
+        let pair =
+            |link: &&mut Link| link.salesforce == intent.link.salesforce && link.app == intent.link.app;
         if let Some(link) = commit.links.iter_mut().find(pair) {
             move_baselines(link, &intent.link, wrote);
             return Ok(());

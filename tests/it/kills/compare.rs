@@ -55,7 +55,8 @@ async fn companies(client: &Client) -> Named<Company> {
 }
 
 async fn people(client: &Client) -> Named<(String, String)> {
-    let question = "SELECT p.name, p.title, c.name FROM people p LEFT JOIN companies c ON c.id = p.company_id";
+    let question =
+        "SELECT p.name, p.title, c.name FROM people p LEFT JOIN companies c ON c.id = p.company_id";
     let mut found: Named<(String, String)> = BTreeMap::new();
     for row in client.query(question, &[]).await.unwrap() {
         let text = |at: usize| row.get::<_, Option<String>>(at).unwrap_or_default();
@@ -125,7 +126,8 @@ pub(super) async fn histories(org: &Org, client: &Client, names: &[&str]) -> Vec
 
 fn twice<T: Debug>(what: &str, all: &Named<T>, found: &mut Vec<String>) {
     let double = all.iter().filter(|(_, same)| same.len() > 1);
-    found.extend(double.map(|(name, same)| format!("{what}: {name} is there {} times: {same:?}", same.len())));
+    found
+        .extend(double.map(|(name, same)| format!("{what}: {name} is there {} times: {same:?}", same.len())));
 }
 
 fn lost(

@@ -164,11 +164,7 @@ impl Program {
     }
 
     /// Edits until it is told to stop.
-    pub(super) async fn work(
-        mut self,
-        rate: u64,
-        mut stop: tokio::sync::oneshot::Receiver<()>,
-    ) -> Written {
+    pub(super) async fn work(mut self, rate: u64, mut stop: tokio::sync::oneshot::Receiver<()>) -> Written {
         let begun = Instant::now();
         let mut beat = tokio::time::interval(BEAT);
         let mut client = None;

@@ -13,7 +13,7 @@ const A: Side = Side::App;
 /// A pair that is settled, in a file whose conflicts are won by this side.
 async fn pair(winner: Side) -> (World, String) {
     let rule = if winner == S { "salesforce" } else { "app" };
-    let file = BOTH.replace(", conflict: app", "") + &format!("conflict: {rule}\n");
+    let file = format!("{}conflict: {rule}\n", BOTH.replace(", conflict: app", ""));
     let mut world = World::new(&file);
     world.set(S, "s1", &[("Email__c", "a@x.com"), ("Name", "First"), ("Phone", "1")]);
     world.settle().await;
@@ -25,8 +25,11 @@ async fn pair(winner: Side) -> (World, String) {
 async fn the_source_is_followed(source: Side, lost: Fault, dies: bool) {
     let target = source.other();
     let (mut world, key) = pair(target).await;
-    let (keys, name) =
-        if source == S { (["s1", key.as_str()], ["Name", "name"]) } else { ([key.as_str(), "s1"], ["name", "Name"]) };
+    let (keys, name) = if source == S {
+        (["s1", key.as_str()], ["Name", "name"])
+    } else {
+        ([key.as_str(), "s1"], ["name", "Name"])
+    };
     world.set(source, keys[0], &[(name[0], "Second")]);
     world.table(target).fault(Call::Write, lost);
     let _ = world.look().await;
