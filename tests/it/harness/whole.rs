@@ -161,9 +161,9 @@ impl Whole {
                 drop(tokio::time::timeout(MOMENT, changed).await);
             }
         };
-        if tokio::time::timeout(PATIENCE, waits).await.is_err() {
-            panic!("{what} never came: {}", self.shown().await);
-        }
+        let never = tokio::time::timeout(PATIENCE, waits).await.is_err();
+        let shown = if never { self.shown().await } else { String::new() };
+        assert!(!never, "{what} never came: {shown}");
     }
 
     /// Waits for a status.

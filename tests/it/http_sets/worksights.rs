@@ -220,7 +220,7 @@ async fn people_are_mapped_by_mail_or_by_hand_and_nobody_else_is_shown() {
     let shown = bench.shows("activities", &["title", "user_id"]);
     assert_eq!(
         shown,
-        [format!("José|2"), format!("Kim|{by_id}"), format!("Lee|{by_fields}"), "Zoë|1".to_owned()]
+        ["José|2".to_owned(), format!("Kim|{by_id}"), format!("Lee|{by_fields}"), "Zoë|1".to_owned()]
     );
     assert!(!bench.written_to_app().iter().any(|call| call.contains("/users")), "nobody is made or changed");
     assert_eq!(bench.failures(), []);
