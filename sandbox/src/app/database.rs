@@ -50,7 +50,7 @@ impl Database {
         for (name, resource) in &description.resources {
             connection.execute_batch(&table(name, resource))?;
             let sql = format!("SELECT coalesce(max(_number), 0) FROM {}", quoted(name));
-            number = number.max(connection.query_row(&sql, [], |row| numbered(row))?);
+            number = number.max(connection.query_row(&sql, [], numbered)?);
         }
         Ok(Self { connection, number })
     }
@@ -154,7 +154,7 @@ impl Database {
     /// Rows of any query, by column.
     pub(super) fn query(&self, sql: &str) -> Result<Vec<Record>> {
         let mut statement = self.connection.prepare(sql)?;
-        let names: Vec<String> = statement.column_names().into_iter().map(str::to_owned).collect();
+        let names: Vec<String> = statement.column_names().map(str::to_owned).collect();
         let record = |row: &rusqlite::Row<'_>| {
             let cells = names.iter().enumerate();
             cells.map(|(at, name)| Ok((name.clone(), cell(row.get_ref(at)?)))).collect()

@@ -93,5 +93,5 @@ fn pipeline(text: &str) -> String {
 }
 
 fn joined(lines: &[String]) -> String {
-    lines.iter().map(|line| format!("{line}\n")).collect()
+    lines.join("\n") + "\n"
 }
