@@ -1,7 +1,6 @@
 //! The app's own calls when a record changes: one after the other, tried again a few times.
 //! May not decide what changed. Read [`Caller`].
 
-use std::fmt::Write as _;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -53,14 +52,6 @@ async fn deliver(address: &str, signing: &Signing, body: &str) {
     tracing::warn!("nobody takes calls at {address}");
 }
 
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::new(), |mut text, byte| {
-        // A text takes everything.
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
-}
-
 /// Whether the listener answered with 2xx.
 async fn posted(address: &str, signing: &Signing, body: &str) -> Option<bool> {
     let mut headers = vec![("Content-Type", "application/json".to_owned())];
@@ -69,7 +60,8 @@ async fn posted(address: &str, signing: &Signing, body: &str) -> Option<bool> {
     }
     if let (Some(secret), Some(header)) = (&signing.secret, &signing.header) {
         let tag = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, secret.as_bytes()), body.as_bytes());
-        headers.push((header, hex(tag.as_ref())));
+        let hex = tag.as_ref().iter().fold(String::new(), |hex, byte| format!("{hex}{byte:02x}"));
+        headers.push((header, hex));
     }
     let headers: Vec<(&str, &str)> = headers.iter().map(|(name, value)| (*name, value.as_str())).collect();
     let said = post(address, &headers, body).await?;

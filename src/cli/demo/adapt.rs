@@ -93,5 +93,5 @@ fn pipeline(text: &str) -> String {
 }
 
 fn joined(lines: &[String]) -> String {
-    lines.join("\n") + "\n"
+    lines.iter().flat_map(|line| [line.as_str(), "\n"]).collect()
 }

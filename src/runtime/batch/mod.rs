@@ -18,6 +18,7 @@ mod partners;
 mod recall;
 mod replaced;
 mod resolve;
+mod retold;
 mod seen;
 mod sleeping;
 mod vanished;

@@ -21,8 +21,8 @@ pub fn path(data: &str) -> String {
 }
 
 /// Body of creates of notes, each with the record on which it is to hang.
-pub fn notes<'a>(data: &str, notes: impl Iterator<Item = (&'a [Written], Option<Key>)>) -> Vec<u8> {
-    let graph = |(at, (fields, record)): (usize, (&[Written], Option<Key>))| {
+pub fn notes<'a>(data: &str, notes: impl Iterator<Item = (&'a [Written], Option<&'a Key>)>) -> Vec<u8> {
+    let graph = |(at, (fields, record)): (usize, (&[Written], Option<&Key>))| {
         let note: Map<String, Json> =
             fields.iter().map(|(name, value)| (name.to_string(), cell::json(value))).collect();
         let mut parts = vec![part(data, "ContentNote", "note", Json::Object(note))];
@@ -52,11 +52,12 @@ struct Wire<'a> {
 }
 
 #[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
 struct Graph<'a> {
-    graph_id: String,
-    #[serde(borrow)]
-    graph_response: Response<'a>,
+    #[serde(rename = "graphId")]
+    id: String,
+    #[serde(borrow, rename = "graphResponse")]
+    response: Response<'a>,
+    #[serde(rename = "isSuccessful")]
     is_successful: bool,
 }
 
@@ -80,13 +81,13 @@ struct Made {
 /// Reads the answers of a request, in the order of its graphs.
 pub fn results(body: &[u8]) -> Result<Vec<Saved>, serde_json::Error> {
     let mut graphs = serde_json::from_slice::<Wire<'_>>(body)?.graphs;
-    let place = |graph: &Graph<'_>| graph.graph_id.trim_start_matches('n').parse::<usize>().ok();
+    let place = |graph: &Graph<'_>| graph.id.trim_start_matches('n').parse::<usize>().ok();
     graphs.sort_by_key(place);
     Ok(graphs.iter().map(saved).collect())
 }
 
 fn saved(graph: &Graph<'_>) -> Saved {
-    let parts = &graph.graph_response.parts;
+    let parts = &graph.response.parts;
     if graph.is_successful {
         let made = parts.first().and_then(|part| serde_json::from_str::<Made>(part.body.get()).ok());
         return Saved { id: made.map(|made| Key::salesforce(&made.id)), faults: Vec::new() };
@@ -112,8 +113,8 @@ mod tests {
     #[test]
     fn a_note_goes_with_its_link() {
         let fields: Vec<Written> = vec![(Arc::from("Title"), "Call".into())];
-        let record = Some(Key::salesforce("001Hq00001Ab1CdIAJ"));
-        let body = notes("/d", [(fields.as_slice(), record), (fields.as_slice(), None)].into_iter());
+        let record = Key::salesforce("001Hq00001Ab1CdIAJ");
+        let body = notes("/d", [(fields.as_slice(), Some(&record)), (fields.as_slice(), None)].into_iter());
         let body: Json = serde_json::from_slice(&body).unwrap();
         let parts = &body["graphs"][0]["compositeRequest"];
         assert_eq!(parts[0]["body"], json!({ "Title": "Call" }));

@@ -24,7 +24,7 @@ pub(super) async fn link(context: &Context, ledger: &mut Ledger, sent: &[Prepare
     let moved: Vec<(usize, &Key, Option<&Key>)> = sent
         .iter()
         .filter(|record| record.verb == Verb::Update && ledger.is_written(record.at))
-        .filter_map(|record| Some((record.at, record.id.as_ref()?, record.link.as_ref()?.as_ref())))
+        .filter_map(|record| Some((record.at, record.id.as_ref()?, record.link.as_ref()?.record())))
         .collect();
     if moved.is_empty() {
         return;
@@ -34,7 +34,9 @@ pub(super) async fn link(context: &Context, ledger: &mut Ledger, sent: &[Prepare
         Ok(links) => links,
         Err(error) => {
             let error = record_of(&error);
-            moved.iter().for_each(|(at, ..)| ledger.settle(*at, Outcome::Rejected(error.clone())));
+            for (at, ..) in moved {
+                ledger.settle(at, Outcome::Rejected(error.clone()));
+            }
             return;
         }
     };

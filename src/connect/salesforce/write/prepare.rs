@@ -25,6 +25,25 @@ pub(super) enum Verb {
     Delete,
 }
 
+/// Where a note hangs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Place {
+    /// On this record.
+    On(Key),
+    /// On none.
+    Nowhere,
+}
+
+impl Place {
+    /// The record.
+    pub(super) fn record(&self) -> Option<&Key> {
+        match self {
+            Self::On(record) => Some(record),
+            Self::Nowhere => None,
+        }
+    }
+}
+
 /// One operation, ready to be sent.
 #[derive(Clone, Debug)]
 pub(super) struct Prepared {
@@ -42,8 +61,8 @@ pub(super) struct Prepared {
     pub expected: Option<Version>,
     /// The record that is locked with it, as far as that is known.
     pub parent: Option<Key>,
-    /// The record on which a note is to hang; `Some(None)`: on none.
-    pub link: Option<Option<Key>>,
+    /// Where a note is to hang, if the row says it.
+    pub link: Option<Place>,
 }
 
 impl Prepared {
@@ -197,10 +216,12 @@ fn says_nothing(field: &crate::model::FieldInfo, value: &Value, way: Way) -> boo
 }
 
 /// The record on which a note is to hang.
-fn linked(path: &str, value: &Value) -> Result<Option<Key>, RecordError> {
-    let Some(id) = value.as_text().map(str::trim).filter(|id| !id.is_empty()) else { return Ok(None) };
+fn linked(path: &str, value: &Value) -> Result<Place, RecordError> {
+    let Some(id) = value.as_text().map(str::trim).filter(|id| !id.is_empty()) else {
+        return Ok(Place::Nowhere);
+    };
     match SalesforceId::parse(id) {
-        Some(_) => Ok(Some(Key::salesforce(id))),
+        Some(_) => Ok(Place::On(Key::salesforce(id))),
         None => Err(check::unwritable(path, "takes the id of a record")),
     }
 }

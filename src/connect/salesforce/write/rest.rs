@@ -11,7 +11,7 @@ use super::door::Context;
 use super::guard;
 use super::ledger::{Ledger, written};
 use super::order::{Batch, batches, next_round};
-use super::prepare::{Prepared, Verb};
+use super::prepare::{Place, Prepared, Verb};
 use crate::connect::ConnectError;
 use crate::connect::salesforce::api::collections::{self, Record, Saved};
 use crate::connect::salesforce::api::error::{
@@ -270,7 +270,9 @@ async fn request(context: &Context, verb: Verb, records: &[Prepared]) -> Result<
         return Ok(context.call(Method::DELETE, collections::delete_path(data, ids), None, Vec::new()));
     }
     if makes_notes(context, verb) {
-        let notes = records.iter().map(|record| (record.fields.as_slice(), record.link.clone().flatten()));
+        let notes = records
+            .iter()
+            .map(|record| (record.fields.as_slice(), record.link.as_ref().and_then(Place::record)));
         let body = graph::notes(data, notes);
         return Ok(context.call(Method::POST, graph::path(data), Some(body), names(records)));
     }
