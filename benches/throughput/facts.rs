@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::Column;
 use super::daemon::Load;
 use super::databases::answer;
+use super::events::{Events, Spread};
 use super::idle::Idle;
 use super::links::Links;
 
@@ -117,6 +118,33 @@ pub fn idle(idle: &Idle) -> String {
         idle.memory.0,
         idle.memory.1
     )
+}
+
+/// The table of change events.
+pub fn events(events: &Events) -> String {
+    let mut table = comfy_table::Table::new();
+    table.load_style(comfy_table::presets::ASCII_MARKDOWN);
+    table.set_header(["change events, 10,000 at 200/s", "middle", "99 of 100", "worst"]);
+    let mut row = |what: &str, spread: Spread| {
+        let times = [spread.middle, spread.most, spread.worst].map(millis);
+        table.add_row([what].into_iter().map(str::to_owned).chain(times));
+    };
+    row("floor: at a client that only reads events", events.bare);
+    row("in PostgreSQL, committed (wanted ≤ 50 ms, ≤ 250 ms)", events.postgres);
+    let (count, read, through) = events.backlog;
+    let a_second = |took: Duration| f64::from(count) / took.as_secs_f64();
+    format!(
+        "{table}\n{count} events that wait: floor {:.0} a second, read {}; through to rows of PostgreSQL {:.0} a second, {} (wanted ≥ 10,000), ratio {:.2}",
+        a_second(read),
+        seconds(read),
+        a_second(through),
+        seconds(through),
+        read.as_secs_f64() / through.as_secs_f64(),
+    )
+}
+
+fn millis(took: Duration) -> String {
+    format!("{:.1} ms", took.as_secs_f64() * 1000.0)
 }
 
 fn rate(records: u64, took: Duration) -> String {

@@ -7,10 +7,12 @@
 #![allow(unreachable_pub, missing_docs, clippy::print_stdout, clippy::unwrap_used, clippy::expect_used)]
 #![allow(clippy::cast_precision_loss, clippy::unchecked_time_subtraction, clippy::too_many_lines)]
 
+mod bus;
 mod daemon;
 mod databases;
 #[path = "../shared/deals.rs"]
 mod deals;
+mod events;
 mod facts;
 mod floor;
 mod idle;
@@ -43,7 +45,7 @@ struct Arguments {
     /// Alternating runs of which the best counts
     #[arg(long, default_value_t = 3)]
     runs: u32,
-    /// Only one part: postgres, sqlite, others, links, idle
+    /// Only one part: postgres, sqlite, others, links, idle, events
     #[arg(long)]
     only: Option<String>,
     /// What this process is; set by the benchmark itself
@@ -85,6 +87,18 @@ struct Column {
 async fn bench(arguments: &Arguments) -> Outcome<()> {
     let folder = tempfile::tempdir()?;
     println!("{}", facts::machine());
+    let wanted = |name: &str| arguments.only.as_deref().is_none_or(|only| only == name);
+    if wanted("events") {
+        // An org of its own, in this process: who changes it knows when.
+        let postgres = Postgres::start()?;
+        println!(
+            "{}",
+            facts::events(&Box::pin(events::measure(&folder.path().join("events"), &postgres)).await?)
+        );
+    }
+    if arguments.only.as_deref() == Some("events") {
+        return Ok(());
+    }
     let org = Org::start(arguments.opportunities)?;
     let (url, token) = org.job().await?;
     let bench = Bench {
@@ -94,7 +108,6 @@ async fn bench(arguments: &Arguments) -> Outcome<()> {
         runs: arguments.runs,
         opportunities: arguments.opportunities,
     };
-    let wanted = |name: &str| arguments.only.as_deref().is_none_or(|only| only == name);
     let alone = bench.pages.to_nothing(&bench.folder)?;
     println!("{}", facts::alone(arguments.opportunities, alone));
     let postgres = if wanted("postgres") || wanted("others") { Some(Postgres::start()?) } else { None };

@@ -3,7 +3,7 @@
 //! [`Situation`], everything it can say is in [`Decision`].
 //!
 //! A record goes through the files in this order: `filter`, `map` (with `lookups`), `matching`, `decide` (with `merge`), `settle`; `breaker`
-//! stops what never ends, `undo` goes back.
+//! stops what never ends, `stored` tells what became of a lost answer, `undo` goes back.
 
 mod breaker;
 mod carry;
@@ -15,6 +15,7 @@ mod matching;
 mod merge;
 mod old;
 mod settle;
+mod stored;
 mod undo;
 
 pub use breaker::{CALM, Swing, TURNS};
@@ -27,4 +28,5 @@ pub use matching::{Candidate, Match, match_values, matched};
 pub use merge::{Baseline, Held, Kept, Turn, Verdict, Writable, merge_row};
 pub use old::{Old, look_back};
 pub use settle::{Fingerprints, Image, Views, baselines, fingerprints, is_as_agreed, is_unchanged, seen};
+pub use stored::{as_stored, asks_who_changed_it, was_stored};
 pub use undo::{TakeBack, after_undo, as_one, take_back};

@@ -12,6 +12,7 @@ use axum::extract::connect_info::Connected;
 use axum::serve::{IncomingStream, Listener};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
+use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 
 /// Cuts the connection of a call.
 #[derive(Clone, Default)]
@@ -37,8 +38,8 @@ impl Connected<IncomingStream<'_, CutListener>> for Switch {
     }
 }
 
-/// A listener whose connections have a [`Switch`].
-pub(crate) struct CutListener(pub(crate) TcpListener);
+/// A listener whose connections have a [`Switch`], and break off all at once when the token says so.
+pub(crate) struct CutListener(pub(crate) TcpListener, pub(crate) CancellationToken);
 
 impl Listener for CutListener {
     type Io = CutStream;
@@ -48,7 +49,8 @@ impl Listener for CutListener {
         let (stream, address) = Listener::accept(&mut self.0).await;
         // Small answers would otherwise wait for a delayed acknowledgement; without it they are only slower.
         let _ = stream.set_nodelay(true);
-        (CutStream { stream, switch: Switch::default() }, address)
+        let end = Box::pin(self.1.clone().cancelled_owned());
+        (CutStream { stream, switch: Switch::default(), end }, address)
     }
 
     fn local_addr(&self) -> std::io::Result<SocketAddr> {
@@ -60,6 +62,7 @@ impl Listener for CutListener {
 pub(crate) struct CutStream {
     stream: TcpStream,
     switch: Switch,
+    end: Pin<Box<WaitForCancellationFutureOwned>>,
 }
 
 impl AsyncRead for CutStream {
@@ -68,6 +71,10 @@ impl AsyncRead for CutStream {
         cx: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
     ) -> Poll<Result<(), Error>> {
+        if self.end.as_mut().poll(cx).is_ready() {
+            self.switch.cut();
+            self.switch.check()?;
+        }
         Pin::new(&mut self.stream).poll_read(cx, buf)
     }
 }

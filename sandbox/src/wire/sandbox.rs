@@ -32,6 +32,8 @@ const PATIENCE: Duration = Duration::from_secs(2);
 pub struct Sandbox {
     server: Arc<Server>,
     stop: CancellationToken,
+    /// Breaks off every connection of this life.
+    death: CancellationToken,
     task: Option<JoinHandle<()>>,
 }
 
@@ -83,16 +85,11 @@ impl Sandbox {
         let made = tokio::task::spawn_blocking(move || server(config, url)).await;
         let server = Arc::new(made.map_err(|_| StartError::Generate)??);
         let stop = CancellationToken::new();
-        let router = Router::new().fallback(gate::answer).with_state(server.clone());
-        let service = router.into_make_service_with_connect_info::<Switch>();
-        let stopped = stop.clone().cancelled_owned();
-        let task = tokio::spawn(async move {
-            // Serving ends only when it is told to stop.
-            let _ = axum::serve(CutListener(listener), service).with_graceful_shutdown(stopped).await;
-        });
+        let death = CancellationToken::new();
+        let task = serve(&server, listener, (&stop, &death));
         // Ends by the token, which is cancelled at the latest when the sandbox is dropped.
         drop(tokio::spawn(messages::send(server.org.clone(), stop.clone())));
-        Ok(Self { server, stop, task: Some(task) })
+        Ok(Self { server, stop, death, task: Some(task) })
     }
 
     /// The address, without a trailing slash: login URL and instance URL at once.
@@ -177,6 +174,27 @@ impl Sandbox {
         drop(life::live(self.server.org.clone(), edits_per_second, self.stop.clone()));
     }
 
+    /// The server dies: every connection breaks off where it is, and nobody listens any more. What was committed stays, and a call that
+    /// is being carried out may still be carried out to its end.
+    pub async fn die(&mut self) {
+        self.death.cancel();
+        if let Some(task) = self.task.take() {
+            task.abort();
+            // The port is free when it is over; that it was aborted is no news.
+            let _ = task.await;
+        }
+    }
+
+    /// Listens again at the same address, after [`Sandbox::die`].
+    pub async fn rise(&mut self) -> Result<(), StartError> {
+        let port = self.server.url.rsplit(':').next().and_then(|port| port.parse().ok()).unwrap_or(0);
+        let listen = |source| StartError::Listen { port, source };
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await.map_err(listen)?;
+        self.death = CancellationToken::new();
+        self.task = Some(serve(&self.server, listener, (&self.stop, &self.death)));
+        Ok(())
+    }
+
     /// Stops listening, lets go held calls, and waits up to two seconds for answers that are being sent.
     pub async fn shutdown(mut self) {
         self.stop.cancel();
@@ -194,6 +212,20 @@ impl Drop for Sandbox {
         self.stop.cancel();
         self.server.faults.clear();
     }
+}
+
+fn serve(
+    server: &Arc<Server>,
+    listener: TcpListener,
+    (stop, death): (&CancellationToken, &CancellationToken),
+) -> JoinHandle<()> {
+    let router = Router::new().fallback(gate::answer).with_state(server.clone());
+    let service = router.into_make_service_with_connect_info::<Switch>();
+    let (listener, stopped) = (CutListener(listener, death.clone()), stop.clone().cancelled_owned());
+    tokio::spawn(async move {
+        // Serving ends only when it is told to stop.
+        let _ = axum::serve(listener, service).with_graceful_shutdown(stopped).await;
+    })
 }
 
 fn server(config: SandboxConfig, url: String) -> Result<Server, StartError> {

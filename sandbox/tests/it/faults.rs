@@ -267,3 +267,20 @@ async fn faults_by_path_and_chance() {
     }
     assert!((8..32).contains(&failed), "{failed} of 40");
 }
+
+#[tokio::test]
+async fn a_dead_server_takes_its_connections_with_it_and_rises_with_what_was_committed() {
+    let mut rig = Rig::start().await;
+    rig.add_accounts(2);
+    let hold = rig.sandbox.faults().add(Fault::new(FaultKind::Hold).once());
+    let held = tokio::spawn(rig.request(reqwest::Method::GET, &accounts()).send());
+    while rig.sandbox.faults().fired().is_empty() {
+        tokio::task::yield_now().await;
+    }
+    rig.sandbox.die().await;
+    assert!(held.await.unwrap().is_err(), "the call breaks off");
+    rig.sandbox.faults().release(hold);
+    assert!(rig.request(reqwest::Method::GET, &accounts()).send().await.unwrap_err().is_connect());
+    rig.sandbox.rise().await.unwrap();
+    assert_eq!(rig.query("SELECT Id FROM Account").await.1["totalSize"], 2);
+}

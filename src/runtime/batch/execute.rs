@@ -79,10 +79,11 @@ impl Bench<'_> {
             if ops.is_empty() {
                 continue;
             }
-            let journal = self.journal(items, &places, &ops)?;
+            let journal = self.journal(items, side, (&places, &ops))?;
             let destination = self.destination(side)?;
             let outcomes = match journal {
                 Some(journal) => {
+                    journal.begin()?;
                     let outcomes = destination.write_noting(ops, mode, journal.notes()).await?;
                     journal.close(&outcomes, &mut executed.commit);
                     outcomes

@@ -1,6 +1,7 @@
 //! Creates are the only write that a replay could double: the process dies, or the answer is lost, after the record was stored and
 //! before its pair is. So every create is noted in the state before it can no longer be taken back, and what became of such notes
-//! is found out before anything else is decided: a record that was stored is linked as if nothing had happened.
+//! is found out before anything else is decided: a record that was stored is linked as if nothing had happened. Updates are noted in the
+//! same place, see [`super::retold`].
 
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -15,13 +16,15 @@ use crate::runtime::build::state_failed;
 use crate::store::{Store, StoreError};
 use crate::sync::{Decision, Fingerprints};
 
-/// Notes the creates of one batch.
+/// Notes the creates and updates of one batch.
 pub(super) struct Journal {
     store: Arc<Store>,
     pipeline: PipelineName,
     generation: u32,
-    /// By place in the batch, without keys.
+    /// Creates by place in the batch, without keys.
     intents: HashMap<usize, Intent>,
+    /// Updates by place in the batch.
+    updates: HashMap<usize, Intent>,
     /// What the new records want of other pipelines: if they are found again, nobody maps them a second time.
     wants: Vec<Want>,
     noted: Mutex<Noted>,
@@ -38,6 +41,11 @@ impl Journal {
     /// As the destination sees it.
     pub(super) fn notes(self: &Arc<Self>) -> Arc<dyn Notes> {
         Arc::<Self>::clone(self)
+    }
+
+    /// To be called before anything is sent.
+    pub(super) fn begin(&self) -> Result<(), ConnectError> {
+        if self.updates.is_empty() { Ok(()) } else { self.note(self.updates.clone()) }
     }
 
     /// The outcomes are known: what was noted is over, except where the answer was lost.
@@ -68,25 +76,31 @@ impl Journal {
 
 impl Notes for Journal {
     fn sending(&self) -> Result<(), ConnectError> {
-        self.note(self.intents.clone())
+        if self.intents.is_empty() { Ok(()) } else { self.note(self.intents.clone()) }
     }
 
     fn storing(&self, keys: &[(usize, Key)]) -> Result<(), ConnectError> {
+        if keys.is_empty() {
+            return Ok(());
+        }
         let stored = |(at, key): &(usize, Key)| Some((*at, self.intents.get(at)?.stored_as(key.clone())));
         self.note(keys.iter().filter_map(stored).collect())
     }
 }
 
 impl Bench<'_> {
-    /// What notes the creates of a batch; `None` without creates.
+    /// What notes the writes of a batch to one side; `None` if none of them has to be noted.
     pub(super) fn journal(
         &mut self,
         items: &mut [Item],
-        places: &[(usize, Op)],
-        ops: &[WriteOp],
+        side: Side,
+        (places, ops): (&[(usize, Op)], &[WriteOp]),
     ) -> Result<Option<Arc<Journal>>, ConnectError> {
-        let (mut intents, mut scratch) = (HashMap::new(), Commit::default());
-        for (place, ((at, _), op)) in places.iter().zip(ops).enumerate() {
+        let (mut intents, mut updates, mut scratch) = (HashMap::new(), HashMap::new(), Commit::default());
+        for (place, ((at, kind), op)) in places.iter().zip(ops).enumerate() {
+            if *kind == Op::Update {
+                updates.extend(self.note_of_update(&items[*at], side).map(|intent| (place, intent)));
+            }
             let (WriteOp::Create { row }, item) = (op, &mut items[*at]) else { continue };
             let Some(Fate::Decided(Decision::Create { on, .. })) = item.fate else { continue };
             let Some(pair) = self.link(item, &[(on, Op::Create, Key::app(""), None)]) else { continue };
@@ -95,7 +109,7 @@ impl Bench<'_> {
             intents.insert(place, Intent { on, link: pair, row, since: self.facts.now });
             self.want(&mut scratch, item);
         }
-        if intents.is_empty() {
+        if intents.is_empty() && updates.is_empty() {
             return Ok(None);
         }
         Ok(Some(Arc::new(Journal {
@@ -103,13 +117,14 @@ impl Bench<'_> {
             pipeline: self.pipeline.name.clone(),
             generation: self.pipeline.generation,
             intents,
+            updates,
             wants: scratch.wants,
             noted: Mutex::default(),
         })))
     }
 
-    /// Finds out what became of creates whose outcome is not remembered. Records that exist are linked, the others are free to be
-    /// created again. To be called between batches, never while one is being written.
+    /// Finds out what became of writes whose outcome is not remembered. Records that were made are linked, the others are free to be
+    /// made again; baselines of records that were changed move. To be called between batches, never while one is being written.
     pub async fn reclaim(&mut self) -> Result<(), BatchError> {
         if self.pipeline.lane == Lane::Mirror {
             return Ok(());
@@ -119,15 +134,22 @@ impl Bench<'_> {
             return Ok(());
         }
         let arrived = parcels.iter().map(|(number, _)| *number).collect();
-        let intents = latest(parcels.into_iter().flat_map(|(_, intents)| intents));
-        let (creates, mut commit) = (intents.len(), Commit { arrived, ..Commit::default() });
+        let noted = parcels.into_iter().flat_map(|(_, intents)| intents);
+        let (updates, creates): (Vec<Intent>, Vec<Intent>) = noted.partition(Intent::is_update);
+        let intents = latest(creates.into_iter());
+        let mut commit = Commit { arrived, ..Commit::default() };
         for side in [Side::Salesforce, Side::App] {
             let intents: Vec<Intent> = intents.iter().filter(|intent| intent.on == side).cloned().collect();
             self.reclaim_on(side, intents, &mut commit).await?;
         }
-        tracing::info!(pipeline = %self.pipeline.name, creates, stored = commit.links.len(),
-            "creates of an interrupted batch were looked for");
-        commit.counts.created = commit.links.len() as u64;
+        let made = commit.links.len();
+        commit.counts.created = made as u64;
+        for side in [Side::Salesforce, Side::App] {
+            let updates: Vec<Intent> = updates.iter().filter(|intent| intent.on == side).cloned().collect();
+            self.recover_updates((side, &updates), &mut commit).await?;
+        }
+        tracing::info!(pipeline = %self.pipeline.name, creates = intents.len(), made, updates = updates.len(),
+            stored = commit.links.len() - made, "writes of an interrupted batch were looked for");
         self.store.commit(&self.pipeline.name, self.pipeline.generation, &commit)?;
         Ok(())
     }
@@ -179,7 +201,7 @@ impl Bench<'_> {
     }
 
     /// Whether a record is linked to nobody else.
-    fn is_free(&self, on: Side, key: &Key, source: &Key) -> Result<bool, StoreError> {
+    pub(super) fn is_free(&self, on: Side, key: &Key, source: &Key) -> Result<bool, StoreError> {
         let (name, generation, key) =
             (&self.pipeline.name, self.pipeline.generation, std::slice::from_ref(key));
         let links: Vec<Link> = match on {

@@ -19,6 +19,7 @@ mod partners;
 mod recall;
 mod replaced;
 mod resolve;
+mod retold;
 mod seen;
 mod sleeping;
 mod vanished;

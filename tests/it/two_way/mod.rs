@@ -3,6 +3,7 @@
 mod breaker;
 mod comparison;
 mod convergence;
+mod lost_answers;
 mod mass;
 mod old;
 mod scenarios;

@@ -68,12 +68,9 @@ pub async fn outlook(
 ) -> Result<Outlook, ConnectError> {
     let members = match members(client).await {
         Ok(members) => members,
-        // Of an edition without change events the Tooling API does not know channels either.
-        Err(error) if matches!(error.remote.as_deref(), Some("INVALID_TYPE" | "NOT_FOUND")) => {
-            let edition = client.reach().await?.edition.clone().unwrap_or_else(|| "this edition".to_owned());
-            let why = format!("{edition} has no Change Data Capture");
-            let missing = objects.iter().map(|object| (object.clone(), why.clone()));
-            return Ok(Outlook { selected: None, missing: missing.collect() });
+        Err(error) if knows_no_channels(&error) => {
+            let why = no_events(client).await?;
+            return Ok(Outlook { selected: None, missing: all_missing(objects, &why).missing });
         }
         Err(error) => return Err(error),
     };
@@ -142,9 +139,12 @@ pub async fn prepare(
 ) -> Result<Prepared, ConnectError> {
     let members = match members(client).await {
         Ok(members) => members,
+        Err(error) if knows_no_channels(&error) => {
+            return Ok(all_missing(wanted, &no_events(client).await?));
+        }
         // Who may not look at the setup may still hear the events of a channel that an administrator made.
         Err(error) if error.class == Class::Pipeline && !spec.manage => return Ok(Prepared::default()),
-        Err(error) if error.class == Class::Pipeline => return Ok(all_missing(wanted, &error.message)),
+        Err(error) if error.class == Class::Pipeline => return Ok(all_missing(wanted, &refusal(&error))),
         Err(error) => return Err(error),
     };
     let channel = match channel(client, spec).await {
@@ -156,7 +156,7 @@ pub async fn prepare(
             );
             return Ok(all_missing(wanted, &why));
         }
-        Err(error) if error.class == Class::Pipeline => return Ok(all_missing(wanted, &error.message)),
+        Err(error) if error.class == Class::Pipeline => return Ok(all_missing(wanted, &refusal(&error))),
         Err(error) => return Err(error),
     };
     Setup { client, spec, channel, members }.fill(wanted).await
@@ -168,6 +168,27 @@ pub async fn remove(client: &Client, spec: &ChannelSpec) -> Result<bool, Connect
     match found {
         Some(id) => delete(client, "PlatformEventChannel", &id).await.map(|()| true),
         None => Ok(false),
+    }
+}
+
+/// Of an edition without change events the Tooling API does not know channels either.
+fn knows_no_channels(error: &ConnectError) -> bool {
+    matches!(error.remote.as_deref(), Some("INVALID_TYPE" | "NOT_FOUND"))
+}
+
+async fn no_events(client: &Client) -> Result<String, ConnectError> {
+    let edition = client.reach().await?.edition.clone();
+    Ok(format!("{} has no Change Data Capture", edition.as_deref().unwrap_or("this edition")))
+}
+
+/// Why the org lets nothing be changed.
+fn refusal(error: &ConnectError) -> String {
+    match error.remote.as_deref() {
+        Some("INSUFFICIENT_ACCESS" | "INSUFFICIENT_ACCESS_ON_CROSS_REFERENCE_ENTITY") => {
+            "the integration user may not change channels: it needs the permission Customize Application"
+                .to_owned()
+        }
+        _ => error.message.clone(),
     }
 }
 
@@ -218,7 +239,7 @@ impl Setup<'_> {
                     return Err(error);
                 }
                 Err(error) => {
-                    let why = format!("{object} cannot be selected for change events: {}", error.message);
+                    let why = format!("{object} cannot be selected for change events: {}", refusal(&error));
                     prepared.missing.insert(object.clone(), why);
                 }
             }
