@@ -13,11 +13,7 @@ use crate::connect::salesforce::{LoadScope, ReadSpec, SalesforceDestination, Sal
 use crate::connect::sql::{LoadScope as SqlLoad, SourceSpec, SqlConnection, SqlDestination, SqlSource};
 use crate::connect::{ConnectError, Destination, Found, Hints, Limit, MatchQuery, Source, WriteMode};
 use crate::model::{
-<<<<<<< HEAD
-    Class, Clock, ConnectionName, Key, ObjectInfo, Outcome, PipelineName, Row, Side, WriteOp,
-=======
-    Class, Clock, ConnectionName, Key, ObjectInfo, Outcome, Row, Side, WriteOp, converted_field,
->>>>>>> main
+    Class, Clock, ConnectionName, Key, ObjectInfo, Outcome, PipelineName, Row, Side, WriteOp, converted_field,
 };
 use crate::plan::catalog::Catalog;
 use crate::plan::required::{RequiredTable, required};
