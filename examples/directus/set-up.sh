@@ -24,6 +24,6 @@ flow() {
     curl --silent --show-error --fail-with-body -X PATCH -H "Authorization: Bearer $DIRECTUS_TOKEN" -H 'Content-Type: application/json' \
         "$DIRECTUS_URL/flows/$id" --data "{\"operation\":\"$(sed -E 's/.*"data":\{"id":"([^"]+)".*/\1/' <<<"$made")\"}" >/dev/null
 }
-flow create '{\"ids\":[{{$trigger.key}}]}'
-flow update '{\"ids\":{{$trigger.keys}}}'
+flow create '{\"event\":\"create\",\"ids\":[{{$trigger.key}}]}'
+flow update '{\"event\":\"update\",\"ids\":{{$trigger.keys}}}'
 echo "customers and two flows are there"

@@ -76,6 +76,14 @@ fn every_set_compiles_against_the_simulated_org() {
 }
 
 #[test]
+fn the_example_of_somebody_elses_app_compiles() {
+    let files = read_folder(&Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/directus"));
+    let compiled = compile_all(&files, &online(), &tools(&Engine::new(), true));
+    let errors: Vec<Diagnostic> = compiled.diagnostics.into_iter().filter(Diagnostic::is_error).collect();
+    assert!(errors.is_empty(), "{}", all_to_text(&errors, &files.map, false));
+}
+
+#[test]
 fn what_is_looked_up_begins_first() {
     let compiled = assert_compiles("operating", &Catalog::default(), &Engine::new());
     let names: Vec<String> = compiled.plans().iter().map(|plan| plan.name.to_string()).collect();
