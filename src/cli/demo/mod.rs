@@ -146,8 +146,11 @@ impl Demo<'_> {
             }
             let parent = path.parent().unwrap_or(&self.folder);
             std::fs::create_dir_all(parent).map_err(|error| failed(parent, &error))?;
+            // The first line names the schema for editors: here it lies beside the files.
+            let text = text.replace("$schema=../../", "$schema=");
             std::fs::write(&path, text).map_err(|error| failed(&path, &error))?;
         }
+        super::write::schemas(&self.folder)?;
         let databases = ["warehouse.db", "app.db"].into_iter();
         let files = databases.flat_map(|name| ["", "-wal", "-shm"].map(|end| format!("{name}{end}")));
         for old in files.chain(["state/state.redb".to_owned()]) {
