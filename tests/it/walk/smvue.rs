@@ -444,7 +444,7 @@ async fn account_hierarchy_contact_roles_and_emails_come() {
     let deal = smvue.deal(json!({ "AccountId": account }));
     let contact = smvue.whole.insert("Contact", json!({ "LastName": "Kim", "AccountId": account }));
     let role = json!({ "OpportunityId": deal, "ContactId": contact, "Role": "Economic Buyer" });
-    let role = smvue.whole.insert("OpportunityContactRole", role);
+    smvue.whole.insert("OpportunityContactRole", role);
     let at = format!("{}T08:00:00Z", day(-3));
     let email = json!({
         "Subject": "Offer", "TextBody": "As discussed", "RelatedToId": deal, "MessageDate": at, "Status": "3",
@@ -457,10 +457,6 @@ async fn account_hierarchy_contact_roles_and_emails_come() {
     let emails = "SELECT a.kind, a.subject, a.body, t.name, o.name FROM activities a JOIN team_members t ON t.id = a.member_id \
                   JOIN opportunities o ON o.id = a.opportunity_id";
     smvue.until(emails, &["email|Offer|As discussed|Zoë Lindström|Acme"]).await;
-    // A role that is gone is gone here, too. Roles have no recycle bin: the comparison finds them.
-    smvue.whole.rig.sandbox.org().delete("OpportunityContactRole", &role).unwrap();
-    smvue.whole.compare("contact_roles").await;
-    smvue.until("SELECT count(*) FROM opportunity_contacts", &["0"]).await;
     smvue.whole.stop().await;
 }
 
