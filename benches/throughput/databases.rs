@@ -50,6 +50,16 @@ impl Postgres {
         )
     }
 
+    /// An error unless the table has so many rows.
+    pub fn expect_rows(&self, table: &str, rows: u32) -> Result<(), Box<dyn Error>> {
+        let found = self.ask(&format!("select count(*) from {table}"))?;
+        if found == rows.to_string() {
+            Ok(())
+        } else {
+            Err(format!("{table} has {found} rows of {rows}").into())
+        }
+    }
+
     /// The version.
     pub fn version(&self) -> Result<String, Box<dyn Error>> {
         self.ask("show server_version")

@@ -122,8 +122,11 @@ fn prepare(folder: &Path) -> Result<(), Failure> {
         }
         let parent = path.parent().unwrap_or(folder);
         std::fs::create_dir_all(parent).map_err(|error| failed(parent, &error))?;
+        // The first line names the schema for editors: here it lies beside the files.
+        let text = text.replace("$schema=../../", "$schema=");
         std::fs::write(&path, text).map_err(|error| failed(&path, &error))?;
     }
+    super::write::schemas(folder)?;
     for old in ["warehouse.db", "warehouse.db-wal", "warehouse.db-shm", "state/state.redb"] {
         let path = folder.join(old);
         match std::fs::remove_file(&path) {

@@ -62,9 +62,15 @@ pub(super) async fn run(args: Args, context: &Context) -> Result<Exit, Failure> 
     let object = workbench.object(None, &args.salesforce).await?;
     // A table that is not there yet is one that create_tables would make.
     let table = workbench.table(connection, resource).await.ok();
-    let text = render(&args, &object, table.as_ref());
+    let folder = context.folder();
+    let neighbour = line_of_a_neighbour(&folder);
+    let line = neighbour.as_deref().unwrap_or("# yaml-language-server: $schema=schemas/pipeline.schema.json");
+    let text = format!("{line}\n{}", render(&args, &object, table.as_ref()));
     if !args.print {
         super::write::whole(&file, &text)?;
+        if neighbour.is_none() {
+            super::write::schemas(&folder)?;
+        }
     }
     let begun = Begun { file: file.display().to_string(), text };
     context.screen.show(&begun, || {
@@ -75,6 +81,18 @@ pub(super) async fn run(args: Args, context: &Context) -> Result<Exit, Failure> 
         }
     });
     Ok(Exit::Done)
+}
+
+/// The line with which another pipeline of the folder tells editors its schema.
+fn line_of_a_neighbour(folder: &std::path::Path) -> Option<String> {
+    let files = std::fs::read_dir(folder).ok()?.filter_map(|entry| Some(entry.ok()?.path()));
+    let yaml = files.filter(|path| path.extension().is_some_and(|end| end == "yaml"));
+    let lines = yaml.filter_map(|path| Some(std::fs::read_to_string(path).ok()?.lines().next()?.to_owned()));
+    let names = |line: &String| {
+        let schema = line.strip_prefix("# yaml-language-server: $schema=");
+        schema.is_some_and(|schema| schema.ends_with("pipeline.schema.json") && folder.join(schema).is_file())
+    };
+    lines.filter(names).min()
 }
 
 fn render(args: &Args, object: &ObjectInfo, table: Option<&TableInfo>) -> String {

@@ -5,6 +5,25 @@ use std::io::Write as _;
 use std::path::Path;
 
 use super::exit::Failure;
+use crate::spec::grammar::{SCHEMAS, render_schema};
+
+/// Writes the schemas for editors beside the files of a folder; those that are current stay.
+pub(super) fn schemas(folder: &Path) -> Result<(), Failure> {
+    let folder = folder.join("schemas");
+    std::fs::create_dir_all(&folder).map_err(|error| {
+        let help = "go to a folder that you may write";
+        Failure::new(format!("cannot make {}: {error}", folder.display()), help)
+    })?;
+    for kind in SCHEMAS {
+        let (path, text) =
+            (folder.join(format!("{kind}.schema.json")), render_schema(kind).unwrap_or_default());
+        if std::fs::read_to_string(&path).is_ok_and(|there| there == text) {
+            continue;
+        }
+        whole(&path, &text)?;
+    }
+    Ok(())
+}
 
 /// Replaces a file, or begins it. A link stays a link: the file that it leads to is replaced.
 pub(super) fn whole(path: &Path, text: &str) -> Result<(), Failure> {

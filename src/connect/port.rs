@@ -145,6 +145,11 @@ pub trait Destination: Send + Sync {
         Ok(self.fetch(keys).await?.into_iter().map(|(key, _)| key).collect())
     }
 
+    /// Which of these records leads became that were converted: record and lead. Only Salesforce knows such.
+    async fn leads_of(&mut self, _keys: &[Key]) -> Result<Vec<(Key, Key)>, ConnectError> {
+        Ok(Vec::new())
+    }
+
     /// Keys of the records that exist, in key order, after a key; at most `limit`. Reconciliation of mirrors asks for them to find
     /// records that are gone at the source.
     async fn keys(&mut self, _after: Option<&Key>, _limit: usize) -> Result<Vec<Key>, ConnectError> {

@@ -6,7 +6,9 @@ use std::time::Duration;
 use super::row::{Mapping, RowSet};
 use crate::diag::Span;
 use crate::expr::Bound;
-use crate::model::{ConnectionName, Key, Ops, PipelineName, ResourceName, Row, Schema, Side, Value};
+use crate::model::{
+    BECAME, CONVERTED, ConnectionName, Key, Ops, PipelineName, ResourceName, Row, Schema, Side, Value,
+};
 use crate::spec::values::{Period, Schedule};
 
 /// A pipeline that may run. Built by compilation only; immutable afterwards and shared by `Arc`.
@@ -180,15 +182,6 @@ pub struct SalesforceSide {
     /// What `archive` sets: position in the schema, value.
     pub archive: Vec<(usize, Value)>,
 }
-
-/// Field of a lead that says whether it was converted.
-pub(super) const CONVERTED: &str = "IsConverted";
-/// What a lead becomes, the closest first: object and field of the lead with its id.
-pub(super) const BECAME: [(&str, &str); 3] = [
-    ("Contact", "ConvertedContactId"),
-    ("Account", "ConvertedAccountId"),
-    ("Opportunity", "ConvertedOpportunityId"),
-];
 
 impl SalesforceSide {
     /// What a record became that was converted: objects with the ids of the records, the closest first. Nothing else than leads is.

@@ -12,7 +12,9 @@ use super::world::{System, World};
 use crate::connect::salesforce::{LoadScope, ReadSpec, SalesforceDestination, SalesforceSource, WriteSpec};
 use crate::connect::sql::{LoadScope as SqlLoad, SourceSpec, SqlConnection, SqlDestination, SqlSource};
 use crate::connect::{ConnectError, Destination, Found, Hints, Limit, MatchQuery, Source, WriteMode};
-use crate::model::{Class, Clock, ConnectionName, Key, ObjectInfo, Outcome, Row, Side, WriteOp};
+use crate::model::{
+    Class, Clock, ConnectionName, Key, ObjectInfo, Outcome, Row, Side, WriteOp, converted_field,
+};
 use crate::plan::catalog::Catalog;
 use crate::plan::required::{RequiredTable, required};
 use crate::plan::{Files, Lane, Pipeline, Push, SalesforceSide, Scope};
@@ -60,12 +62,15 @@ pub async fn runner(
 ) -> Result<Runner, ConnectError> {
     let source = source(shop, pipeline, files, catalog).await?;
     let app = destination(shop, pipeline, files, catalog).await?;
-    let (salesforce, app_source) = if pipeline.to_salesforce.any() {
-        let salesforce = salesforce_destination(shop, pipeline, files, catalog).await?;
-        (Some(salesforce), Some(app_source(shop, pipeline, files, catalog).await?))
+    // What leads become is asked of Salesforce also by who writes nothing there.
+    let inherits = pipeline.lane == Lane::Linked && converted_field(&pipeline.salesforce.object).is_some();
+    let writes = pipeline.to_salesforce.any();
+    let salesforce = if writes || inherits {
+        Some(salesforce_destination(shop, pipeline, files, catalog).await?)
     } else {
-        (None, None)
+        None
     };
+    let app_source = if writes { Some(app_source(shop, pipeline, files, catalog).await?) } else { None };
     let org = org_facts(shop, pipeline, catalog).await?;
     let row_set = &pipeline.row_set;
     if !shop.only_looks {

@@ -186,6 +186,14 @@ fn the_demo_runs_and_ends_by_itself() {
             && folder.path().join("demo/warehouse.db").is_file()
     );
     assert!(!folder.path().join("demo/sfsync.sock").exists());
+    for file in ["accounts.yaml", "connections/salesforce.yaml"] {
+        let file = folder.path().join("demo").join(file);
+        let text = std::fs::read_to_string(&file).unwrap();
+        let named =
+            text.lines().next().and_then(|line| line.strip_prefix("# yaml-language-server: $schema="));
+        let schema = file.parent().unwrap().join(named.expect("the first line names the schema"));
+        assert!(schema.is_file(), "{} is not there", schema.display());
+    }
 }
 
 #[test]

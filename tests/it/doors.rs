@@ -360,3 +360,22 @@ async fn a_check_knows_what_a_record_type_offers_and_asks_only_for_those_that_ar
     assert_eq!(online.status.code(), Some(0), "{}", String::from_utf8_lossy(&online.stdout));
     assert_eq!(rig.sandbox.calls().of(ResourceKind::PicklistValues), 2);
 }
+
+#[tokio::test]
+async fn a_new_file_names_a_schema_that_is_there_and_checks() {
+    let rig = Small::empty(3).await;
+    settings(&rig, &rig.dir.path().join("state"));
+    let arguments = ["new", "people", "--salesforce", "Contact", "--app", "warehouse.people"];
+    for (name, file) in [("people", "people.yaml"), ("others", "others.yaml")] {
+        let mut arguments = arguments;
+        let table = format!("warehouse.{name}");
+        (arguments[1], arguments[5]) = (name, &table);
+        let output = sfsync(&rig, &arguments).output().await.unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        let text = std::fs::read_to_string(rig.folder().join(file)).unwrap();
+        let named = text.lines().next().unwrap().strip_prefix("# yaml-language-server: $schema=").unwrap();
+        assert!(rig.folder().join(named).is_file(), "{named} is not there");
+    }
+    let output = sfsync(&rig, &["check", "people"]).output().await.unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
+}

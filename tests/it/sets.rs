@@ -76,6 +76,83 @@ fn every_file_names_its_schema_and_fits_it() {
     }
 }
 
+/// Only the files of mistakes are exempt: what is wrong there is the point, and a first line would move every place.
+#[test]
+fn every_other_yaml_file_names_its_schema() {
+    let mut folders = vec![root().to_owned()];
+    let mut seen = 0;
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(&folder).unwrap().map(Result::unwrap) {
+            let (path, name) = (entry.path(), entry.file_name());
+            let name = name.to_string_lossy();
+            if entry.file_type().unwrap().is_dir() {
+                let skipped =
+                    name.starts_with('.') || name == "target" || path == root().join("tests/diagnostics");
+                folders.extend((!skipped).then_some(path));
+            } else if name.ends_with(".yaml") || name.ends_with(".yml") {
+                let text = fs::read_to_string(&path).unwrap();
+                let named = text
+                    .lines()
+                    .next()
+                    .and_then(|line| line.strip_prefix("# yaml-language-server: $schema="));
+                let there = named.is_some_and(|named| folder.join(named).is_file());
+                assert!(there, "{} names no schema in its first line", path.display());
+                seen += 1;
+            }
+        }
+    }
+    assert!(seen > 70, "{seen} files");
+}
+
+#[test]
+fn the_schema_of_orgs_is_what_they_are_read_by() {
+    let text = fs::read_to_string(root().join("schemas/org.schema.json")).unwrap();
+    let validator = jsonschema::validator_for(&serde_json::from_str(&text).unwrap()).unwrap();
+    let fits = |yaml: &str| {
+        // YAML 1.2, as editors read it: `on` and `no` are text.
+        let options = serde_yaml::options! { strict_booleans: true };
+        validator.is_valid(&serde_yaml::from_str_with_options::<serde_json::Value>(yaml, options).unwrap())
+    };
+    for entry in fs::read_dir(root().join("sandbox/orgs")).unwrap() {
+        assert!(fits(&fs::read_to_string(entry.unwrap().path()).unwrap()));
+    }
+    let field = |field: &str| format!("fields: {{ Account: {{ A__c: {{ {field} }} }} }}");
+    let good = [
+        field("type: text, label: A, length: 20, required: true, unique: true, external_id: true"),
+        field("type: number, precision: 10, scale: 2"),
+        field("type: picklist, values: [a, b], restricted: true"),
+        field("type: lookup, to: User, children: As__r, cascade: true, restrict: true"),
+        field("type: formula, formula: Name, returns: text"),
+        "objects: { B__c: { label: B, plural: Bs, fields: { C__c: { type: date } } } }".to_owned(),
+        "picklists: { Account: { Type: [a, b] } }".to_owned(),
+        "record_types: { Account: { A: { label: A, default: true, picklists: { Type: [a] } } } }".to_owned(),
+        "validation_rules: { Account: { A: { when: Name = 'x', message: 'no', field: Name, on: update, changed: [Name] } } }".to_owned(),
+        "duplicate_rules: { Lead: { A: { match: [Email], action: block, message: 'no', matching_rule: m, against: Contact, on: create } } }".to_owned(),
+        "assignment_rules: { Lead: { A: { owner: x, when: Name = 'x' } } }".to_owned(),
+    ];
+    for yaml in &good {
+        assert!(fits(yaml), "the schema refuses {yaml}");
+        if let Err(error) = sfsync_sandbox::Customization::parse("good", yaml) {
+            panic!("the org refuses {yaml}: {error}");
+        }
+    }
+    let bad = [
+        field("type: txt"),
+        field("type: text, lenght: 20"),
+        "fields: { Account: { A: { type: text } } }".to_owned(),
+        "objects: { B: { label: B } }".to_owned(),
+        "objects: { B__c: { plural: Bs } }".to_owned(),
+        "validation_rules: { Account: { A: { message: 'no' } } }".to_owned(),
+        "duplicate_rules: { Lead: { A: { match: [Email], action: stop } } }".to_owned(),
+        "assignment_rules: { Lead: { A: { when: Name = 'x' } } }".to_owned(),
+        "feilds: {}".to_owned(),
+    ];
+    for yaml in &bad {
+        assert!(!fits(yaml), "the schema allows {yaml}");
+        assert!(sfsync_sandbox::Customization::parse("bad", yaml).is_err(), "the org allows {yaml}");
+    }
+}
+
 #[test]
 fn a_schema_refuses_what_the_grammar_refuses() {
     let schema: serde_json::Value = serde_json::from_str(&render_schema("pipeline").unwrap()).unwrap();

@@ -1,12 +1,13 @@
 //! The first load over REST: pages in id order. All ids up to the cursor's are settled, so a load is taken up anywhere.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 
 use jiff::Timestamp;
 
 use super::api::columns::Record;
-use super::api::query::Shape;
 use super::client::Client;
+use super::fetch::Shapes;
 use super::ordered::{Order, OrderedQuery, Question};
 use crate::connect::{ConnectError, Limit};
 use crate::model::{Backfill, Cursor, Key, Read};
@@ -74,16 +75,17 @@ impl RestLoad {
     /// The next batch.
     pub(super) async fn read(
         &mut self,
-        client: &Client,
-        shape: &Shape,
+        client: &Arc<Client>,
+        shapes: &Arc<Shapes>,
         limit: Limit,
     ) -> Result<Read, ConnectError> {
         while !self.buffer.holds(limit) {
-            let Some(page) = self.query.page(client, shape).await? else { break };
+            let Some(page) = self.query.page(client, shapes).await? else { break };
             if self.from_start && self.total.is_none() {
                 self.total = Some(page.announced);
             }
             self.buffer.add(page.records, page.bytes);
+            self.query.read_ahead(client, shapes);
         }
         let records = self.buffer.take(limit);
         let next = match records.last() {

@@ -1,7 +1,11 @@
 //! One ordered query, page by page: follows locators, starts again after the last record when a locator is lost, takes smaller pages
-//! when the query runs too long, and counts what it got against what was announced. Read [`OrderedQuery`] first.
+//! when the query runs too long, and counts what it got against what was announced. The next page may be on its way while the last one
+//! is worked on. Read [`OrderedQuery`] first.
+
+use std::sync::Arc;
 
 use jiff::Timestamp;
+use tokio::task::JoinSet;
 
 use super::api::columns::Record;
 use super::api::error::{Reaction, reaction};
@@ -10,6 +14,7 @@ use super::api::soql::{self, Select};
 use super::ask::{Asked, ask};
 use super::budget::Purpose;
 use super::client::Client;
+use super::fetch::Shapes;
 use crate::connect::ConnectError;
 use crate::model::{Class, Key, Keyset};
 
@@ -49,6 +54,8 @@ pub(super) struct OrderedQuery {
     question: Question,
     order: Order,
     next: Option<String>,
+    /// The page at `next`, on its way. It ends with the query.
+    ahead: JoinSet<Result<Asked, ConnectError>>,
     /// Rows that the run which is under way announced, and rows that came.
     announced: u64,
     received: u64,
@@ -72,7 +79,16 @@ pub(super) struct Batch {
 impl OrderedQuery {
     /// A query that has not begun.
     pub(super) fn new(question: Question, order: Order) -> Self {
-        Self { question, order, next: None, announced: 0, received: 0, limit: None, finished: false }
+        Self {
+            question,
+            order,
+            next: None,
+            ahead: JoinSet::new(),
+            announced: 0,
+            received: 0,
+            limit: None,
+            finished: false,
+        }
     }
 
     /// Whether everything was read.
@@ -81,7 +97,7 @@ impl OrderedQuery {
     }
 
     /// The query without pages, in the same order: for the bulk lane.
-    pub(super) fn soql(&self, shape: &Shape) -> String {
+    pub(super) fn soql(&self, shapes: &Shapes) -> String {
         let mut conditions = self.question.conditions.clone();
         let order = match &self.order {
             Order::Id(after) => {
@@ -93,7 +109,7 @@ impl OrderedQuery {
                 format!("{field}, Id")
             }
         };
-        let columns = shape.columns().select();
+        let columns = self.shape(shapes).columns().select();
         Select {
             columns: &columns,
             object: &self.question.object,
@@ -108,14 +124,10 @@ impl OrderedQuery {
     pub(super) async fn page(
         &mut self,
         client: &Client,
-        shape: &Shape,
+        shapes: &Shapes,
     ) -> Result<Option<Batch>, ConnectError> {
         while !self.finished {
-            let path = match &self.next {
-                Some(next) => next.clone(),
-                None => self.begin(client, shape).await?,
-            };
-            match ask(client, path, shape, self.question.purpose).await {
+            match self.answer(client, shapes).await {
                 Ok(asked) => return self.take(asked).map(Some),
                 Err(error) => self.recover(error)?,
             }
@@ -123,10 +135,33 @@ impl OrderedQuery {
         Ok(None)
     }
 
+    /// Asks for the page after the last one while that one is worked on. A query that ends before it is taken has cost a call too many.
+    pub(super) fn read_ahead(&mut self, client: &Arc<Client>, shapes: &Arc<Shapes>) {
+        let Some(next) = self.next.clone().filter(|_| self.ahead.is_empty()) else { return };
+        let (client, shapes) = (Arc::clone(client), Arc::clone(shapes));
+        let (all, purpose) = (self.question.all, self.question.purpose);
+        self.ahead.spawn(async move { ask(&client, next, shape(&shapes, all), purpose).await });
+    }
+
+    async fn answer(&mut self, client: &Client, shapes: &Shapes) -> Result<Asked, ConnectError> {
+        if let Some(ahead) = self.ahead.join_next().await {
+            return ahead.unwrap_or_else(|cause| Err(stopped(&cause)));
+        }
+        let path = match &self.next {
+            Some(next) => next.clone(),
+            None => self.begin(client, shapes).await?,
+        };
+        ask(client, path, self.shape(shapes), self.question.purpose).await
+    }
+
     /// Begins a run after the last record that was read.
-    async fn begin(&mut self, client: &Client, shape: &Shape) -> Result<String, ConnectError> {
+    async fn begin(&mut self, client: &Client, shapes: &Shapes) -> Result<String, ConnectError> {
         self.received = 0;
-        Ok(soql::query_path(client.data_path().await?, self.question.all, &self.soql(shape)))
+        Ok(soql::query_path(client.data_path().await?, self.question.all, &self.soql(shapes)))
+    }
+
+    fn shape<'a>(&self, shapes: &'a Shapes) -> &'a Shape {
+        shape(shapes, self.question.all)
     }
 
     /// What a failed page leads to: another run, smaller pages, or the error itself.
@@ -166,6 +201,15 @@ impl OrderedQuery {
         }
         Ok(())
     }
+}
+
+fn shape(shapes: &Shapes, all: bool) -> &Shape {
+    if all { &shapes.all } else { &shapes.live }
+}
+
+/// A task that brought something did not come to its end.
+pub(super) fn stopped(cause: &tokio::task::JoinError) -> ConnectError {
+    ConnectError::new("R106", Class::TRANSIENT, format!("a download stopped: {cause}"))
 }
 
 /// The place of a record in the order by stamp and id.

@@ -16,7 +16,6 @@ use jiff::{SignedDuration, Timestamp};
 use super::ReadSpec;
 use super::api::columns::Record;
 use super::api::error::{Reaction, reaction};
-use super::api::query::Shape;
 use super::api::soql;
 use super::backfill_bulk::{self, Ended, PageFeed, Settled, Wanted};
 use super::backfill_rest::Buffer;
@@ -113,7 +112,7 @@ impl Window {
                 }
                 continue;
             }
-            let Some(page) = self.query.page(&source.client, Self::shape(source)).await? else {
+            let Some(page) = self.query.page(&source.client, &source.shapes).await? else {
                 return Ok(true);
             };
             if self.end.is_none() {
@@ -125,17 +124,11 @@ impl Window {
             if page.announced > source.spec.lanes.changes && !self.query.is_finished() {
                 self.switch_to_bulk(source).await?;
             }
+            if self.feed.is_none() {
+                self.query.read_ahead(&source.client, &source.shapes);
+            }
         }
         Ok(self.feed.is_none() && self.query.is_finished())
-    }
-
-    /// The shape of its queries: with deletes, if they matter.
-    fn shape(source: &SalesforceSource) -> &Shape {
-        if source.spec.deletes && source.spec.has_is_deleted {
-            &source.shapes.all
-        } else {
-            &source.shapes.live
-        }
     }
 
     /// A large rest of the window by one bulk job, in the same order, so that the place stays a place.
@@ -145,7 +138,7 @@ impl Window {
         if spec.needs_rest() || source.client.is_rest_only(&spec.object) {
             return Ok(());
         }
-        let soql = self.query.soql(Self::shape(source));
+        let soql = self.query.soql(&source.shapes);
         let all = spec.deletes && spec.has_is_deleted;
         let id = match backfill_bulk::create(&source.client, &soql, all, Purpose::Poll).await {
             Ok(id) => id,

@@ -14,6 +14,7 @@ use super::backfill_bulk::{Settled, check_count};
 use super::budget::Purpose;
 use super::client::{Call, Client};
 use super::fetch::Shapes;
+use super::ordered::stopped;
 use super::source::SalesforceSource;
 use super::transport::Opened;
 use crate::connect::ConnectError;
@@ -107,10 +108,6 @@ impl PageFeed {
     pub(super) fn check_total(&self, object: &str) -> Result<(), ConnectError> {
         check_count(object, self.announced, self.received)
     }
-}
-
-fn stopped(cause: &tokio::task::JoinError) -> ConnectError {
-    ConnectError::new("R106", Class::TRANSIENT, format!("a download stopped: {cause}"))
 }
 
 /// The downloads of one job.

@@ -100,7 +100,7 @@ impl SalesforceSource {
     }
 
     async fn read_rest(&mut self, mut load: Box<RestLoad>, limit: Limit) -> Result<Read, ConnectError> {
-        let read = load.read(&self.client, &self.shapes.live, limit).await?;
+        let read = load.read(&self.client, &self.shapes, limit).await?;
         if !load.is_finished() {
             self.under_way = UnderWay::Rest(load);
         }

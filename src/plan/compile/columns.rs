@@ -7,8 +7,7 @@ use super::app::AppField;
 use super::mentions::{Mention, Role};
 use super::salesforce::SalesforceField;
 use super::unit::Unit;
-use crate::model::{Field, Kind, Schema, Side};
-use crate::plan::pipeline::{BECAME, CONVERTED};
+use crate::model::{BECAME, CONVERTED, Field, Kind, Schema, Side};
 use crate::spec::{Conflict, Links};
 
 /// Columns of one side while they are collected.

@@ -111,6 +111,11 @@ impl Item {
         }
     }
 
+    /// Whether it is a record that nothing is linked to, and nothing was decided of it.
+    pub(super) fn is_unlinked(&self) -> bool {
+        self.fate.is_none() && self.link.is_none()
+    }
+
     /// Whether what was decided is one update of the linked record of a side.
     pub(in crate::runtime) fn only_updates(&self, side: Side) -> bool {
         match &self.fate {

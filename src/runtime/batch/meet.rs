@@ -80,7 +80,7 @@ impl Bench<'_> {
         };
         let mut askers = Vec::new();
         let mut values = Vec::new();
-        let open = |at: &usize, item: &Item| is_unlinked(item) && !found.contains_key(at);
+        let open = |at: &usize, item: &Item| item.is_unlinked() && !found.contains_key(at);
         for (at, item) in items.iter().enumerate().filter(|(at, item)| open(at, item)) {
             let (Some(mapped), Some(row)) = (&item.mapped, &item.row) else { continue };
             if let Some(Some(value)) = self.match_values(row, mapped).into_iter().nth(rule) {
@@ -104,7 +104,7 @@ impl Bench<'_> {
     async fn named_by_hand(&mut self, items: &[Item]) -> Result<HashMap<usize, Vec<Candidate>>, BatchError> {
         let mut all = HashMap::new();
         let decided = self.take.is_some();
-        for (at, item) in items.iter().enumerate().filter(|(_, item)| decided && is_unlinked(item)) {
+        for (at, item) in items.iter().enumerate().filter(|(_, item)| decided && item.is_unlinked()) {
             let keys = self.named(&item.key)?;
             if !keys.is_empty() {
                 let records = self.destination(self.target())?.fetch(&keys).await?;
@@ -114,13 +114,16 @@ impl Bench<'_> {
         Ok(all)
     }
 
-    /// Pairs given by hand come before any `match`.
+    /// Pairs given by hand, and those of leads that were converted, come before any `match`.
     async fn manual(&mut self, items: &[Item]) -> Result<HashMap<usize, Vec<Candidate>>, BatchError> {
         let mut all = self.named_by_hand(items).await?;
+        for (at, records) in self.inherited(items).await? {
+            all.entry(at).or_insert_with(|| candidates(records));
+        }
         if self.pipeline.manual_links.is_empty() {
             return Ok(all);
         }
-        for (at, item) in items.iter().enumerate().filter(|(_, item)| is_unlinked(item)) {
+        for (at, item) in items.iter().enumerate().filter(|(_, item)| item.is_unlinked()) {
             let pairs = self.pipeline.manual_links.iter();
             let mut sided = pairs.map(|pair| match self.origin {
                 Side::Salesforce => (&pair.salesforce, &pair.app),
@@ -250,7 +253,7 @@ impl Bench<'_> {
     /// first one was created.
     fn postpone_twins(&self, items: &mut [Item]) {
         let mut seen: HashSet<(usize, String)> = HashSet::new();
-        for item in items.iter_mut().filter(|item| is_unlinked(item) && item.other.is_none()) {
+        for item in items.iter_mut().filter(|item| item.is_unlinked() && item.other.is_none()) {
             let (Some(mapped), Some(row)) = (&item.mapped, &item.row) else { continue };
             let values = self.match_values(row, mapped);
             let claims: Vec<(usize, String)> = values
@@ -278,10 +281,6 @@ fn candidates(records: Vec<(Key, Row)>) -> Vec<Candidate> {
 
 fn open(items: &[Item]) -> impl Iterator<Item = &Item> {
     items.iter().filter(|item| item.fate.is_none())
-}
-
-fn is_unlinked(item: &Item) -> bool {
-    item.fate.is_none() && item.link.is_none()
 }
 
 /// An app record that several Salesforce records match, with `links: many_to_one`: all are linked, an item for each.

@@ -9,6 +9,7 @@ mod breaker;
 mod decide;
 mod execute;
 mod failures;
+mod inherit;
 mod intents;
 mod meet;
 mod mirror;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::Bench;
 use super::decide::{Fate, Item};
-use crate::model::{Key, Link, PipelineName, Side};
+use crate::model::{Key, Link, PipelineName, Side, converted_field};
 use crate::plan::{Lane, LinkRule, Pipeline, Scope};
 use crate::store::StoreError;
 use crate::sync::LeftOut;
@@ -21,6 +21,8 @@ pub struct Partners {
     pub makers_in_app: Vec<PipelineName>,
     /// Those that keep the records which its leads may become, on the same resource: name, generation, object.
     pub heirs: Vec<(PipelineName, u32, Arc<str>)>,
+    /// Those that keep the leads which may become its records, on the same resource.
+    pub forebears: Vec<PipelineName>,
     /// One batch at a time for all that share: two of them would make the same record.
     pub turn: Option<Arc<tokio::sync::Mutex<()>>>,
 }
@@ -47,11 +49,20 @@ impl Partners {
         let in_app = others().filter(systems).filter(same_resource);
         let is_lead = pipeline.salesforce.object.eq_ignore_ascii_case("Lead");
         let heirs = others().filter(|_| is_lead).filter(systems).filter(same_resource);
+        let forebear = |other: &&Arc<Pipeline>| {
+            let lead = &other.salesforce;
+            let names = |field| lead.schema.position(field).is_some();
+            other.lane == Lane::Linked
+                && lead.object.eq_ignore_ascii_case("Lead")
+                && converted_field(&pipeline.salesforce.object).is_some_and(names)
+        };
+        let forebears = others().filter(systems).filter(same_resource).filter(forebear);
         let heir = |other: &Arc<Pipeline>| {
             (other.name.clone(), other.generation, Arc::clone(&other.salesforce.object))
         };
         Self {
             heirs: heirs.filter(|other| other.lane == Lane::Linked).map(heir).collect(),
+            forebears: forebears.map(name).collect(),
             sharing: sharing.map(name).collect(),
             makers_in_salesforce: in_salesforce
                 .filter(|other| other.to_salesforce.create && !pipeline.salesforce.own_records)

@@ -75,3 +75,46 @@ async fn the_person_of_a_converted_lead_goes_on_with_its_contact() {
     assert_eq!(bench.failures(), []);
     assert_eq!(bench.app("SELECT name, title FROM people ORDER BY name"), ["Kim|CTO", "Ray|CEO"]);
 }
+
+/// Whoever hears of the contact before the lead's pipeline hears of the conversion asks whose it is: by its own values it finds nobody.
+async fn a_contact_that_is_seen_first_is_no_second_person(contacts: &str) {
+    // `contacts` looks before `leads`.
+    let mut bench = Bench::new(&[("leads.yaml", LEADS), ("contacts.yaml", contacts)]).await;
+    let lead = json!({ "LastName": "Ray", "Email": "ray@acme.com", "Company": "Acme", "Title": "CTO" });
+    let ray = bench.insert("Lead", lead);
+    bench.run().await;
+    bench.until("the person is there", |bench| bench.app("SELECT id FROM people").len() == 1).await;
+    let wanted = Conversion { lead: ray.clone(), ..Conversion::default() };
+    let contact = bench.rig.sandbox.org().convert_lead(&wanted).unwrap().contact.to_string();
+    bench.insert("Contact", json!({ "LastName": "Kim", "Email": "kim@acme.com", "Title": "CFO" }));
+    for _ in 0..3 {
+        bench.look(false).await;
+    }
+    let linked =
+        Door(bench.supervisor()).link(&"contacts".into(), Side::Salesforce, &Key::salesforce(&contact)).await;
+    assert!(linked.unwrap().is_some(), "{}", bench.shown());
+    bench.update("Contact", &contact, json!({ "Title": "CEO" }));
+    bench
+        .until("the person follows the contact", |bench| {
+            bench.app("SELECT name, title FROM people ORDER BY name") == ["Kim|CFO", "Ray|CEO"]
+        })
+        .await;
+    bench.look(true).await;
+    assert_eq!(bench.app("SELECT name, title FROM people ORDER BY name"), ["Kim|CFO", "Ray|CEO"]);
+    assert_eq!(bench.failures(), []);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_contact_that_is_seen_before_its_lead_both_ways() {
+    a_contact_that_is_seen_first_is_no_second_person(
+        &CONTACTS.replace(", include: { Department: nobody }", ""),
+    )
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_contact_that_is_seen_before_its_lead_one_way() {
+    let contacts =
+        CONTACTS.replace(", include: { Department: nobody }", "").replace("to_salesforce: [update]\n", "");
+    a_contact_that_is_seen_first_is_no_second_person(&contacts).await;
+}

@@ -64,7 +64,8 @@ async fn pass(supervisor: &Supervisor, name: &str, full: bool, before: u64) {
             return;
         }
         let now = status.borrow().clone();
-        assert!(begun.elapsed() < PATIENCE, "{name} never came to it: {now:?}");
+        // A load that meets every fault begins anew many times, on a machine that is busy with other tests.
+        assert!(begun.elapsed() < PATIENCE * 4, "{name} never came to it: {now:?}");
         if matches!(now.state, State::Degraded | State::Blocked) {
             ask(supervisor, name, full).await;
         }

@@ -4,18 +4,23 @@
 use std::sync::Arc;
 
 use jiff::SignedDuration;
+use sfsync::model::PipelineName;
+use sfsync::runtime::status::State;
 use sfsync::runtime::supervisor::Supervisor;
+use sfsync::runtime::task::Command;
 use sfsync_sandbox::{Customization, EditMix, Fault, FaultKind, OrgConfig, Population, SandboxConfig};
 use tokio_postgres::Client;
 
 use super::drive;
 use super::faults::{self, Scripted};
+use super::killed::{self, Moments};
 use super::operating_runs::Mortal;
+use super::org_rows::records;
 use super::smvue::{Actual, Expected};
 use super::tables::listed;
 use super::{factor, seed};
 use crate::harness::postgres;
-use crate::harness::rig::Rig;
+use crate::harness::rig::{Rig, until};
 
 const PIPELINES: [&str; 16] = [
     "team_members",
@@ -83,6 +88,27 @@ CREATE TABLE activities (id bigserial PRIMARY KEY, salesforce_id text UNIQUE, ki
     contact_id bigint REFERENCES contacts);
 ";
 
+/// Every active user owns an opportunity from the beginning. Who owns one later is found by comparisons only, and then what was left out for want of
+/// them comes, too: more than what is expected here could say.
+fn everybody_owns(rig: &Rig) {
+    let org = rig.sandbox.org();
+    let strangers = records(
+        org,
+        "SELECT Id FROM User WHERE IsActive = true AND Id NOT IN (SELECT OwnerId FROM Opportunity)",
+    );
+    let deals = records(org, "SELECT Id FROM Opportunity WHERE IsClosed = false");
+    for (user, deal) in strangers.into_keys().zip(deals.into_keys()) {
+        let owner = serde_json::json!({ "OwnerId": user });
+        org.update("Opportunity", &deal, owner.as_object().expect("it is one").clone()).unwrap();
+    }
+    let strangers = records(
+        org,
+        "SELECT Id FROM User WHERE IsActive = true AND Id NOT IN (SELECT OwnerId FROM Opportunity)",
+    );
+    assert!(strangers.is_empty(), "{strangers:?}");
+    org.clock().advance(SignedDuration::from_mins(30));
+}
+
 /// The set over an org of so many opportunities, with the expectation beside it.
 struct Bench {
     rig: Rig,
@@ -130,6 +156,15 @@ impl Bench {
         self.rig.supervisor.as_ref().expect("it runs")
     }
 
+    /// After the daily limit nothing is asked for a quarter of an hour; a new daemon has not heard of it.
+    async fn rest_until_restarted(&mut self) {
+        let name = "opportunities";
+        self.supervisor().command(&PipelineName::from(name), Command::Sync { full: false }).await;
+        until(self.supervisor(), name, |status| status.state == State::Degraded).await;
+        self.rig.stop().await;
+        self.rig.start().await;
+    }
+
     /// Random edits, spread over seconds of the org's clock.
     fn edit(&self, seed: u64, count: usize) {
         // Later than everything that the last look saw.
@@ -142,6 +177,23 @@ impl Bench {
             );
             self.rig.sandbox.org().clock().advance(SignedDuration::from_secs(2));
         }
+    }
+
+    /// Kills the process some time after it began, at its next commit to the database: rows are stored and not yet linked.
+    async fn kill(&self, life: std::time::Duration) {
+        let mut daemon = killed::spawn(&self.rig, "text");
+        drop(tokio::time::timeout(life, std::future::pending::<()>()).await);
+        let rows = super::smvue::TABLES.map(|table| format!("(SELECT count(*) FROM {table})")).join(" + ");
+        let sql = format!("SELECT {rows}");
+        let count = async || self.client.query_one(&sql, &[]).await.unwrap().get::<_, i64>(0);
+        let (before, until) =
+            (count().await, std::time::Instant::now() + std::time::Duration::from_millis(300));
+        while count().await == before && std::time::Instant::now() < until {}
+        let ended = daemon.try_wait().unwrap();
+        daemon.kill().unwrap();
+        daemon.wait().unwrap();
+        let log = std::fs::read_to_string(self.rig.dir.path().join("log")).unwrap_or_default();
+        assert!(ended.is_none(), "it ended by itself: {ended:?}\n{log}");
     }
 
     /// All pipelines look, and then every value must be right. A user who became an owner did not change, so only the full comparison
@@ -172,6 +224,36 @@ async fn smvue_holds_every_value_after_ten_thousand_edits() {
     for round in 0..rounds {
         bench.edit(seed() + round * 1_000, 1_000);
         bench.prove(&format!("after {} edits", (round + 1) * 1_000)).await;
+    }
+    bench.rig.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn smvue_survives_every_fault_of_a_poll() {
+    let (rig, client) = Bench::rig(300, 22 + seed()).await;
+    everybody_owns(&rig);
+    let mut bench = Bench::start((rig, client)).await;
+    bench.prove("after the first load").await;
+    for round in 0..u64::from(factor()) {
+        let mishaps = faults::of_polls(bench.rig.sandbox.org());
+        let (limit, mut others): (Vec<_>, Vec<_>) =
+            mishaps.into_iter().partition(|mishap| mishap.name == "the daily limit");
+        let mut groups = vec![limit];
+        while !others.is_empty() {
+            groups.push(others.drain(..others.len().min(4)).collect());
+        }
+        for (number, group) in (0_u64..).zip(groups) {
+            bench.edit(round * 100_000 + number * 100, 100);
+            let when = format!("{:?}", group.iter().map(|mishap| mishap.name).collect::<Vec<_>>());
+            let scripted = Scripted::new(bench.rig.sandbox.faults(), group);
+            if number == 0 {
+                bench.rest_until_restarted().await;
+            } else {
+                drive::look(bench.supervisor(), &PIPELINES).await;
+            }
+            scripted.end(bench.rig.sandbox.faults(), &when);
+            bench.prove(&when).await;
+        }
     }
     bench.rig.stop().await;
 }
@@ -228,5 +310,25 @@ async fn smvue_doubles_nothing_when_its_first_load_dies() {
     bench.prove("after the deaths").await;
     bench.edit(1, 100);
     bench.prove("after the deaths and 100 edits").await;
+    bench.rig.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn smvue_survives_kills_of_the_process() {
+    let (rig, client) = Bench::rig(300, 26 + seed()).await;
+    everybody_owns(&rig);
+    let mut bench = Bench { rig, client, expected: Expected::default() };
+    let mut moments = Moments(seed() + 1);
+    for phase in 0..2 * u64::from(factor()) {
+        for _ in 0..6 {
+            bench.kill(moments.next()).await;
+        }
+        let supervisor = bench.rig.start().await;
+        drive::loaded(&supervisor, &PIPELINES).await;
+        drop(supervisor);
+        bench.prove(&format!("after {} kills", 6 * (phase + 1))).await;
+        bench.rig.stop().await;
+        bench.edit(seed() + phase * 1_000, 200);
+    }
     bench.rig.stop().await;
 }

@@ -62,6 +62,10 @@ impl Destination for SalesforceDestination {
         self.reader.presence(&self.context.client, keys).await
     }
 
+    async fn leads_of(&mut self, keys: &[Key]) -> Result<Vec<(Key, Key)>, ConnectError> {
+        self.reader.leads_of(&self.context.client, keys).await
+    }
+
     async fn keys(&mut self, after: Option<&Key>, limit: usize) -> Result<Vec<Key>, ConnectError> {
         self.reader.keys(&self.context.client, after, limit).await
     }

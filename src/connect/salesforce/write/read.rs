@@ -11,7 +11,7 @@ use crate::connect::salesforce::ask::ask;
 use crate::connect::salesforce::budget::Purpose;
 use crate::connect::salesforce::client::Client;
 use crate::connect::{ConnectError, Found, MatchQuery};
-use crate::model::{Key, Kind, Row, SalesforceId, Schema, Value, same_value};
+use crate::model::{Field, Key, Kind, Row, SalesforceId, Schema, Value, converted_field, same_value};
 
 /// Most values of one list, whatever their length.
 const MAX_VALUES: usize = 400;
@@ -68,6 +68,33 @@ impl Reader {
         }
         let records = retrieve(client, (&self.object, &self.ids), &keys, Purpose::Poll).await?;
         Ok(records.into_iter().map(|record| record.id).collect())
+    }
+
+    /// The leads that became one of these records: record and lead.
+    pub(super) async fn leads_of(
+        &self,
+        client: &Client,
+        keys: &[Key],
+    ) -> Result<Vec<(Key, Key)>, ConnectError> {
+        let Some(field) = converted_field(&self.object) else { return Ok(Vec::new()) };
+        let schema = Schema::new([Field { name: field.into(), kind: Kind::Id }]);
+        let shape = Shape::new(Columns::new(&schema, &[(Role::Id, "Id")]));
+        let columns = shape.columns().select();
+        let select = |condition: String| {
+            let conditions = vec!["IsConverted = true".to_owned(), condition];
+            Select { columns: &columns, object: "Lead", conditions, ..Select::default() }.text()
+        };
+        let data = client.data_path().await?;
+        let base = soql::query_path(&data, false, &select(format!("{field} IN ()"))).len();
+        let quoted = ids(keys).iter().map(|key| soql::quoted(key.as_str())).collect();
+        let mut found = Vec::new();
+        for list in lists(quoted, base, ",") {
+            let path = soql::query_path(&data, false, &select(format!("{field} IN ({list})")));
+            let records = pages(client, path, &shape, Purpose::Poll).await?;
+            let became = |row: &Row| row.get(0).as_text().map(Key::salesforce);
+            found.extend(records.iter().filter_map(|record| Some((became(&record.row)?, record.id.clone()))));
+        }
+        Ok(found)
     }
 
     /// Ids in their order, after one.

@@ -10,9 +10,10 @@
 //! - A table without a change time is read as a whole by every look.
 //! - A delete needs evidence: a delete mark, or a look-up by key that finds nothing. What a list lacks is no evidence.
 //!
-//! Every batch is one statement that begins at its cursor, so nothing is kept between two reads and no transaction stays open. Read
-//! [`SourceSpec`] first, then [`SqlSource`].
+//! Every batch is one statement that begins at its cursor, so no transaction stays open, and what is kept between two reads is only where
+//! the next rows stand ([`ahead`], SQLite). Read [`SourceSpec`] first, then [`SqlSource`].
 
+mod ahead;
 pub(super) mod holds;
 pub(super) mod page;
 pub(super) mod question;
@@ -25,6 +26,7 @@ use super::{ColumnSpec, Dialect, Shape, check, types};
 use crate::connect::{ConnectError, Limit, Source};
 use crate::model::{Backfill, ChangeEvent, Class, Cursor, Key, Keyset, Kind, Read, TableInfo};
 
+use ahead::Ahead;
 use holds::Holds;
 use page::{Page, Record};
 use question::{Place, Question, Questions};
@@ -38,6 +40,7 @@ pub struct SqlSource {
     connection: SqlConnection,
     questions: std::sync::Arc<Questions>,
     holds: Holds,
+    ahead: Ahead,
 }
 
 impl SqlSource {
@@ -54,7 +57,7 @@ impl SqlSource {
         let dialect = connection.dialect();
         let spec = SourceSpec { table: connection.resolved(spec.table).bound(table), ..spec };
         let questions = std::sync::Arc::new(Questions { dialect, spec, stamp });
-        Ok(Self { connection, questions, holds: Holds::default() })
+        Ok(Self { connection, questions, holds: Holds::default(), ahead: Ahead::default() })
     }
 
     /// The first read: where the changes will begin, and how much there is to load.
@@ -100,6 +103,9 @@ impl SqlSource {
             Some((_, place)) if follows => Place::After(place),
             within => Place::Key(within.map(|(_, place)| &place.id)),
         };
+        if self.questions.looks_ahead() {
+            return self.listed((upto, end), place, limit).await;
+        }
         let page = self.page(self.questions.changes(place, limit), limit).await?;
         let next = match page.records.last() {
             Some(last) if !page.drained => Cursor::Changes { upto, within: Some((end, place_of(last))) },
@@ -107,6 +113,40 @@ impl SqlSource {
         };
         let more = !page.drained;
         let events = page.records.into_iter().map(Record::into_event).collect();
+        Ok(Read::Batch { events, next, more, total: None })
+    }
+
+    /// A batch of a window by the places of its rows. A row that moved meanwhile comes as it is now, and again at its new place.
+    async fn listed(
+        &mut self,
+        (upto, end): (Timestamp, Timestamp),
+        place: Place<'_>,
+        limit: Limit,
+    ) -> Result<Read, ConnectError> {
+        let Database::Sqlite(sqlite) = &self.connection.database else {
+            return Err(ConnectError::new("R109", Class::Pipeline, "only SQLite is read by places"));
+        };
+        let after = match place {
+            Place::After(after) => Some(after),
+            _ => None,
+        };
+        if !self.ahead.goes_on_from(after) {
+            let places = sqlite.places(self.questions.places(place, Ahead::limit())).await?;
+            self.ahead = Ahead::new(places, after);
+        }
+        let keys = self.ahead.keys(limit.records);
+        let (records, count) = if keys.is_empty() {
+            (Vec::new(), 0)
+        } else {
+            sqlite.listed(&self.questions, keys, limit).await?
+        };
+        self.ahead.pass(count);
+        let next = match self.ahead.place() {
+            Some(last) => Cursor::Changes { upto, within: Some((end, last.clone())) },
+            None => Cursor::Changes { upto: end, within: None },
+        };
+        let more = self.ahead.place().is_some();
+        let events = records.into_iter().map(Record::into_event).collect();
         Ok(Read::Batch { events, next, more, total: None })
     }
 

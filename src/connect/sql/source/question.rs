@@ -91,6 +91,41 @@ impl Questions {
         self.batch(Parts::default(), place, limit)
     }
 
+    /// Whether the rows of a window are looked for first and then read by key: a statement that orders by a time of SQLite looks at the
+    /// whole table. Keys that are compared as text cannot be looked up fast.
+    pub(super) fn looks_ahead(&self) -> bool {
+        let native = &self.spec.table.key.native;
+        self.dialect == Dialect::Sqlite
+            && self.stamp.is_some()
+            && types::kind_of(Dialect::Sqlite, native) != Kind::Any
+    }
+
+    /// Change time and key of the rows of a window (SQLite).
+    pub(super) fn places(&self, place: Place<'_>, count: usize) -> Question {
+        let mut parts = Parts::default();
+        let from = match place {
+            Place::Since(from) => Some(from),
+            Place::After(place) => Some(place.stamp),
+            Place::Key(_) => None,
+        };
+        parts.conditions.extend(from.and_then(|from| self.not_of_earlier_days(&mut parts.params, from)));
+        let columns = format!("{}, {}", self.stamp_order(), self.key());
+        self.ordered(parts, place, (&columns, count))
+    }
+
+    /// Times that are written with their day first, as most are, need no closer look where the day is over in all zones.
+    fn not_of_earlier_days(&self, params: &mut Vec<Param>, from: Timestamp) -> Option<String> {
+        let column = ident(&self.stamp.as_ref()?.column);
+        let day = from.checked_sub(DATE_LOOKBACK).ok()?.to_string().get(..10)?.to_owned();
+        // A day before the year 0 or after 9999 is written in another way.
+        if !day.starts_with(|letter: char| letter.is_ascii_digit()) {
+            return None;
+        }
+        params.push(Param::Text(day));
+        let day_first = "[0-9][0-9][0-9][0-9]-[0-9][0-9]-*";
+        Some(format!("(t.{column} >= ?{} OR t.{column} NOT GLOB '{day_first}')", params.len()))
+    }
+
     /// How many rows the first load has.
     pub(super) fn count(&self) -> String {
         let mut conditions = self.load_conditions();
@@ -125,7 +160,11 @@ impl Questions {
         }
     }
 
-    fn batch(&self, mut parts: Parts, place: Place<'_>, limit: Limit) -> Question {
+    fn batch(&self, parts: Parts, place: Place<'_>, limit: Limit) -> Question {
+        self.ordered(parts, place, (&self.columns(), limit.records.saturating_add(1)))
+    }
+
+    fn ordered(&self, mut parts: Parts, place: Place<'_>, (columns, limit): (&str, usize)) -> Question {
         let key = self.key();
         parts.conditions.push(format!("{key} IS NOT NULL"));
         let order = match place {
@@ -153,8 +192,7 @@ impl Questions {
                 format!("{stamp}, {key}")
             }
         };
-        let (columns, table) = (self.columns(), self.statements().table());
-        let (conditions, limit) = (parts.conditions.join(" AND "), limit.records.saturating_add(1));
+        let (table, conditions) = (self.statements().table(), parts.conditions.join(" AND "));
         let sql =
             format!("SELECT {columns} FROM {table} AS t WHERE {conditions} ORDER BY {order} LIMIT {limit}");
         Question { sql, params: parts.params }

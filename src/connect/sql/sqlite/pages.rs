@@ -10,7 +10,7 @@ use crate::connect::sql::source::holds::Moment;
 use crate::connect::sql::source::page::{Page, Record, gone};
 use crate::connect::sql::source::question::{Param, Question, Questions};
 use crate::connect::{ConnectError, Limit};
-use crate::model::{ChangeEvent, Class, Key, Row};
+use crate::model::{ChangeEvent, Class, Key, Keyset, Row};
 
 impl Sqlite {
     /// The clock. SQLite lets one transaction write at a time, so none runs beside others unseen.
@@ -38,6 +38,25 @@ impl Sqlite {
     ) -> Result<Page, ConnectError> {
         let questions = Arc::clone(questions);
         self.reading(move |connection| page(connection, &questions, &question, limit)).await
+    }
+
+    /// The places of rows, in their order.
+    pub(in crate::connect::sql) async fn places(
+        &self,
+        question: Question,
+    ) -> Result<Vec<Keyset>, ConnectError> {
+        self.reading(move |connection| places(connection, &question)).await
+    }
+
+    /// The rows of these keys, as many as fit, and how many keys that were. Those that are not there any more are left out.
+    pub(in crate::connect::sql) async fn listed(
+        &self,
+        questions: &Arc<Questions>,
+        keys: Vec<Key>,
+        limit: Limit,
+    ) -> Result<(Vec<Record>, usize), ConnectError> {
+        let questions = Arc::clone(questions);
+        self.reading(move |connection| listed(connection, &questions, &keys, limit)).await
     }
 
     /// The records of these keys; those without a row are gone.
@@ -77,6 +96,42 @@ fn page(
     }
     page.drained = true;
     Ok(page)
+}
+
+fn places(connection: &Connection, question: &Question) -> rusqlite::Result<Vec<Keyset>> {
+    let mut statement = connection.prepare_cached(&question.sql)?;
+    let params: Vec<&dyn ToSql> = question.params.iter().map(param).collect();
+    let mut rows = statement.query(params.as_slice())?;
+    let mut places = Vec::new();
+    while let Some(row) = rows.next()? {
+        let stamp = jiff::Timestamp::from_microsecond(row.get(0)?).unwrap_or(jiff::Timestamp::MAX);
+        places.push(Keyset { stamp, id: key(row.get_ref(1)?)? });
+    }
+    Ok(places)
+}
+
+fn listed(
+    connection: &Connection,
+    questions: &Questions,
+    keys: &[Key],
+    limit: Limit,
+) -> rusqlite::Result<(Vec<Record>, usize)> {
+    let mut statement = connection.prepare_cached(&questions.by_key())?;
+    let mut rows = statement.query([read::json_keys(keys)])?;
+    let (mut page, mut count, mut in_order) = (Page::default(), 0, true);
+    while let Some(row) = rows.next()? {
+        // They come as they were asked for; where they did not, all would have to be read to know how far it went.
+        let asked = read::key(row.get_ref(0)?);
+        in_order &= keys.get(count).is_some_and(|key| *key == asked);
+        if in_order && page.is_full(limit) {
+            return Ok((page.records, count));
+        }
+        count += 1;
+        if row.get_ref(1)? != ValueRef::Null {
+            page.add(record(row, 1, questions)?);
+        }
+    }
+    Ok((page.records, keys.len()))
 }
 
 fn asked(connection: &Connection, questions: &Questions, keys: &str) -> rusqlite::Result<Vec<ChangeEvent>> {
