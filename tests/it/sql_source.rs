@@ -182,7 +182,7 @@ async fn a_window_of_very_many_rows_brings_each_of_them(database: Database) {
         ),
     };
     let Some(Cursor::Changes { upto, .. }) = &mut cursor else { panic!("it is loaded: {cursor:?}") };
-    *upto = *upto - SignedDuration::from_hours(2);
+    *upto -= SignedDuration::from_hours(2);
     database.execute(&format!("INSERT INTO people {numbers}")).await;
     let mut seen: std::collections::HashMap<Key, usize> = std::collections::HashMap::new();
     for turn in 0_i64.. {
@@ -206,7 +206,7 @@ async fn a_window_of_very_many_rows_brings_each_of_them(database: Database) {
             break;
         }
     }
-    assert_eq!(seen.len() as i64, ROWS - 1, "the deleted one had not been read");
+    assert_eq!(i64::try_from(seen.len()).unwrap(), ROWS - 1, "the deleted one had not been read");
     let twice: Vec<&Key> = seen.iter().filter(|(_, times)| **times > 1).map(|(key, _)| key).collect();
     assert!(twice.is_empty() || twice == [&Key::app("40000")], "{twice:?}");
 }

@@ -85,11 +85,11 @@ impl Reader {
             Select { columns: &columns, object: "Lead", conditions, ..Select::default() }.text()
         };
         let data = client.data_path().await?;
-        let base = soql::query_path(&data, false, &select(format!("{field} IN ()"))).len();
+        let base = soql::query_path(data, false, &select(format!("{field} IN ()"))).len();
         let quoted = ids(keys).iter().map(|key| soql::quoted(key.as_str())).collect();
         let mut found = Vec::new();
         for list in lists(quoted, base, ",") {
-            let path = soql::query_path(&data, false, &select(format!("{field} IN ({list})")));
+            let path = soql::query_path(data, false, &select(format!("{field} IN ({list})")));
             let records = pages(client, path, &shape, Purpose::Poll).await?;
             let became = |row: &Row| row.get(0).as_text().map(Key::salesforce);
             found.extend(records.iter().filter_map(|record| Some((became(&record.row)?, record.id.clone()))));
