@@ -199,7 +199,8 @@ impl Program {
             client.execute("UPDATE companies SET note = $2 WHERE id = $1", &[&id, &note]).await.map(drop)
         } else {
             let employees = i32::try_from(self.written.edits).unwrap();
-            let last = self.written.employees.entry(name).or_default();
+            // Where the server dies before it is stored, what was there before stays: nothing, the first time.
+            let last = self.written.employees.entry(name).or_insert_with(|| BTreeSet::from([String::new()]));
             last.insert(employees.to_string());
             let set = "UPDATE companies SET employees = $2 WHERE id = $1";
             client.execute(set, &[&id, &employees]).await?;
