@@ -105,6 +105,18 @@ fn every_other_yaml_file_names_its_schema() {
 }
 
 #[test]
+fn the_apps_of_the_sandbox_fit_their_schema() {
+    let text = fs::read_to_string(root().join("schemas/app.schema.json")).unwrap();
+    let validator = jsonschema::validator_for(&serde_json::from_str(&text).unwrap()).unwrap();
+    for entry in fs::read_dir(root().join("sandbox/apps")).unwrap() {
+        let text = fs::read_to_string(entry.unwrap().path()).unwrap();
+        let value: serde_json::Value = serde_yaml::from_str(&text).unwrap();
+        assert!(validator.is_valid(&value), "{text}");
+        sfsync_sandbox::app::Description::parse(&text).unwrap();
+    }
+}
+
+#[test]
 fn the_schema_of_orgs_is_what_they_are_read_by() {
     let text = fs::read_to_string(root().join("schemas/org.schema.json")).unwrap();
     let validator = jsonschema::validator_for(&serde_json::from_str(&text).unwrap()).unwrap();
