@@ -1,4 +1,4 @@
-//! Change events: how long a change in the org takes until it is in PostgreSQL, and how many a second go through, against a client that
+//! Change events: how long a change in the org takes until it is in PostgreSQL and in an app behind HTTP, and how many a second go through, against a client that
 //! only reads the events. The org, who edits it and who watches the table are this process; the daemon is the program itself.
 
 use std::error::Error;
@@ -14,8 +14,9 @@ use tokio::sync::mpsc;
 use tokio_postgres::{AsyncMessage, Client, NoTls};
 
 use super::bus::Bus;
-use super::daemon::{SALESFORCE, write_files};
+use super::daemon::SALESFORCE;
 use super::databases::Postgres;
+use super::desk;
 
 type Outcome<T> = Result<T, Box<dyn Error>>;
 
@@ -42,6 +43,8 @@ pub struct Events {
     pub bare: Spread,
     /// From the change to the commit in PostgreSQL.
     pub postgres: Spread,
+    /// From the change to the row of the app behind HTTP.
+    pub app: Spread,
     /// A backlog: events, the time a bare client reads them in, and that in which they are rows of PostgreSQL.
     pub backlog: (u32, Duration, Duration),
 }
@@ -62,13 +65,24 @@ pub async fn measure(folder: &Path, postgres: &Postgres) -> Outcome<Events> {
     postgres.reset()?;
     let table = Table::open(&postgres.url).await?;
     let bench = Bench { sandbox, ids, table };
+    bench.mark();
+    bench.write_files(folder)?;
+    let (url, mut stored) = desk::start(&folder.join("desk.db")).await?;
+    std::fs::write(folder.join("files/connections/desk.yaml"), desk::CONNECTION.replace("URL", &url))?;
+    std::fs::write(folder.join("files/desk_deals.yaml"), desk::PIPELINE)?;
     let daemon = bench.start(folder, &postgres.url)?;
     bench.ready().await?;
-    let postgres = bench.at_once().await?;
+    let (in_postgres, app) = bench.at_once(&mut stored).await?;
+    drop(daemon);
+    // The backlog goes to PostgreSQL alone.
+    std::fs::remove_file(folder.join("files/desk_deals.yaml"))?;
+    let daemon = bench.start(folder, &postgres.url)?;
+    bench.ready().await?;
     let through = bench.backlog().await?;
     drop(daemon);
     let (bare, read) = bench.floor().await?;
-    Ok(Events { bare, postgres, backlog: (u32::try_from(bench.ids.len())?, read, through) })
+    let backlog = (u32::try_from(bench.ids.len())?, read, through);
+    Ok(Events { bare, postgres: in_postgres, app, backlog })
 }
 
 struct Bench {
@@ -88,9 +102,17 @@ impl Drop for Running {
 }
 
 impl Bench {
-    fn start(&self, folder: &Path, database: &str) -> Outcome<Running> {
+    /// The records that the app behind HTTP has, too.
+    fn mark(&self) {
+        for id in &self.ids[..CHANGES] {
+            let fields = Map::from_iter([("NextStep".to_owned(), Value::from("watched"))]);
+            self.sandbox.org().update("Opportunity", id, fields).expect("the record is there");
+        }
+    }
+
+    fn write_files(&self, folder: &Path) -> Outcome<()> {
         let connection = "type: postgres\nurl: ${env:WAREHOUSE}\nresources:\n  deals: { table: deals }\n";
-        write_files(folder, connection)?;
+        super::daemon::write_files(folder, connection)?;
         let org = format!("{SALESFORCE}pubsub_url: ${{env:SF_LOGIN_URL}}\nmanage: [cdc_channel]\n");
         std::fs::write(folder.join("files/connections/salesforce.yaml"), org)?;
         let file = std::fs::read_to_string(folder.join("files/deals.yaml"))?;
@@ -98,6 +120,10 @@ impl Bench {
             folder.join("files/deals.yaml"),
             file.replace("poll: 1 hour }", "poll: 1 hour, push: cdc }"),
         )?;
+        Ok(())
+    }
+
+    fn start(&self, folder: &Path, database: &str) -> Outcome<Running> {
         let log = std::fs::File::create(folder.join("log"))?;
         let mut command = Command::new(env!("CARGO_BIN_EXE_sfsync"));
         command.arg("daemon").arg(folder.join("files")).args(["--listen", "127.0.0.1:0"]);
@@ -133,19 +159,21 @@ impl Bench {
         })
     }
 
-    /// From the change to the commit in the database.
-    async fn at_once(&self) -> Outcome<Spread> {
+    /// From the change to the commit in the database, and to the row of the app.
+    async fn at_once(
+        &self,
+        stored: &mut mpsc::UnboundedReceiver<(String, Instant)>,
+    ) -> Outcome<(Spread, Spread)> {
+        // Everything is loaded there, too.
+        for _ in 0..CHANGES {
+            stored.recv().await.ok_or("the app ended")?;
+        }
         self.table.tell("FOR EACH ROW", "NEW.name", "").await?;
         let mut told = self.table.listen().await?;
         let edits = self.edits("#");
-        let mut arrived = vec![None; CHANGES];
-        while arrived.iter().any(Option::is_none) {
-            let (name, at) = told.recv().await.ok_or("the database ended")?;
-            if let Some(place) = name.strip_prefix('#').and_then(|place| place.parse::<usize>().ok()) {
-                arrived[place].get_or_insert(at);
-            }
-        }
-        Ok(spread(&edits.await?, arrived.into_iter().flatten()))
+        let (committed, stored) = tokio::try_join!(arrivals(&mut told), arrivals(stored))?;
+        let edits = edits.await?;
+        Ok((spread(&edits, committed.into_iter()), spread(&edits, stored.into_iter())))
     }
 
     /// Many events that wait, from the moment in which the stream is open to the last row.
@@ -211,6 +239,21 @@ impl Bench {
         }
         Ok((bare, begun.elapsed()))
     }
+}
+
+/// When each change came.
+async fn arrivals(told: &mut mpsc::UnboundedReceiver<(String, Instant)>) -> Outcome<Vec<Instant>> {
+    let mut arrived = vec![None; CHANGES];
+    let mut missing = CHANGES;
+    while missing > 0 {
+        let (name, at) = told.recv().await.ok_or("nobody tells any more")?;
+        let place = name.strip_prefix('#').and_then(|place| place.parse::<usize>().ok());
+        if let Some(first @ None) = place.and_then(|place| arrived.get_mut(place)) {
+            *first = Some(at);
+            missing -= 1;
+        }
+    }
+    Ok(arrived.into_iter().flatten().collect())
 }
 
 fn rename(org: &Org, id: &str, name: &str) {

@@ -131,6 +131,7 @@ pub fn events(events: &Events) -> String {
     };
     row("floor: at a client that only reads events", events.bare);
     row("in PostgreSQL, committed (wanted ≤ 50 ms, ≤ 250 ms)", events.postgres);
+    row("in the app behind HTTP, stored (the same is wanted)", events.app);
     let (count, read, through) = events.backlog;
     let a_second = |took: Duration| f64::from(count) / took.as_secs_f64();
     format!(

@@ -12,6 +12,7 @@ mod daemon;
 mod databases;
 #[path = "../shared/deals.rs"]
 mod deals;
+mod desk;
 mod events;
 mod facts;
 mod floor;

@@ -73,6 +73,7 @@ pub struct Metrics {
     queue: Family<OfPipeline, Gauge>,
     lag: Family<OfPipeline, Gauge<f64, AtomicU64>>,
     push_up: Family<OfPipeline, Gauge>,
+    push_gaps: Family<OfConnection, Counter>,
     hooks: Family<OfCall, Counter>,
     api_calls: Family<OfConnection, Counter>,
     api_left: Family<OfConnection, Gauge>,
@@ -100,6 +101,7 @@ impl Metrics {
             queue: Family::default(),
             lag: Family::default(),
             push_up: Family::default(),
+            push_gaps: Family::default(),
             hooks: Family::default(),
             api_calls: Family::default(),
             api_left: Family::default(),
@@ -133,6 +135,11 @@ impl Metrics {
             self.lag.clone(),
         );
         registry.register("push_up", "1 if news arrive at once", self.push_up.clone());
+        registry.register(
+            "push_gaps",
+            "Times that news were lost and everything since the last look was read once",
+            self.push_gaps.clone(),
+        );
         registry.register("hooks", "Calls from outside by what became of them", self.hooks.clone());
         registry.register("salesforce_api_calls", "API calls of this daemon", self.api_calls.clone());
         registry.register(
@@ -201,6 +208,11 @@ impl Metrics {
             let lag = Timestamp::now().duration_since(upto).as_secs_f64().max(0.0);
             self.lag.get_or_create(&labels).set(lag);
         }
+    }
+
+    /// News of a connection were lost.
+    pub fn push_gap(&self, connection: &str) {
+        self.push_gaps.get_or_create(&OfConnection { connection: connection.to_owned() }).inc();
     }
 
     /// Somebody called. The connection is one that there is, or empty.

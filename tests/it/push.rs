@@ -11,6 +11,7 @@ use sfsync::runtime::control::Control as _;
 use sfsync::runtime::doors::Door;
 use sfsync::runtime::status::{PipelineStatus, State};
 use sfsync::runtime::supervisor::{Options, Supervisor};
+use sfsync_sandbox::ResourceKind;
 use tokio::sync::Notify;
 
 use crate::harness::rig::{Rig, until};
@@ -32,6 +33,26 @@ impl Clock for Patient {
 
     async fn sleep(&self, length: Duration) {
         if length == Duration::from_secs(600) {
+            self.over.notified().await;
+        } else {
+            SystemClock.sleep(length).await;
+        }
+    }
+}
+
+/// A clock on which a stream has settled when a test says so.
+struct Unhurried {
+    over: Arc<Notify>,
+}
+
+#[async_trait::async_trait]
+impl Clock for Unhurried {
+    fn now(&self) -> Timestamp {
+        SystemClock.now()
+    }
+
+    async fn sleep(&self, length: Duration) {
+        if length == Duration::from_secs(5) {
             self.over.notified().await;
         } else {
             SystemClock.sleep(length).await;
@@ -117,18 +138,78 @@ async fn a_broken_stream_and_an_ended_session_cost_nothing() {
     assert!(small.rig.sandbox.streams().1 > opened, "the stream was opened again");
 }
 
+/// How often news of the org were lost.
+fn gaps(daemon: &Arc<Supervisor>) -> u64 {
+    let text = Door(Arc::clone(daemon)).metrics();
+    let line =
+        text.lines().find_map(|line| line.strip_prefix("sfsync_push_gaps_total{connection=\"salesforce\"} "));
+    line.map_or(0, |count| count.parse().unwrap())
+}
+
 #[tokio::test(flavor = "multi_thread")]
-async fn a_place_that_is_gone_costs_one_look() {
+async fn a_place_that_is_gone_is_one_incident_and_one_bounded_look() {
     let (Small { mut rig, daemon }, deal) = listening(rig("cdc_channel").await).await;
     rig.stop().await;
     drop(daemon);
     rig.sandbox.org().update("Opportunity", &deal, object_of(json!({ "Name": "Meanwhile" }))).unwrap();
     rig.sandbox.org().clock().advance(SignedDuration::from_hours(80));
+    rig.sandbox.reset_calls();
     let small = Small::of(rig).await;
-    until_deals(&small.daemon, |status| hears(status) && status.totals.updated > 0).await;
+    // The look when it begins, and the one that follows the new stream.
+    let status = until_deals(&small.daemon, |status| hears(status) && status.passes > 1).await;
     let name = format!("SELECT name FROM deals WHERE salesforce_id = '{deal}'");
     assert_eq!(small.text(&name).as_deref(), Some("Meanwhile"));
+    let everything = small.number("SELECT count(*) FROM deals");
+    assert!(everything > 15 && status.totals.read < 5, "{} of {everything} were read", status.totals.read);
+    assert_eq!(small.rig.sandbox.calls().of(ResourceKind::BulkCreate), 0, "no load is made for it");
+    assert_eq!(gaps(&small.daemon), 1);
     follows(&small, &deal, "After").await;
+    assert_eq!(gaps(&small.daemon), 1);
+    let rows = format!("SELECT count(*) FROM deals WHERE salesforce_id = '{deal}'");
+    assert_eq!(small.number(&rows), 1);
+    small.rig.sandbox.org().publish_overflow("Opportunity").unwrap();
+    until_deals(&small.daemon, |_| gaps(&small.daemon) == 2).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stream_that_breaks_before_the_look_that_it_owes_still_owes_it() {
+    let mut rig = rig("cdc_channel").await;
+    rig.sandbox.refuse_streams(Some((14, "service.unavailable")));
+    let owed = Arc::new(Notify::new());
+    let clock = Arc::new(Unhurried { over: Arc::clone(&owed) });
+    let daemon = Supervisor::start(Options { clock, ..rig.options() }).await.unwrap();
+    rig.supervisor = Some(Arc::clone(&daemon));
+    let small = Small { rig, daemon };
+    small.state("deals", State::Running).await;
+    small.caught_up().await;
+    // Nobody listens, and nobody is told of this one.
+    let before = small.totals("deals").created;
+    let (_, unheard) = small.deal("Unheard");
+    small.rig.sandbox.refuse_streams(None);
+    while small.rig.sandbox.streams().0 == 0 {
+        tokio::task::yield_now().await;
+    }
+    // An event moves the place, and then the stream breaks before it has settled.
+    small.deal("Heard");
+    until_deals(&small.daemon, |status| status.totals.created > before).await;
+    let opened = small.rig.sandbox.streams().1;
+    small.rig.sandbox.cut_streams();
+    while small.rig.sandbox.streams().1 == opened {
+        tokio::task::yield_now().await;
+    }
+    let rows = format!("SELECT count(*) FROM deals WHERE salesforce_id = '{unheard}'");
+    assert_eq!(small.number(&rows), 0);
+    let settles = async {
+        loop {
+            owed.notify_waiters();
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::select! {
+        () = settles => {}
+        _ = until_deals(&small.daemon, |status| status.totals.created > before + 1) => {}
+    }
+    assert_eq!(small.number(&rows), 1);
 }
 
 #[tokio::test(flavor = "multi_thread")]

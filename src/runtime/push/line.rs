@@ -41,6 +41,8 @@ pub(super) struct Line {
     wanted: Wanted,
     topic: String,
     failures: u32,
+    /// What happened before anybody listened was not looked for yet; a stream that breaks before it was still owes it.
+    unheard: bool,
 }
 
 impl Line {
@@ -50,7 +52,7 @@ impl Line {
         wanted: Wanted,
     ) -> Self {
         let topic = wanted.channel.topic();
-        Self { supervisor, connection, client, wanted, topic, failures: 0 }
+        Self { supervisor, connection, client, wanted, topic, failures: 0, unheard: false }
     }
 
     /// Listens for ever.
@@ -93,7 +95,7 @@ impl Line {
             return Ok(());
         }
         let position = self.place();
-        let mut unheard = position.is_none() || prepared.changed;
+        self.unheard |= position.is_none() || prepared.changed;
         let mut stream = EventStream::new(Arc::clone(&self.client), &self.topic, position);
         stream.open().await?;
         self.show(&prepared.missing);
@@ -107,8 +109,8 @@ impl Line {
                 tokio::select! {
                     batch = &mut next => break batch,
                     // What happened before anybody listened is found by a look.
-                    () = &mut settled, if unheard => {
-                        unheard = false;
+                    () = &mut settled, if self.unheard => {
+                        self.unheard = false;
                         self.look_everywhere().await;
                     }
                     // What was read and not taken in is brought again: the place has not moved.
@@ -124,6 +126,7 @@ impl Line {
                 }
                 Err(error) if fault_of(&error) == Fault::Position => {
                     tracing::warn!(connection = %self.connection, "the place in the stream of changes is gone; everything since the last look is read once");
+                    self.supervisor.metrics.push_gap(self.connection.as_str());
                     self.move_to(&Bytes::new())?;
                     return Ok(());
                 }
@@ -148,6 +151,9 @@ impl Line {
         }
         for (reader, keys) in touched.into_values() {
             self.touch(reader, keys.into_iter().collect()).map_err(super::super::build::state_failed)?;
+        }
+        if !looks.is_empty() {
+            self.supervisor.metrics.push_gap(self.connection.as_str());
         }
         for name in looks {
             tracing::warn!(pipeline = %name, "more changed than events can tell; everything since the last look is read");
