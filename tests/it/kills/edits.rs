@@ -195,7 +195,9 @@ impl Program {
         let (id, name): (i64, String) = (row.get(0), row.get(1));
         if self.dice.roll(4) == 0 {
             let note = format!("app {}", self.written.edits);
-            self.written.notes.entry(name).or_default().insert(note.clone());
+            // Where the server dies before the first one is stored, there is none.
+            let notes = self.written.notes.entry(name);
+            notes.or_insert_with(|| BTreeSet::from([String::new()])).insert(note.clone());
             client.execute("UPDATE companies SET note = $2 WHERE id = $1", &[&id, &note]).await.map(drop)
         } else {
             let employees = i32::try_from(self.written.edits).unwrap();
