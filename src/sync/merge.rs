@@ -384,6 +384,37 @@ mod tests {
             prop_assert_eq!(here, swapped);
         }
 
+        /// What a row protects is never written, whatever changed: linked records with `on_create`, values with `if_empty`, edits with
+        /// `unless_edited`.
+        #[test]
+        fn what_is_protected_is_never_written(s0 in text(), a0 in text(), s1 in text(), a1 in text(), repair: bool) {
+            let verdict = |policy| {
+                let row = row(policy, Conflict::Salesforce, OnNull::Clear);
+                merged(&row, TO_APP, (&format!("{s0} {a0}"), &format!("{s1} {a1}")), repair, None)
+            };
+            let write = Verdict::Write(Side::App);
+            prop_assert_ne!(verdict(WritePolicy::OnCreate), write);
+            prop_assert!(a1 == "-" || verdict(WritePolicy::IfEmpty) != write);
+            prop_assert!(a1 == a0 || a1 == "-" || verdict(WritePolicy::UnlessEdited) != write);
+        }
+
+        /// One look is enough: afterwards both sides have the value that one of them had, or stand as they stood.
+        #[test]
+        fn a_merge_converges_and_invents_nothing(s0 in text(), a0 in text(), s1 in text(), a1 in text(), rule in 0..4, repair: bool, app_newer: bool) {
+            let rule = [Conflict::Salesforce, Conflict::App, Conflict::Newest, Conflict::Hold][usize::try_from(rule).unwrap()];
+            let newest = Some(if app_newer { Side::App } else { Side::Salesforce });
+            let row = row(WritePolicy::Always, rule, OnNull::Clear);
+            let now = format!("{s1} {a1}");
+            match merged(&row, BOTH, (&format!("{s0} {a0}"), &now), repair, newest) {
+                Verdict::Equal => prop_assert_eq!(s1, a1),
+                // The other side said something else, and it was this one that changed or whose rule it is.
+                Verdict::Write(Side::App) => prop_assert!(s1 != a1 && (s1 != s0 || repair)),
+                Verdict::Write(Side::Salesforce) => prop_assert!(s1 != a1 && (a1 != a0 || repair)),
+                Verdict::Conflict => prop_assert!(rule == Conflict::Hold && (repair || (s1 != s0 && a1 != a0))),
+                Verdict::Keep(_) => prop_assert_eq!(merged(&row, BOTH, (&now, &now), false, newest), if s1 == a1 { Verdict::Equal } else { Verdict::Keep(Kept::NoChange) }),
+            }
+        }
+
         /// What was written is equal at the next look: an echo is nothing to do.
         #[test]
         fn an_echo_is_nothing_to_do(s0 in text(), a0 in text(), s1 in text(), a1 in text(), repair: bool) {
