@@ -6,15 +6,14 @@ use std::sync::atomic::AtomicBool;
 
 use super::batch::References;
 use super::facts::OrgFacts;
+use super::org_specs::{object, read_spec, write_spec};
 use super::pass::{Observer, Runner};
 use super::tables::{dialect, table_spec};
 use super::world::{System, World};
-use crate::connect::salesforce::{LoadScope, ReadSpec, SalesforceDestination, SalesforceSource, WriteSpec};
+use crate::connect::salesforce::{SalesforceDestination, SalesforceSource};
 use crate::connect::sql::{LoadScope as SqlLoad, SourceSpec, SqlConnection, SqlDestination, SqlSource};
 use crate::connect::{ConnectError, Destination, Found, Hints, Limit, MatchQuery, Source, WriteMode};
-use crate::model::{
-    Class, Clock, ConnectionName, Key, ObjectInfo, Outcome, PipelineName, Row, Side, WriteOp, converted_field,
-};
+use crate::model::{Class, Clock, ConnectionName, Key, Outcome, Row, Side, WriteOp, converted_field};
 use crate::plan::catalog::Catalog;
 use crate::plan::required::{RequiredTable, required};
 use crate::plan::{Files, Lane, Pipeline, Push, SalesforceSide, Scope};
@@ -131,47 +130,6 @@ async fn source(
     }
 }
 
-fn object<'a>(pipeline: &Pipeline, catalog: &'a Catalog) -> Option<&'a ObjectInfo> {
-    catalog.org(&pipeline.salesforce.connection)?.object(&pipeline.salesforce.object).known()
-}
-
-/// First characters of the ids of the records on which notes are looked for: those of the pipelines that the row of `LinkedEntityId` looks
-/// up, in their order. Empty where one of them is not known: then all records are looked at.
-fn parents(pipeline: &Pipeline, files: &Files, catalog: &Catalog) -> Vec<String> {
-    let schema = &pipeline.salesforce.schema;
-    let lookups = pipeline
-        .rows
-        .iter()
-        .filter(|row| row.salesforce.is_some_and(|at| &*schema.fields()[at].name == "LinkedEntityId"));
-    let looked_up = lookups.filter_map(|row| row.lookup.as_ref()).flat_map(|lookup| &lookup.pipelines);
-    let prefix = |name: &PipelineName| {
-        let side = &files.pipeline(name)?.value()?.salesforce;
-        let org = catalog.org(&pipeline.salesforce.connection)?;
-        org.object(&side.object.value).known()?.key_prefix.clone()
-    };
-    looked_up.map(prefix).collect::<Option<Vec<_>>>().unwrap_or_default()
-}
-
-/// What the source reads.
-fn read_spec(pipeline: &Pipeline, files: &Files, catalog: &Catalog) -> ReadSpec {
-    let side = &pipeline.salesforce;
-    let mut spec = ReadSpec::new(&side.object, &[]);
-    spec.schema = Arc::clone(&side.schema);
-    if let Some(object) = object(pipeline, catalog) {
-        spec = spec.with_facts(object);
-    }
-    spec.filter = (!side.condition.is_empty()).then(|| side.condition.clone());
-    spec.parents = parents(pipeline, files, catalog);
-    spec.leavers = spec.filter.is_some();
-    spec.deletes = spec.has_is_deleted && (pipeline.to_app.delete || pipeline.to_app.archive);
-    spec.load = match (&side.backfill, side.scope) {
-        (_, Scope::Referenced) => LoadScope::Nothing,
-        (range, _) if range.none => LoadScope::Nothing,
-        (range, _) => range.condition.clone().map_or(LoadScope::All, LoadScope::Where),
-    };
-    spec
-}
-
 /// What writes the Salesforce side of a plan.
 async fn salesforce_destination(
     shop: &Workshop,
@@ -187,15 +145,7 @@ async fn salesforce_destination(
         let message = format!("{} is not known in {}", side.object, side.connection);
         return Err(ConnectError::new("E302", Class::Pipeline, message).help("sfsync check --online"));
     };
-    let mut spec = WriteSpec::new(Arc::new(object.clone()), Arc::clone(&side.schema), pipeline.to_salesforce);
-    spec.matches = pipeline
-        .matching
-        .iter()
-        .filter_map(|row| pipeline.rows.get(*row))
-        .filter(|row| row.to_salesforce.is_on())
-        .filter_map(|row| row.salesforce)
-        .collect();
-    spec.parents = parents(pipeline, files, catalog);
+    let spec = write_spec(pipeline, object, (files, catalog));
     Ok(Box::new(SalesforceDestination::new(client, spec)))
 }
 

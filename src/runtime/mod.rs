@@ -26,6 +26,7 @@ pub mod mass;
 pub mod metrics;
 pub mod news;
 mod notify;
+mod org_specs;
 pub mod pass;
 pub mod planner;
 pub mod planning;

@@ -90,21 +90,9 @@ impl Supervisor {
         let mut runner = running.runner.lock().await;
         let source = runner.source_of(side).map_err(failed)?;
         let events = source.fetch(std::slice::from_ref(key)).await.map_err(failed)?;
-        match events.first().map(|event| &event.change) {
-            None => {
-                entry.verdict = NOT_FOUND.to_owned();
-                entry.reason = format!(
-                    "{} has no such record, or the integration user may not see it",
-                    place(plan, side)
-                );
-                return Ok((String::new(), entry));
-            }
-            Some(Change::Left(None)) => {
-                entry.verdict = "left out".to_owned();
-                entry.reason = format!("it does not pass the filters{}", condition(plan, side));
-                return Ok((String::new(), entry));
-            }
-            Some(_) => {}
+        if let Some((verdict, reason)) = not_decided(plan, side, events.first()) {
+            (entry.verdict, entry.reason) = (verdict.to_owned(), reason);
+            return Ok((String::new(), entry));
         }
         let said = match events.first().map(|event| &event.change) {
             Some(Change::Upsert(row) | Change::Left(Some(row))) => Some(row),
@@ -168,6 +156,20 @@ impl Supervisor {
         entry.verdict = verdict.to_owned();
         entry.place = known.place.or_else(|| entry.place.take());
         Ok(())
+    }
+}
+
+/// Why nothing can be decided of a record: its own side does not show it.
+fn not_decided(plan: &Pipeline, side: Side, event: Option<&ChangeEvent>) -> Option<(&'static str, String)> {
+    match event.map(|event| &event.change) {
+        None => {
+            let reason = "has no such record, or the integration user may not see it";
+            Some((NOT_FOUND, format!("{} {reason}", place(plan, side))))
+        }
+        Some(Change::Left(None)) => {
+            Some(("left out", format!("it does not pass the filters{}", condition(plan, side))))
+        }
+        Some(_) => None,
     }
 }
 
