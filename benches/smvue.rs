@@ -4,15 +4,17 @@
 // A benchmark has no outside, and prints its table.
 #![allow(unreachable_pub, missing_docs, clippy::print_stdout, clippy::unwrap_used, clippy::expect_used)]
 
+#[path = "shared/postgres.rs"]
+mod postgres;
+
 use std::collections::HashMap;
 use std::error::Error;
-use std::io::{BufRead as _, BufReader};
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use clap::Parser;
+use postgres::Postgres;
 use sfsync::cli::demo::sets::{Set, StandIns, notices};
 use sfsync::connect::Limit;
 use sfsync::runtime::clock::SystemClock;
@@ -48,51 +50,13 @@ impl Secrets for Given {
     }
 }
 
-/// A PostgreSQL that ends with this process.
-struct Postgres {
-    process: Child,
-    url: String,
-}
-
-impl Drop for Postgres {
-    fn drop(&mut self) {
-        drop(self.process.stdin.take());
-        _ = self.process.wait();
-    }
-}
-
-impl Postgres {
-    fn start() -> Result<Self, Box<dyn Error>> {
-        let mut process = Command::new(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/postgres.sh"))
-            .env("SFSYNC_POSTGRES_OPTIONS", "-c max_wal_size=4GB")
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()?;
-        let mut url = String::new();
-        let output = process.stdout.take().ok_or("postgres.sh has no output")?;
-        BufReader::new(output).read_line(&mut url)?;
-        Ok(Self { process, url: url.trim().to_owned() })
-    }
-
-    fn ask(&self, arguments: &[&str]) -> Result<String, Box<dyn Error>> {
-        let output = Command::new("psql")
-            .args(["-qtA", "-v", "ON_ERROR_STOP=1", &self.url])
-            .args(arguments)
-            .output()?;
-        if !output.status.success() {
-            return Err(String::from_utf8_lossy(&output.stderr).into_owned().into());
-        }
-        Ok(String::from_utf8(output.stdout)?.trim().to_owned())
-    }
-}
-
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
     let arguments = Arguments::parse();
     _ = rustls::crypto::ring::default_provider().install_default();
     let set = Set::named("smvue").ok_or("the set is not shipped")?;
     let postgres = Postgres::start()?;
-    postgres.ask(&["-f", concat!(env!("CARGO_MANIFEST_DIR"), "/pipelines/smvue/tables.sql")])?;
+    postgres.psql(&["-f", concat!(env!("CARGO_MANIFEST_DIR"), "/pipelines/smvue/tables.sql")])?;
     let org = OrgConfig { customizations: set.customizations(), ..OrgConfig::default() };
     let population = Some(Population::around(arguments.opportunities));
     let sandbox = Sandbox::start(SandboxConfig { org, population, ..SandboxConfig::default() }).await?;
@@ -126,7 +90,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         arguments.opportunities,
         loaded.as_secs_f32()
     );
-    println!("opportunities in the table: {}", postgres.ask(&["-c", "SELECT count(*) FROM opportunities"])?);
+    println!("opportunities in the table: {}", postgres.psql(&["-c", "SELECT count(*) FROM opportunities"])?);
     supervisor.shutdown().await;
     Ok(())
 }

@@ -20,6 +20,8 @@ mod idle;
 mod links;
 mod org;
 mod others;
+#[path = "../shared/postgres.rs"]
+mod postgres;
 
 use std::error::Error;
 use std::path::{Path, PathBuf};
