@@ -40,6 +40,16 @@ fields:
   - { app: currency,             to_app: '\"EUR\"' }
 ";
 
+/// Like a hierarchy of accounts, of which only those come that somebody names.
+const ON_DEMAND: &str = "\
+salesforce: { object: Opportunity, scope: referenced }
+app: desk.budgets
+to_app: [create, update]
+fields:
+  - { salesforce: Name,          app: name }
+  - { salesforce: ParentId,      app: parent_id, lookup: budgets, missing: empty }
+";
+
 const CONNECTIONS: [(&str, &str); 2] = [
     (
         "salesforce",
@@ -121,7 +131,7 @@ struct Alone;
 #[async_trait]
 impl References for Alone {
     fn on_demand(&self, _: &PipelineName, _: &PipelineName) -> Demand {
-        Demand::No
+        Demand::Later
     }
 
     fn partners(&self, _: &Pipeline) -> Partners {
@@ -137,10 +147,10 @@ impl Observer for Alone {
     fn settled(&self, _: &PipelineName, _: &Counts, _: bool, _: Option<u64>) {}
 }
 
-fn plan() -> Arc<Pipeline> {
+fn plan(pipeline: &str) -> Arc<Pipeline> {
     let file = |path: &str, text: &str| File { path: path.to_owned(), bytes: text.as_bytes().to_vec() };
     let mut texts = Texts::default();
-    texts.pipelines.insert("budgets".to_owned(), file("budgets.yaml", PIPELINE));
+    texts.pipelines.insert("budgets".to_owned(), file("budgets.yaml", pipeline));
     for (name, text) in CONNECTIONS {
         texts.connections.insert(name.to_owned(), file(name, text));
     }
@@ -152,6 +162,10 @@ fn plan() -> Arc<Pipeline> {
     loaded.compiled.plans().into_iter().next().unwrap_or_else(|| panic!("{told:?}"))
 }
 
+fn numbered(n: usize) -> Key {
+    Key::salesforce(&format!("006{n:012}"))
+}
+
 /// The Salesforce side and the state, which outlive every process.
 struct Scene {
     plan: Arc<Pipeline>,
@@ -161,21 +175,30 @@ struct Scene {
 
 impl Scene {
     fn new() -> Self {
-        let plan = plan();
+        Self::with(PIPELINE)
+    }
+
+    fn with(pipeline: &str) -> Self {
+        let plan = plan(pipeline);
         let salesforce = MemoryTable::new(Arc::clone(&plan.salesforce.schema), MemoryKey::InRow(0));
         Self { plan, salesforce, state: tempfile::tempdir().unwrap() }
     }
 
     /// A record as people save it.
     fn save(&self, n: usize, name: &str, amount: i64) {
+        self.save_under(n, name, amount, Value::Null);
+    }
+
+    fn save_under(&self, n: usize, name: &str, amount: i64, parent: Value) {
         let schema = &self.plan.salesforce.schema;
         let mut row = Row::absent(schema.len());
-        let key = Key::salesforce(&format!("006{n:012}"));
+        let key = numbered(n);
         for (field, value) in [
             ("Id", Value::text(key.as_str())),
             ("Name", Value::text(name)),
             ("Amount", Value::Int(amount)),
             ("Description", Value::text(format!("about {n}"))),
+            ("ParentId", parent),
         ] {
             if let Some(at) = schema.position(field) {
                 row.set(at, value);
@@ -186,11 +209,15 @@ impl Scene {
 
     /// One life: everything is looked at, as far as it gets.
     async fn live(&self, app: Box<dyn Destination>, death: Option<Death>) -> Result<Counts, PassError> {
+        self.runner(app, death).changes(false).await
+    }
+
+    fn runner(&self, app: Box<dyn Destination>, death: Option<Death>) -> Runner {
         let store = Arc::new(Store::open(self.state.path(), &StoreKey::File).unwrap());
         let seed = store.seed();
         let set = &self.plan.row_set;
         store.save_row_set(&self.plan.name, set.id, &set.rows).unwrap();
-        let mut runner = Runner {
+        Runner {
             pipeline: Arc::clone(&self.plan),
             store,
             source: Box::new(MemorySource::new(self.salesforce.clone())),
@@ -208,8 +235,7 @@ impl Scene {
             swings: sfsync::runtime::batch::Swings::default(),
             run: jiff::Timestamp::UNIX_EPOCH,
             interrupt: Arc::new(AtomicBool::new(false)),
-        };
-        runner.changes(false).await
+        }
     }
 
     fn store(&self) -> Store {
@@ -230,7 +256,7 @@ struct Desk(Database);
 
 impl Desk {
     async fn new(database: Database, key: &str) -> Self {
-        let columns = "name text, amount numeric, note text, currency text";
+        let columns = "name text, amount numeric, note text, currency text, parent_id bigint";
         database.execute(&format!("CREATE TABLE budgets (id {key}, {columns})")).await;
         Self(database)
     }
@@ -361,7 +387,37 @@ async fn a_key_that_went_to_somebody_else_is_let_go(database: Database) {
     scene.assert_settled(2);
 }
 
+/// Budgets that hang on each other come in because somebody named them, and so does what they name themselves. Once the record is there
+/// nobody asks for it again: what it still needs has to be remembered before it is stored.
+async fn what_a_new_record_needs_is_brought_in(database: Database) {
+    let desk = Desk::numbered(database).await;
+    let scene = Scene::with(ON_DEMAND);
+    scene.save(0, "parent", 1);
+    scene.save_under(1, "child", 1, Value::text(numbered(0).as_str()));
+    scene.save(2, "another", 1);
+    let death = Death::BetweenCommitAndAnswer;
+    let wanted = [numbered(1)];
+    // Nobody has named them so far, and they do not change any more.
+    scene.live(desk.open(&scene.plan).await, None).await.unwrap();
+    assert_eq!(desk.rows().await.len(), 0);
+    let mut dying = scene.runner(desk.open(&scene.plan).await, Some(death));
+    assert!(dying.records(Side::Salesforce, &wanted, true).await.is_err());
+    drop(dying);
+    // The next life links what it finds before it brings anything else in. Whoever needed the child finds it linked.
+    let mut runner = scene.runner(desk.open(&scene.plan).await, None);
+    runner.records(Side::Salesforce, &[numbered(2)], true).await.unwrap();
+    let link = runner.store.linked(&scene.plan.name, Side::Salesforce, &wanted).unwrap();
+    assert!(link[0].is_some(), "the child is linked");
+    for _ in 0..2 {
+        let queued = runner.store.touched(&scene.plan.name, Side::Salesforce, 10).unwrap();
+        runner.records(Side::Salesforce, &queued, true).await.unwrap();
+    }
+    let named = "SELECT child.name, parent.name FROM budgets child JOIN budgets parent ON child.parent_id = parent.id";
+    assert_eq!(desk.0.rows(named).await, [[Some("child".to_owned()), Some("parent".to_owned())]]);
+}
+
 on_both!(
+    what_a_new_record_needs_is_brought_in,
     dies_once_and_goes_on,
     keys_of_a_default_that_nobody_foresees,
     dies_many_times,

@@ -79,7 +79,7 @@ impl Bench<'_> {
             if ops.is_empty() {
                 continue;
             }
-            let journal = self.journal(items, side, (&places, &ops))?;
+            let journal = self.journal(items, side, (&places, &ops), &executed.commit.touch)?;
             let destination = self.destination(side)?;
             let outcomes = match journal {
                 Some(journal) => {

@@ -16,6 +16,9 @@ use crate::runtime::build::state_failed;
 use crate::store::{Store, StoreError};
 use crate::sync::{Decision, Fingerprints};
 
+/// A record of a pipeline that is to be looked at.
+type Touch = (PipelineName, Side, Key);
+
 /// Notes the creates and updates of one batch.
 pub(super) struct Journal {
     store: Arc<Store>,
@@ -27,6 +30,8 @@ pub(super) struct Journal {
     updates: HashMap<usize, Intent>,
     /// What the new records want of other pipelines: if they are found again, nobody maps them a second time.
     wants: Vec<Want>,
+    /// Records that are to be brought in for them. Who was brought in on demand is not asked for again once it is there.
+    touch: Vec<Touch>,
     noted: Mutex<Noted>,
 }
 
@@ -60,6 +65,7 @@ impl Journal {
         let commit = Commit {
             intents: intents.values().cloned().collect(),
             wants: self.wants.clone(),
+            touch: self.touch.clone(),
             ..Commit::default()
         };
         let summary = self.store.commit(&self.pipeline, self.generation, &commit).map_err(state_failed)?;
@@ -95,6 +101,7 @@ impl Bench<'_> {
         items: &mut [Item],
         side: Side,
         (places, ops): (&[(usize, Op)], &[WriteOp]),
+        touch: &[Touch],
     ) -> Result<Option<Arc<Journal>>, ConnectError> {
         let (mut intents, mut updates, mut scratch) = (HashMap::new(), HashMap::new(), Commit::default());
         for (place, ((at, kind), op)) in places.iter().zip(ops).enumerate() {
@@ -119,6 +126,7 @@ impl Bench<'_> {
             intents,
             updates,
             wants: scratch.wants,
+            touch: touch.to_vec(),
             noted: Mutex::default(),
         })))
     }
