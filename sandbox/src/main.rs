@@ -159,3 +159,43 @@ fn welcome(sandbox: &Sandbox) -> String {
         secret = Sandbox::CLIENT_SECRET,
     )
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_command_of_a_page_exists() {
+        let mut count = 0;
+        for page in ["README.md", "../README.md", "../examples/directus/README.md"] {
+            let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join(page);
+            let text = std::fs::read_to_string(path).unwrap();
+            let commands = text.lines().filter_map(|line| line.split_once("-p sfsync-sandbox -- "));
+            for (_, command) in commands {
+                let command = command.split(" #").next().unwrap().trim_end_matches('&');
+                let words = std::iter::once("sfsync-sandbox").chain(command.split_whitespace());
+                let parsed = Arguments::try_parse_from(words);
+                assert!(parsed.is_ok(), "{page}: {command}: {}", parsed.err().unwrap());
+                count += 1;
+            }
+        }
+        assert!(count >= 2, "{count} commands");
+    }
+
+    #[test]
+    fn every_option_of_the_page_exists() {
+        let text =
+            std::fs::read_to_string(std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md"));
+        let help = <Arguments as clap::CommandFactory>::command().render_long_help().to_string();
+        let text = text.unwrap();
+        let options = text.lines().filter(|line| line.starts_with("| `--")).flat_map(|line| {
+            line.split('|').nth(1).unwrap_or_default().split(['`', ' ']).filter(|word| word.starts_with("--"))
+        });
+        let mut count = 0;
+        for option in options {
+            assert!(help.contains(option), "{option} is no option");
+            count += 1;
+        }
+        assert!(count >= 10, "{count} options");
+    }
+}

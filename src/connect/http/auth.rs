@@ -119,7 +119,7 @@ impl Proof {
             self.keeper.save(next);
         }
         let lasts = granted.expires_in.as_ref().and_then(seconds).map(Duration::from_secs);
-        let old = lasts.map(|lasts| Instant::now().checked_add(lasts - EARLY.min(lasts / 2)));
+        let old = lasts.map(|lasts| Instant::now().checked_add(lasts.saturating_sub(EARLY.min(lasts / 2))));
         let token = Token { access: granted.access_token, old: old.flatten() };
         *self.token.lock().unwrap_or_else(PoisonError::into_inner) = Some(token.clone());
         Ok(token.access)

@@ -28,6 +28,9 @@ struct Before {
     keys: Vec<Key>,
 }
 
+/// A page, where the list goes on, and what was read again before it.
+type Came = (ListPage, Option<At>, Vec<Listed>);
+
 impl Overlap {
     /// The page at a place, and where the list goes on. `read` reads a page.
     pub(super) async fn page<F>(
@@ -41,12 +44,11 @@ impl Overlap {
     {
         let before = self.before.take();
         let known = before.filter(|before| !self.is_off && *at == At::Number(before.next));
-        let (page, next, again) = match known {
-            Some(before) => self.overlapped(at, before, &read).await?,
-            None => {
-                let (page, next) = read(at.clone()).await?;
-                (page, next, Vec::new())
-            }
+        let (mut page, next, again) = if let Some(before) = known {
+            self.overlapped(at, &before, &read).await?
+        } else {
+            let (page, next) = read(at.clone()).await?;
+            (page, next, Vec::new())
         };
         if let (Paging::Offset { .. }, Some(At::Number(next)), false) =
             (paging, &next, page.records.is_empty())
@@ -54,7 +56,6 @@ impl Overlap {
             let keys = page.records.iter().map(|listed| listed.key.clone()).collect();
             self.before = Some(Before { next: *next, keys });
         }
-        let mut page = page;
         // At the end: a place in the page counts the records of the page itself.
         page.records.extend(again);
         Ok((page, next))
@@ -63,45 +64,54 @@ impl Overlap {
     async fn overlapped<F>(
         &mut self,
         at: &At,
-        before: Before,
+        before: &Before,
         read: &impl Fn(At) -> F,
-    ) -> Result<(ListPage, Option<At>, Vec<Listed>), ConnectError>
+    ) -> Result<Came, ConnectError>
     where
         F: Future<Output = Result<(ListPage, Option<At>), ConnectError>>,
     {
-        let mut from = before.next.saturating_sub(1);
-        let (mut page, mut next) = read(At::Number(from)).await?;
+        let (mut page, next) = read(At::Number(before.next.saturating_sub(1))).await?;
         let came = page.records.first().map(|listed| &listed.key);
         if came.is_some() && came == before.keys.last() {
             page.records.remove(0);
-            return Ok(if page.records.is_empty() {
-                (page, None, Vec::new())
-            } else {
-                (page, next, Vec::new())
-            });
+            let next = next.filter(|_| !page.records.is_empty());
+            return Ok((page, next, Vec::new()));
         }
-        let is_known = |listed: &Listed| before.keys.contains(&listed.key);
-        if !page.records.is_empty() && page.records.iter().filter(|listed| is_known(listed)).count() > 1 {
-            // More of the page before than its last record: the app counts in pages.
+        if came.is_some() && came == before.keys.first() {
+            // The whole page before: the app counts in pages.
             self.is_off = true;
             let (page, next) = read(at.clone()).await?;
             return Ok((page, next, Vec::new()));
         }
+        if came.is_some_and(|key| before.keys.contains(key)) {
+            // It moved down, which passes nothing over.
+            return Ok((page, next, Vec::new()));
+        }
         self.moves += 1;
         self.is_off = self.moves >= MOVES;
+        let again = before.again(read).await?;
+        let next = next.filter(|_| !page.records.is_empty());
+        Ok((page, next, again))
+    }
+}
+
+impl Before {
+    /// What stands before the place, back to a record of the page before.
+    async fn again<F>(&self, read: &impl Fn(At) -> F) -> Result<Vec<Listed>, ConnectError>
+    where
+        F: Future<Output = Result<(ListPage, Option<At>), ConnectError>>,
+    {
+        let mut from = self.next.saturating_sub(1);
         let mut again = Vec::new();
         for _ in 0..BACK {
-            from = from.saturating_sub(before.keys.len().max(1) as u64);
+            from = from.saturating_sub(self.keys.len().max(1) as u64);
             let (back, _) = read(At::Number(from)).await?;
-            let is_found = back.records.iter().any(is_known);
+            let is_found = back.records.iter().any(|listed| self.keys.contains(&listed.key));
             again.extend(back.records);
             if is_found || from == 0 {
                 break;
             }
         }
-        if page.records.is_empty() {
-            next = None;
-        }
-        Ok((page, next, again))
+        Ok(again)
     }
 }

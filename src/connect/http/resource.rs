@@ -169,7 +169,7 @@ impl Resource {
     /// Whether a path can have this key.
     pub(super) fn can_name(&self, key: &Key) -> bool {
         let (id, parent) = self.split(key);
-        !leads_away(&id) && !(self.keeps_parent() && leads_away(&parent))
+        !(leads_away(&id) || self.keeps_parent() && leads_away(&parent))
     }
 
     /// What is filled in for a key: its id, and its parent's.
