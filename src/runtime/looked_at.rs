@@ -72,7 +72,8 @@ impl Runner {
         let lost: Vec<Key> = keys.iter().filter(|key| !found.contains(key)).cloned().collect();
         let told = self.store.told_gone(self.name(), side, &lost)?;
         let (gone, lost): (Vec<_>, Vec<_>) = lost.into_iter().zip(told).partition(|(_, gone)| *gone);
-        let deleted = |(key, _)| ChangeEvent { key, change: Change::Delete { merged_into: None }, version: None };
+        let deleted =
+            |(key, _)| ChangeEvent { key, change: Change::Delete { merged_into: None }, version: None };
         events.extend(gone.into_iter().map(deleted));
         Ok(lost.into_iter().map(|(key, _)| key).collect())
     }

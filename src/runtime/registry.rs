@@ -72,7 +72,11 @@ fn shown(ways: &BTreeMap<PushSource, PushState>, plan: &Pipeline) -> Option<Push
             word.to_owned()
         } else {
             all.problem = all.problem.or_else(|| state.problem.clone());
-            if *state == PushState::CONNECTING { format!("{first} connecting") } else { format!("{first} off") }
+            if *state == PushState::CONNECTING {
+                format!("{first} connecting")
+            } else {
+                format!("{first} off")
+            }
         };
         if all.word != word {
             let comma = if all.word.is_empty() { "" } else { ", " };

@@ -11,7 +11,9 @@ use redb::{ReadTransaction, ReadableTable, Table, WriteTransaction};
 
 use super::encoding::{Reader, put_key};
 use super::registry::Registry;
-use super::tables::{Bytes, META, TOLD_GONE, TOUCHED, WANTS, clear, from_json, keys_with, prefix, sided, to_json};
+use super::tables::{
+    Bytes, META, TOLD_GONE, TOUCHED, WANTS, clear, from_json, keys_with, prefix, sided, to_json,
+};
 use super::{Store, StoreError, tables};
 use crate::model::{Key, PipelineName, Side, Want};
 

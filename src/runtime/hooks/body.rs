@@ -316,7 +316,8 @@ mod tests {
         };
         let told = |body: &str, id: &str, event: &str| {
             let said = of_app(body.as_bytes(), Some(&spec(id, event))).unwrap();
-            let told = |hint: &Hint| hint.keys.iter().map(|key| (key.as_str().to_owned(), hint.gone)).collect();
+            let told =
+                |hint: &Hint| hint.keys.iter().map(|key| (key.as_str().to_owned(), hint.gone)).collect();
             said.hints.iter().flat_map(|hint| -> Vec<(String, bool)> { told(hint) }).collect::<Vec<_>>()
         };
         let one = |kind: &str| format!(r#"{{"event":"{kind}","ids":[1,2]}}"#);
