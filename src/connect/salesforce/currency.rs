@@ -69,10 +69,9 @@ impl Client {
 
     async fn features(&self) -> Result<Features, ConnectError> {
         let path = format!("{}/connect/organization", self.data_path().await?);
-        let read = self.read(&Call::get(path, Purpose::Control), |answer| {
-            serde_json::from_slice::<Organization>(&answer.body)
-        });
-        Ok(read.await?.features)
+        let call = Call::get(path, Purpose::Control);
+        let told: Organization = self.read(&call, |answer| serde_json::from_slice(&answer.body)).await?;
+        Ok(told.features)
     }
 
     async fn currency_types(&self) -> Result<Currencies, ConnectError> {

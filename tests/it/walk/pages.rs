@@ -67,8 +67,10 @@ fn is_looked_after(line: &str) -> bool {
     let words: Vec<&str> = line.split_whitespace().collect();
     let read = |path: &str| std::fs::read_to_string(root().join(path)).unwrap_or_default();
     match words.as_slice() {
-        ["sfsync", ..] | ["cargo", "run", "--release", "--", ..] => true,
-        ["cargo", "run", "--release", "-p", "sfsync-sandbox", "--", ..] => true,
+        ["sfsync" | "export" | "npx", ..]
+        | ["npm", "install", ..]
+        | ["cargo", "run", "--release", "--", ..]
+        | ["cargo", "run", "--release", "-p", "sfsync-sandbox", "--", ..] => true,
         ["cargo", "bench", "--bench", name] => read("Cargo.toml").contains(&format!("name = \"{name}\"")),
         ["./bench" | "./test", options @ ..] => {
             let text = read(words[0].trim_start_matches("./"));
@@ -77,7 +79,6 @@ fn is_looked_after(line: &str) -> bool {
         }
         [script] if script.ends_with(".sh") => !read(script).is_empty(),
         ["curl", address, ..] => address.contains("/_sandbox/"),
-        ["export", ..] | ["npm", "install", ..] | ["npx", ..] => true,
         _ => false,
     }
 }
