@@ -94,11 +94,15 @@ async fn run(arguments: Arguments) -> Result<(), Box<dyn std::error::Error>> {
     if arguments.edits_per_second > 0.0 {
         sandbox.live(arguments.edits_per_second);
     }
-    println!("{}", welcome(&sandbox));
     let app = match &arguments.app {
         Some(name) => Some(app(name, arguments.app_port).await?),
         None => None,
     };
+    println!("{}", welcome(&sandbox));
+    if let (Some(name), Some(app)) = (&arguments.app, &app) {
+        println!("{}", welcome_of_app(name, app));
+    }
+    println!("\nCtrl-C stops it; nothing is kept.");
     tokio::signal::ctrl_c().await?;
     drop(app);
     sandbox.shutdown().await;
@@ -107,10 +111,18 @@ async fn run(arguments: Arguments) -> Result<(), Box<dyn std::error::Error>> {
 
 async fn app(name: &str, port: u16) -> Result<App, Box<dyn std::error::Error>> {
     let settings = AppSettings { port, seed: true, ..AppSettings::default() };
-    let app = App::start_with(Description::load(name)?, settings).await?;
-    let secret = app.description().auth.secret();
-    println!("\nThe app {name}\n\n  address        {}\n  token or key   {secret}", app.address());
-    Ok(app)
+    Ok(App::start_with(Description::load(name)?, settings).await?)
+}
+
+fn welcome_of_app(name: &str, app: &App) -> String {
+    let description = app.description();
+    let paths: Vec<&str> = description.resources.values().map(|resource| resource.path.as_str()).collect();
+    format!(
+        "\nThe app {name}\n\n  address        {}\n  token or key   {}\n  records        {}",
+        app.address(),
+        description.auth.secret(),
+        paths.join("  ")
+    )
 }
 
 fn config(arguments: &Arguments) -> Result<SandboxConfig, Box<dyn std::error::Error>> {
@@ -150,8 +162,7 @@ fn welcome(sandbox: &Sandbox) -> String {
          \nauth:\
          \n  flow: client_credentials\
          \n  client_id: {id}\
-         \n  client_secret: ${{env:SF_CLIENT_SECRET}}   # export SF_CLIENT_SECRET={secret}\n\
-         \nCtrl-C stops it; nothing is kept.",
+         \n  client_secret: ${{env:SF_CLIENT_SECRET}}   # export SF_CLIENT_SECRET={secret}",
         name = config.name,
         edition = config.edition.organization_type(),
         url = sandbox.url(),
