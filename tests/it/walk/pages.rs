@@ -74,8 +74,13 @@ fn is_looked_after(line: &str) -> bool {
         ["cargo", "bench", "--bench", name] => read("Cargo.toml").contains(&format!("name = \"{name}\"")),
         ["./bench" | "./test", options @ ..] => {
             let text = read(words[0].trim_start_matches("./"));
-            let named = options.iter().filter(|word| word.parse::<u32>().is_err());
-            !text.is_empty() && named.into_iter().all(|word| text.contains(*word))
+            // Besides options there are numbers, and names of tests.
+            let is_known = |word: &&str| {
+                text.contains(*word)
+                    || word.parse::<u32>().is_ok()
+                    || root().join(format!("tests/it/{word}.rs")).exists()
+            };
+            !text.is_empty() && options.iter().all(is_known)
         }
         [script] if script.ends_with(".sh") => !read(script).is_empty(),
         ["curl", address, ..] => address.contains("/_sandbox/"),
