@@ -183,7 +183,7 @@ mod tests {
             let text = std::fs::read_to_string(path).unwrap();
             let commands = text.lines().filter_map(|line| line.split_once("-p sfsync-sandbox -- "));
             for (_, command) in commands {
-                let command = command.split(" #").next().unwrap().trim_end_matches('&');
+                let command = command.split(" #").next().unwrap().trim().trim_end_matches('&');
                 let words = std::iter::once("sfsync-sandbox").chain(command.split_whitespace());
                 let parsed = Arguments::try_parse_from(words);
                 assert!(parsed.is_ok(), "{page}: {command}: {}", parsed.err().unwrap());
