@@ -161,8 +161,7 @@ async fn a_formula_that_moves_without_the_stamp_is_there_within_an_hour() {
     bench.comes("deals", &of("user03@acme.example"), 1).await;
     bench.settles().await;
     let stamp = bench.stamp("Opportunity", &deal);
-    let theirs = format!("SELECT count(*) FROM deals WHERE owner_mail = 'user03@acme.example'");
-    let theirs = small.number(&theirs);
+    let theirs = small.number("SELECT count(*) FROM deals WHERE owner_mail = 'user03@acme.example'");
     small.rig.database().execute_batch("DELETE FROM written").unwrap();
     small.update("User", &owner, json!({ "Email": "zoe@acme.example" }));
     assert_eq!(bench.stamp("Opportunity", &deal), stamp, "nothing tells of it");
