@@ -64,8 +64,11 @@ fn nobody_came() -> Failure {
 }
 
 fn invitation(url: &str, callback: &str) -> String {
+    // Which edition it is the org tells only after the sign-in.
     format!(
-        "Open this address in a browser and sign in as the integration user:\n  {url}\n\n\
+        "The org needs an edition with an API: Enterprise, Unlimited, Performance or Developer. Professional has it as an add-on, and no\n\
+         Change Data Capture: `push: cdc` polls there.\n\n\
+         Open this address in a browser and sign in as the integration user:\n  {url}\n\n\
          The browser comes back to {callback}; the connected app has to have this callback address. Waiting …"
     )
 }
