@@ -5,12 +5,13 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use super::batch::References;
+use super::calculated::{Calculated, Narrow};
 use super::facts::OrgFacts;
 use super::org_specs::{object, read_spec, write_spec};
 use super::pass::{Observer, Runner};
 use super::tables::{dialect, table_spec};
 use super::world::{System, World};
-use crate::connect::salesforce::{SalesforceDestination, SalesforceSource};
+use crate::connect::salesforce::{LoadScope, ReadSpec, SalesforceDestination, SalesforceSource};
 use crate::connect::sql::{LoadScope as SqlLoad, SourceSpec, SqlConnection, SqlDestination, SqlSource};
 use crate::connect::{ConnectError, Destination, Found, Hints, Limit, MatchQuery, Source, WriteMode};
 use crate::model::{Class, Clock, ConnectionName, Key, Outcome, Row, Side, WriteOp, converted_field};
@@ -92,6 +93,7 @@ pub async fn runner(
         seed: shop.store.seed(),
         observer,
         limit: batch_of(pipeline, files, shop.limit),
+        calculated: calculated(shop, pipeline, (files, catalog)).await?,
         swings: super::batch::Swings::default(),
         run: shop.clock.now(),
         interrupt: Arc::new(AtomicBool::new(false)),
@@ -128,6 +130,24 @@ async fn source(
         }
         System::Sql(_) | System::Http(_) => Err(no_org(side)),
     }
+}
+
+/// What reads the fields of a plan that Salesforce calculates.
+async fn calculated(
+    shop: &Workshop,
+    pipeline: &Pipeline,
+    (files, catalog): (&Files, &Catalog),
+) -> Result<Option<Calculated>, ConnectError> {
+    let Some(narrow) = object(pipeline, catalog).and_then(|object| Narrow::of(pipeline, object)) else {
+        return Ok(None);
+    };
+    let side = &pipeline.salesforce;
+    let System::Salesforce(client) = shop.world.open(connection(files, &side.connection)?).await? else {
+        return Err(no_org(side));
+    };
+    let schema = Arc::new(narrow.schema(pipeline));
+    let spec = ReadSpec { schema, load: LoadScope::All, ..read_spec(pipeline, files, catalog) };
+    Ok(Some(Calculated::new(narrow, Box::new(SalesforceSource::comparing(client, spec)))))
 }
 
 /// What writes the Salesforce side of a plan.

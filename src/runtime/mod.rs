@@ -8,6 +8,7 @@ mod apps;
 pub mod backoff;
 pub mod batch;
 pub mod build;
+mod calculated;
 pub mod catalogs;
 pub mod clock;
 mod compare;

@@ -10,9 +10,12 @@ use super::workbench::Workbench;
 use super::world::World;
 use crate::connect::ConnectError;
 use crate::connect::salesforce::{ChannelSpec, Client, channel_outlook};
-use crate::model::{PipelineName, Side};
+use crate::model::{Class, PipelineName, Side};
 use crate::plan::Files;
 use crate::spec::{ConnectionFile, ConnectionKind, Manage, PipelineFile, Poll, Push, SalesforceConnection};
+
+/// Why no outbound message is made.
+const MAY_NOT_DEPLOY: &str = "the integration user may not deploy: it needs the permission Modify Metadata Through Metadata API Functions";
 
 /// One sentence for each thing to know.
 pub async fn news(
@@ -23,6 +26,7 @@ pub async fn news(
     let ConnectionKind::Salesforce(org) = &file.kind else { return Ok(Vec::new()) };
     let mut told = events(client, org, &wanted(files, file, Push::Cdc)).await?;
     told.extend(messages(file, org, (files, world)));
+    told.extend(refused(client, file, org, files).await?);
     Ok(told)
 }
 
@@ -59,12 +63,49 @@ async fn events(
         told.push(format!("CDC: {selected} of {slots} objects selected"));
     }
     for (object, why) in &outlook.missing {
-        for (name, pipeline) in readers.get(object).into_iter().flatten() {
-            let rhythm = match pipeline.salesforce.poll() {
-                Poll::Every(period) => format!("would be polled every {period}"),
-                Poll::Off => "would not be followed: `poll` is off".to_owned(),
-            };
-            told.push(format!("{object}: {why}; {name} {rhythm}"));
+        told.extend(readers.get(object).into_iter().flatten().map(|reader| instead(object, why, reader)));
+    }
+    Ok(told)
+}
+
+/// Why news of an object will not come to a pipeline, and what happens instead.
+fn instead(object: &str, why: &str, (name, pipeline): &(&PipelineName, &PipelineFile)) -> String {
+    let rhythm = match pipeline.salesforce.poll() {
+        Poll::Every(period) => format!("would be polled every {period}"),
+        Poll::Off => "would not be followed: `poll` is off".to_owned(),
+    };
+    format!("{object}: {why}; {name} {rhythm}")
+}
+
+/// What `manage` allows the daemon and the org does not allow its user.
+async fn refused(
+    client: &Client,
+    file: &ConnectionFile,
+    org: &SalesforceConnection,
+    files: &Files,
+) -> Result<Vec<String>, ConnectError> {
+    let mut told = Vec::new();
+    let readers = wanted(files, file, Push::OutboundMessage);
+    if org.manages(Manage::OutboundMessages) && !readers.is_empty() {
+        let may = client.permissions().await?;
+        if may.is_some_and(|may| !may.metadata) {
+            let all =
+                readers.iter().flat_map(|(object, readers)| readers.iter().map(move |one| (object, one)));
+            told.extend(all.map(|(object, reader)| instead(object, MAY_NOT_DEPLOY, reader)));
+        }
+    }
+    let setting = org.webhook.setting.as_ref().filter(|_| org.manages(Manage::WebhookSetting));
+    if let Some(setting) = setting {
+        let object = &setting.value;
+        match client.describe(object, None).await {
+            Ok(Some(described)) if !(described.object.createable && described.object.updateable) => {
+                told.push(format!("{object}: the integration user may read it and not write it"));
+            }
+            Err(error) if error.class == Class::Pipeline => {
+                told.push(format!("{object}: it is not there, or the integration user may not see it"));
+            }
+            Err(error) => return Err(error),
+            Ok(_) => {}
         }
     }
     Ok(told)

@@ -14,6 +14,7 @@ use jiff::tz::TimeZone;
 use tokio::sync::OwnedMutexGuard;
 
 use super::batch::{BatchError, Bench, Item, Partners, References, Swings};
+use super::calculated::Calculated;
 use super::facts::{OrgFacts, RunFacts};
 use super::mass::{Approval, Ending};
 use super::settling::{remember, settle};
@@ -97,6 +98,8 @@ pub struct Runner {
     pub observer: Arc<dyn Observer>,
     /// Bounds of a batch.
     pub limit: Limit,
+    /// What Salesforce calculates, where rows need it.
+    pub calculated: Option<Calculated>,
     /// How the writes to pairs went lately.
     pub swings: Swings,
     /// When the run began, for `undo`: a run may be several passes, if they were interrupted.

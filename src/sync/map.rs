@@ -101,6 +101,17 @@ pub fn would_say(
     if row.is_live(towards, Op::Update) || !row.flow_to(towards).is_on() {
         return None;
     }
+    says(pipeline, (at, source), towards, inputs)
+}
+
+/// What one row says by itself; nothing where it cannot be told now.
+pub(super) fn says(
+    pipeline: &Pipeline,
+    (at, source): (usize, &Row),
+    towards: Side,
+    inputs: &MapInputs<'_>,
+) -> Option<Value> {
+    let row = pipeline.rows.get(at)?;
     match (One { pipeline, row, at, source, towards, inputs }).slot(&mut Vec::new()) {
         Ok(Slot::Value(value)) => Some(value),
         _ => None,

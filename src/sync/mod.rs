@@ -27,6 +27,8 @@ pub use map::{MapInputs, Mapped, Slot, Stop, map, would_say};
 pub use matching::{Candidate, Match, match_values, matched};
 pub use merge::{Baseline, Held, Kept, Turn, Verdict, Writable, merge_row};
 pub use old::{Old, look_back};
-pub use settle::{Fingerprints, Image, Views, baselines, fingerprints, is_as_agreed, is_unchanged, seen};
+pub use settle::{
+    Fingerprints, Image, Views, baselines, fingerprints, has_moved, is_as_agreed, is_unchanged, seen,
+};
 pub use stored::{as_stored, asks_who_changed_it, was_stored};
 pub use undo::{TakeBack, after_undo, as_one, take_back};

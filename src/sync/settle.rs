@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use super::decide::{Decision, SideWrite, Situation};
-use super::map::{Mapped, Slot};
+use super::map::{MapInputs, Mapped, Slot, says};
 use super::merge::Baseline;
 use crate::expr::normal;
 use crate::model::{self, Fingerprint, Link, Row, Side, Value};
@@ -193,6 +193,24 @@ pub fn is_as_agreed(
             Some(value) => make.of(mapping, value) == then.salesforce,
         }
     })
+}
+
+/// Whether a row of a Salesforce record, of which only what the row needs was read, says something else than the pair agreed on. Where it
+/// cannot say anything by itself, or never agreed, nobody knows: a comparison of everything sees to it.
+pub fn has_moved(
+    pipeline: &Pipeline,
+    (at, record): (usize, &Row),
+    inputs: &MapInputs<'_>,
+    (make, link): (Fingerprints, &Link),
+) -> bool {
+    let then = stored(link, at).salesforce;
+    let Some(mapping) = pipeline.rows.get(at).filter(|_| then.is_known() && !link.state.is_gone()) else {
+        return false;
+    };
+    match says(pipeline, (at, record), Side::App, inputs) {
+        Some(value) => !value.is_absent() && make.of(mapping, &value) != then,
+        None => false,
+    }
 }
 
 /// The pair as it is after the writes of a decision were stored: what the next look is compared with.

@@ -232,6 +232,7 @@ impl Scene {
             seed,
             observer: Arc::new(Alone),
             limit: Limit::default(),
+            calculated: None,
             swings: sfsync::runtime::batch::Swings::default(),
             run: jiff::Timestamp::UNIX_EPOCH,
             interrupt: Arc::new(AtomicBool::new(false)),

@@ -5,6 +5,7 @@
 
 mod bad_input;
 mod both_ways;
+mod calculated;
 mod carry;
 mod cli;
 mod crash_points;

@@ -203,14 +203,14 @@ fn collect_fields(
 }
 
 fn custom_field(object: &str, name: &str, spec: &FieldSpec) -> Result<CustomField, String> {
-    let is_formula = spec.r#type == "formula";
+    let is_formula = matches!(spec.r#type.as_str(), "formula" | "rollup");
     let type_name = if is_formula {
         spec.returns.as_deref().ok_or("a formula needs `returns` with a type")?
     } else {
         spec.r#type.as_str()
     };
     if is_formula != spec.formula.is_some() {
-        return Err("`formula` goes with type formula".to_owned());
+        return Err("`formula` goes with type formula or rollup".to_owned());
     }
     let (kind, length, scale) = shape(type_name, spec)?;
     let lookup = (kind == FieldType::Reference).then_some(&spec.to).and_then(Option::as_ref);

@@ -51,10 +51,23 @@ pub(crate) enum Derived {
     Address(Vec<(&'static str, u16)>),
     /// The first path that leads to a value.
     Paths(Vec<FieldPath>),
+    /// A sum over the records that point here, or how many there are.
+    RollUp(RollUp),
     /// A formula without references.
     Constant(Constant),
     /// A name that could not be resolved: always null.
     Nothing,
+}
+
+/// What a roll-up goes over.
+#[derive(Debug, Clone)]
+pub(crate) struct RollUp {
+    /// The object below.
+    pub(crate) object: u16,
+    /// Its column that points up.
+    pub(crate) link: u16,
+    /// Its column that is summed, with the decimals it has; without one the records are counted.
+    pub(crate) summed: Option<(u16, u8)>,
 }
 
 /// The value of a constant formula.

@@ -7,8 +7,8 @@ use super::config::OrgConfig;
 use super::customization::{CustomField, CustomObject};
 use super::objects_file::{self, RawField, RawObject};
 use super::schema::{
-    Constant, Derived, Field, FieldPath, FieldRef, FieldType, Flags, Object, Schema, Source, SystemColumns,
-    TableLayout,
+    Constant, Derived, Field, FieldPath, FieldRef, FieldType, Flags, Object, RollUp, Schema, Source,
+    SystemColumns, TableLayout,
 };
 
 /// Builds the schema; the error says which definition is wrong.
@@ -271,6 +271,9 @@ fn finish_object(schema: &Schema, index: usize) -> (SystemColumns, Option<u16>, 
 fn resolve_derived(schema: &Schema, at: FieldRef, text: &str) -> Derived {
     let object = schema.object(at.object);
     let column = |name: &str| object.column(name);
+    if let Some(roll_up) = roll_up(schema, text) {
+        return Derived::RollUp(roll_up);
+    }
     let derived = match text.split_once('.') {
         Some(("days_since", name)) => column(name).map(Derived::DaysSince),
         Some(("address", prefix)) => Some(Derived::Address(address_columns(object, prefix))),
@@ -290,6 +293,24 @@ fn resolve_derived(schema: &Schema, at: FieldRef, text: &str) -> Derived {
             text.split('|').filter_map(|path| resolve_path(schema, at.object, path.trim())).collect();
         if paths.is_empty() { Derived::Nothing } else { Derived::Paths(paths) }
     })
+}
+
+/// `sum(Opportunity.AccountId.Amount)`, `count(Opportunity.AccountId)`
+fn roll_up(schema: &Schema, text: &str) -> Option<RollUp> {
+    let (what, rest) = text.trim().strip_suffix(')')?.split_once('(')?;
+    let mut parts = rest.split('.');
+    let object = schema.find(parts.next()?)?;
+    let below = schema.object(object);
+    let link = below.column(parts.next()?)?;
+    let summed = match (what, parts.next()) {
+        ("count", None) => None,
+        ("sum", Some(name)) => {
+            let field = &below.fields[usize::from(below.field_index(name)?)];
+            Some((field.column()?, field.scale))
+        }
+        _ => return None,
+    };
+    Some(RollUp { object, link, summed })
 }
 
 fn constant(text: &str) -> Option<Constant> {

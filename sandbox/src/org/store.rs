@@ -8,7 +8,7 @@ use std::sync::Arc;
 use super::column::{Cell, Symbols};
 use super::dates::{civil, days_of_stamp};
 use super::ids::Id;
-use super::schema::{Constant, Derived, Field, FieldPath, FieldRef, Object, Schema, Source, Storage};
+use super::schema::{Constant, Derived, Field, FieldPath, FieldRef, Object, RollUp, Schema, Source, Storage};
 use super::soql::literal::parse_number;
 use super::table::{Table, row_of_sequence, sequence_of};
 use super::value::{RowRef, Value, equals_folded, fold, to_scale};
@@ -206,12 +206,28 @@ impl<'a> Reader<'a> {
                 .map(|path| self.path(path, row))
                 .find(|value| !value.is_null())
                 .unwrap_or(Value::Null),
+            Derived::RollUp(roll_up) => self.roll_up(roll_up, RowRef { table: object.table, row }),
             Derived::Constant(Constant::Text(text)) => Value::Text(Cow::Owned(text.clone())),
             Derived::Constant(Constant::Number(mantissa, scale)) => Value::Number(*mantissa, *scale),
             Derived::Constant(Constant::Bool(on)) => Value::Bool(*on),
             // Compounds are written by the renderers from their parts.
             Derived::Address(_) | Derived::Nothing => Value::Null,
         }
+    }
+
+    fn roll_up(&self, roll_up: &RollUp, parent: RowRef) -> Value<'a> {
+        let below = self.store.schema.object(roll_up.object);
+        let table = self.store.table(below.table);
+        let live = |row: &u32| !table.is_deleted(*row) && self.store.in_view(below, *row);
+        let rows = table.referring(roll_up.link, parent.pack()).filter(live);
+        let Some((column, scale)) = roll_up.summed else {
+            return Value::Number(i64::try_from(rows.count()).unwrap_or(i64::MAX), 0);
+        };
+        let amount = |row| match self.column(below.table, column, row) {
+            Value::Number(mantissa, _) => mantissa,
+            _ => 0,
+        };
+        Value::Number(rows.map(amount).sum(), scale)
     }
 
     fn days_since(&self, days: i32) -> Value<'a> {

@@ -20,6 +20,7 @@ mod messages;
 mod notes;
 mod ordered;
 mod org;
+mod permissions;
 mod poll;
 mod read_spec;
 mod result_pages;
@@ -43,6 +44,7 @@ pub use events::{
 pub use ids::IdScan;
 pub use messages::{set_up as set_up_messages, take_down as take_down_messages};
 pub use org::{Described, OrgCheck, OrgFacts, ProfileFacts, UserFacts};
+pub use permissions::Permissions;
 pub use read_spec::{Lanes, LoadScope, ReadSpec};
 pub use session::Live;
 pub use setting::{clear_setting, write_setting};

@@ -54,6 +54,11 @@ impl SalesforceSource {
         Self::for_purpose(client, spec, Purpose::Backfill)
     }
 
+    /// A source that reads everything to compare it: its calls give way before those that follow changes.
+    pub fn comparing(client: Arc<Client>, spec: ReadSpec) -> Self {
+        Self::for_purpose(client, spec, Purpose::Reconcile)
+    }
+
     pub(super) fn for_purpose(client: Arc<Client>, spec: ReadSpec, purpose: Purpose) -> Self {
         let shapes = Arc::new(Shapes::new(&spec));
         Self {

@@ -427,8 +427,16 @@ async fn make(runner: &mut Runner, pass: Pass, wanted: Wanted<'_>) -> Result<Cou
     match pass.work {
         // Whatever is in the queue was asked for by somebody, so it takes part in `scope: referenced` too.
         Work::Records => runner.asked_for(&requests(wanted), pass.approved).await,
-        Work::Changes => runner.changes(pass.approved).await,
-        Work::Everything => runner.everything(pass.approved).await,
+        Work::Changes => {
+            let counts = runner.changes(pass.approved).await?;
+            runner.refresh().await?;
+            Ok(counts)
+        }
+        Work::Everything => {
+            let counts = runner.everything(pass.approved).await?;
+            runner.refreshed();
+            Ok(counts)
+        }
     }
 }
 

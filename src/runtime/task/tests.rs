@@ -92,6 +92,7 @@ impl Stage {
             seed: 1,
             observer: Arc::new(observer),
             limit: Limit { records: 2, ..Limit::default() },
+            calculated: None,
             swings: crate::runtime::batch::Swings::default(),
             run: clock.now(),
             interrupt: Arc::default(),

@@ -137,6 +137,7 @@ impl World {
             seed: store.seed(),
             observer: Arc::new(Deaf),
             limit: Limit { records: self.limit, bytes: 16 << 20 },
+            calculated: None,
             swings: self.swings.clone(),
             run: Timestamp::from_second(self.runs).unwrap(),
             interrupt: Arc::new(AtomicBool::new(false)),

@@ -3,7 +3,7 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::org::schema::{Field, FieldType, Flags, Object, Source};
+use crate::org::schema::{Derived, Field, FieldType, Flags, Object, Source};
 
 /// Whether the user may give the field on create and on update.
 #[derive(Debug, Clone, Copy)]
@@ -102,7 +102,8 @@ fn identity_part(object: &Object, field: &Field, is_name: bool) -> Value {
     let calculated = matches!(field.source, Source::Derived(_)) && field.kind != FieldType::Address;
     json!({
         "calculated": calculated,
-        "calculatedFormula": field.formula,
+        // A roll-up is calculated and has no formula.
+        "calculatedFormula": field.formula.as_ref().filter(|_| !matches!(field.source, Source::Derived(Derived::RollUp(_)))),
         "cascadeDelete": lookup && field.children.as_ref().is_some_and(|(_, cascade)| *cascade),
         "compoundFieldName": compound_name(object, field),
         "custom": field.has(Flags::CUSTOM),
@@ -172,9 +173,7 @@ fn compound_name<'a>(object: &'a Object, field: &Field) -> Option<&'a str> {
     const NAME_PARTS: [&str; 5] = ["Salutation", "FirstName", "MiddleName", "LastName", "Suffix"];
     let column = field.column()?;
     let address = object.fields.iter().find(|compound| match &compound.source {
-        Source::Derived(crate::org::schema::Derived::Address(parts)) => {
-            parts.iter().any(|(_, part)| *part == column)
-        }
+        Source::Derived(Derived::Address(parts)) => parts.iter().any(|(_, part)| *part == column),
         _ => false,
     });
     if let Some(address) = address {

@@ -3,6 +3,8 @@
 use std::ops::Range;
 use std::sync::Arc;
 
+use serde_json::{Map, json};
+
 use super::Exchange;
 use crate::org::{ApiError, Id, Org, QueryOptions, QueryResult};
 use crate::wire::reply::{JSON, Render, Reply};
@@ -20,6 +22,9 @@ pub(super) fn first(exchange: &Exchange, all: bool, request: &WireRequest) -> Re
         .query
         .get("q")
         .ok_or_else(|| ApiError::request("MALFORMED_QUERY", "A query string has to be specified"))?;
+    if let Some(fields) = permissions_asked(soql) {
+        return permissions(exchange, &fields);
+    }
     let server = &exchange.server;
     let options = QueryOptions { include_deleted: all, ..QueryOptions::default() };
     let result = Arc::new(server.org.query(soql, &options)?);
@@ -29,6 +34,33 @@ pub(super) fn first(exchange: &Exchange, all: bool, request: &WireRequest) -> Re
     }
     let cursor = server.cursors.open(result.clone(), exchange.session.grant.user, page_rows, server.now());
     Ok(page(exchange, result, 0, Some((cursor, page_rows))))
+}
+
+/// The fields of `SELECT … FROM UserPermissionAccess`, which is no table: one row says what the user may do.
+fn permissions_asked(soql: &str) -> Option<Vec<&str>> {
+    let (fields, rest) = soql.trim().strip_prefix("SELECT ")?.split_once(" FROM ")?;
+    (rest.trim() == "UserPermissionAccess").then(|| fields.split(',').map(str::trim).collect())
+}
+
+fn permissions(exchange: &Exchange, fields: &[&str]) -> Result<Reply, ApiError> {
+    let config = &exchange.server.config;
+    let url = format!("{}/sobjects/UserPermissionAccess/000000000000000AAA", exchange.base());
+    let mut row = Map::new();
+    row.insert("attributes".to_owned(), json!({ "type": "UserPermissionAccess", "url": url }));
+    for field in fields {
+        let may = match *field {
+            "PermissionsCustomizeApplication" => config.events.customize,
+            "PermissionsModifyMetadata" => config.metadata.permitted,
+            "PermissionsModifyAllData" => false,
+            "PermissionsApiEnabled" => true,
+            other => {
+                let text = format!("No such column '{other}' on entity 'UserPermissionAccess'.");
+                return Err(ApiError::request("INVALID_FIELD", text));
+            }
+        };
+        row.insert((*field).to_owned(), may.into());
+    }
+    Ok(Reply::json(200, &json!({ "totalSize": 1, "done": true, "records": [row] })))
 }
 
 /// `GET /query/{locator}`

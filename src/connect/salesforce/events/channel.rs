@@ -15,6 +15,9 @@ use crate::model::Class;
 
 /// The channel that every org has.
 const DEFAULT: &str = "ChangeEvents";
+/// Why no channel is made or changed.
+const MAY_NOT: &str =
+    "the integration user may not change channels: it needs the permission Customize Application";
 /// Objects that an org may select without the add-on.
 const SLOTS: usize = 5;
 
@@ -72,8 +75,15 @@ pub async fn outlook(
             let why = no_events(client).await?;
             return Ok(Outlook { selected: None, missing: all_missing(objects, &why).missing });
         }
+        // Who may not look at the setup may still hear the events of a channel that an administrator made.
+        Err(error) if error.class == Class::Pipeline && !spec.manage => return Ok(Outlook::default()),
+        Err(error) if error.class == Class::Pipeline => {
+            return Ok(Outlook { selected: None, missing: all_missing(objects, &refusal(&error)).missing });
+        }
         Err(error) => return Err(error),
     };
+    let may = if spec.manage { client.permissions().await? } else { None };
+    let may_change = may.is_none_or(|may| may.channels);
     let mut selected: BTreeSet<String> =
         members.iter().map(|member| member.selected_entity.clone()).collect();
     let mut outlook = Outlook { selected: Some((selected.len(), SLOTS)), ..Outlook::default() };
@@ -92,6 +102,8 @@ pub async fn outlook(
             let why =
                 format!("it is not selected for {}, and `manage` does not allow to do it", spec.topic());
             outlook.missing.insert(object.clone(), why);
+        } else if !may_change {
+            outlook.missing.insert(object.clone(), MAY_NOT.to_owned());
         } else {
             selected.insert(entity);
         }
@@ -184,10 +196,7 @@ async fn no_events(client: &Client) -> Result<String, ConnectError> {
 /// Why the org lets nothing be changed.
 fn refusal(error: &ConnectError) -> String {
     match error.remote.as_deref() {
-        Some("INSUFFICIENT_ACCESS" | "INSUFFICIENT_ACCESS_ON_CROSS_REFERENCE_ENTITY") => {
-            "the integration user may not change channels: it needs the permission Customize Application"
-                .to_owned()
-        }
+        Some("INSUFFICIENT_ACCESS" | "INSUFFICIENT_ACCESS_ON_CROSS_REFERENCE_ENTITY") => MAY_NOT.to_owned(),
         _ => error.message.clone(),
     }
 }
