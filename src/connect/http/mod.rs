@@ -18,6 +18,7 @@ mod resource;
 mod several;
 mod single;
 mod source;
+mod spelling;
 mod walk;
 mod write;
 
