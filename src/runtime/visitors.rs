@@ -262,14 +262,16 @@ async fn take_away(
 ) {
     let ConnectionKind::Salesforce(org) = &file.kind else { return };
     push::take_away(client, (file, org), state, done).await;
-    if !org.manages(Manage::CdcChannel) {
-        return;
+    if org.manages(Manage::CdcChannel) {
+        let channel = ChannelSpec { name: org.cdc_channel().to_owned(), manage: true };
+        match remove_channel(client, &channel).await {
+            Ok(true) => done.removed.push(format!("the channel {} and its members", channel.topic())),
+            Ok(false) => {}
+            Err(error) => done.left.push(format!("the channel {}: {error}", channel.topic())),
+        }
     }
-    let channel = ChannelSpec { name: org.cdc_channel().to_owned(), manage: true };
-    match remove_channel(client, &channel).await {
-        Ok(true) => done.removed.push(format!("the channel {} and its members", channel.topic())),
-        Ok(false) => {}
-        Err(error) => done.left.push(format!("the channel {}: {error}", channel.topic())),
+    for left in &done.left {
+        tracing::warn!(connection = %file.name, left, "what was set up stays in the org");
     }
 }
 

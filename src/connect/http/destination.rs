@@ -104,7 +104,11 @@ impl HttpDestination {
     }
 
     /// Asks by a field, one question per value.
-    pub(super) async fn asked(&self, endpoint: &Endpoint, query: &MatchQuery) -> Result<Vec<Found>, ConnectError> {
+    pub(super) async fn asked(
+        &self,
+        endpoint: &Endpoint,
+        query: &MatchQuery,
+    ) -> Result<Vec<Found>, ConnectError> {
         let mut questions: Vec<Work<'_, Vec<Found>>> = Vec::with_capacity(query.values.len());
         for (at, value) in query.values.iter().enumerate() {
             questions.push(Box::pin(self.question(endpoint, query, (at, value))));

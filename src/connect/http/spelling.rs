@@ -51,7 +51,8 @@ impl HttpDestination {
 fn candidate(query: &MatchQuery, rows: impl Iterator<Item = (Key, Row)>) -> Option<(Key, Value)> {
     let mut in_capitals = None;
     for (key, row) in rows {
-        let Some(stored) = row.get(query.field).as_text().map(str::trim).filter(|text| !text.is_empty()) else {
+        let Some(stored) = row.get(query.field).as_text().map(str::trim).filter(|text| !text.is_empty())
+        else {
             continue;
         };
         let normal = query.normal(row.get(query.field));

@@ -1,0 +1,82 @@
+//! The switches that the shipped files offer: whoever turns one gets what he asked for, and the inline tests of the file still say the truth.
+
+use std::collections::BTreeMap;
+
+use super::demos::{said, sfsync};
+use crate::harness::rig::Rig;
+use sfsync_sandbox::SandboxConfig;
+
+/// Set, file, what stands there, what may stand there as a comment or the README of the set says.
+const OFFERED: [(&str, &str, &str, &str); 27] = [
+    ("operating", "projects.yaml", "project: always", "project: on_create"),
+    ("operating", "projects.yaml", "project: always", "project: off"),
+    ("operating", "clients.yaml", "client: always", "client: on_create"),
+    ("operating", "budgets.yaml", "to_app: [create] ", "to_app: [create, update] "),
+    (
+        "operating",
+        "projects.yaml",
+        "Renewal,      StageName: [Quote Sent, Closed Won]",
+        "Renewal,      StageName: [Closed Won]",
+    ),
+    ("smvue", "opportunities.yaml", ", during: 20:00-06:00", ""),
+    ("smvue", "opportunities.yaml", "reconcile: sunday at 02:00", "reconcile: daily"),
+    ("worksights", "events.yaml", "[jane@acme.com]", "[]"),
+    ("worksights", "tasks.yaml", "Owner.Email: []", "Owner.Email: [jane@acme.com]"),
+    ("worksights", "opportunities.yaml", "  push: cdc\n", ""),
+    ("startdeliver", "customers.yaml", "owners: off", "owners: always"),
+    ("startdeliver", "customers.yaml", "owners: off", "owners: on_create"),
+    ("startdeliver", "customers.yaml", "conflict: newest", "conflict: salesforce"),
+    ("startdeliver", "notes.yaml", "enabled: true", "enabled: false"),
+    ("startdeliver", "comments.yaml", "enabled: true", "enabled: false"),
+    ("startdeliver", "tasks.yaml", "to_salesforce: [create, update]", "to_salesforce: [update]"),
+    ("conversion", "leads.yaml", "to_salesforce: [create, update]  ", ""),
+    ("conversion", "leads.yaml", "to_salesforce: [create, update]", "to_salesforce: [create]"),
+    ("conversion", "leads.yaml", "to_salesforce: [create, update]", "to_salesforce: [update]"),
+    (
+        "conversion",
+        "leads.yaml",
+        "to_salesforce: [create, update]",
+        "max_deletes: 5\nto_salesforce: [create, update, delete]",
+    ),
+    (
+        "conversion",
+        "leads.yaml",
+        "to_salesforce: [create, update]",
+        "max_deletes: 5\nto_salesforce: [delete]",
+    ),
+    ("conversion", "contacts.yaml", "to_salesforce: [update]", "to_salesforce: [create]"),
+    ("conversion", "contacts.yaml", "to_salesforce: [update]", "to_salesforce: [create, update]"),
+    ("conversion", "contacts.yaml", "to_salesforce: [update]  ", ""),
+    ("conversion", "accounts.yaml", "to_salesforce: [update]", "to_salesforce: [create, update]"),
+    ("conversion", "accounts.yaml", "to_salesforce: [update]", "max_deletes: 5\nto_salesforce: [delete]"),
+    ("conversion", "tasks.yaml", "[create, update]", "[create]"),
+];
+
+#[tokio::test]
+async fn every_offered_switch_can_be_turned_and_the_tests_of_its_file_pass() {
+    let mut told = Vec::new();
+    for (set, file, from, to) in OFFERED {
+        let rig = Rig::new(SandboxConfig::default()).await;
+        rig.copy_set(set);
+        // What comes before the line of a rule that is taken out is a comment then.
+        let to = if to.is_empty() && from.starts_with("to_") { "# " } else { to };
+        rig.edit_file(file, &[(from, to)]);
+        let output = sfsync(&rig.folder(), &BTreeMap::new(), &["test", "--config", "."]);
+        if output.status.code() != Some(0) {
+            told.push(format!("{set}/{file}: {from} to {to}: {}", said(&output)));
+        }
+    }
+    assert!(told.is_empty(), "{}", told.join("\n"));
+}
+
+#[tokio::test]
+async fn a_test_that_a_change_breaks_says_what_to_do() {
+    let rig = Rig::new(SandboxConfig::default()).await;
+    rig.copy_set("operating");
+    rig.edit_file("projects.yaml", &[("const: tentative", "const: confirmed")]);
+    let output = sfsync(&rig.folder(), &BTreeMap::new(), &["check", "--config", "."]);
+    let told = said(&output);
+    assert_eq!(output.status.code(), Some(1), "{told}");
+    assert!(told.contains("error[E505]: test failed: a new proposal becomes a tentative project"), "{told}");
+    assert!(told.contains("if the change is meant, change the test too"), "{told}");
+}
