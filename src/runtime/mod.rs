@@ -22,6 +22,7 @@ pub mod keeper;
 pub mod lineage;
 mod listen;
 pub mod load;
+mod looked_at;
 pub mod mass;
 pub mod metrics;
 pub mod news;

@@ -40,7 +40,9 @@ pub(super) fn read_spec(pipeline: &Pipeline, files: &Files, catalog: &Catalog) -
     spec.filter = (!side.condition.is_empty()).then(|| side.condition.clone());
     spec.parents = parents(pipeline, files, catalog);
     spec.leavers = spec.filter.is_some();
-    spec.deletes = spec.has_is_deleted && (pipeline.to_app.delete || pipeline.to_app.archive);
+    let follows = pipeline.to_app.delete || pipeline.to_app.archive;
+    spec.deletes = spec.has_is_deleted && follows;
+    spec.delete_log = follows && object(pipeline, catalog).is_some_and(|object| object.replicateable);
     spec.load = match (&side.backfill, side.scope) {
         (_, Scope::Referenced) => LoadScope::Nothing,
         (range, _) if range.none => LoadScope::Nothing,

@@ -16,7 +16,7 @@ use tokio::sync::OwnedMutexGuard;
 use super::batch::{BatchError, Bench, Item, Partners, References, Swings};
 use super::facts::{OrgFacts, RunFacts};
 use super::mass::{Approval, Ending};
-use super::settling::{remember, settle, settled_keys};
+use super::settling::{remember, settle};
 use super::status::Comparison;
 use crate::connect::{ConnectError, Destination, Limit, Source, WriteMode};
 use crate::model::{
@@ -156,7 +156,7 @@ impl Gathered {
     }
 
     /// Records that wait for their delete are not settled by the batch that decided it.
-    fn keep_asked_for(&self, side: Side, commit: &mut Commit) {
+    pub(super) fn keep_asked_for(&self, side: Side, commit: &mut Commit) {
         let mirrored = self.mirror_deletes.iter().map(|(key, _)| key);
         let linked = self.deletes.iter().filter(|item| item.origin == side).map(|item| &item.key);
         let waiting: HashSet<&Key> = linked.chain(mirrored).collect();
@@ -338,57 +338,6 @@ impl Runner {
             row_sets: &self.row_sets,
         };
         (bench, source)
-    }
-
-    /// Reads these records of a side and settles them: hints, retries, records that another pipeline needs (`asked`: they take part even
-    /// in `scope: referenced`).
-    pub async fn records(&mut self, side: Side, keys: &[Key], asked: bool) -> Result<Counts, PassError> {
-        let ending = self.looked_at((side, keys), asked, None).await?;
-        self.conclude("this run", vec![ending], false).await
-    }
-
-    /// The same for records of which a person has said whose values count (`failures resolve`).
-    pub async fn resolved(&mut self, side: Side, keys: &[Key], take: Side) -> Result<Counts, PassError> {
-        let ending = self.looked_at((side, keys), true, Some(take)).await?;
-        self.conclude("this run", vec![ending], false).await
-    }
-
-    /// Records of both sides as one run, all of them asked for; `approved`: a person has allowed more deletes than the file.
-    pub async fn asked_for(&mut self, records: &[Asked], approved: bool) -> Result<Counts, PassError> {
-        let mut endings = Vec::new();
-        for asked in records.iter().filter(|asked| !asked.keys.is_empty()) {
-            endings.push(self.looked_at((asked.side, &asked.keys), true, asked.take).await?);
-        }
-        self.conclude("this run", endings, approved).await
-    }
-
-    async fn looked_at(
-        &mut self,
-        (side, keys): (Side, &[Key]),
-        asked: bool,
-        take: Option<Side>,
-    ) -> Result<Ending, PassError> {
-        let mut pass = self.gathered(Mode::Changes, side);
-        pass.setting.linked_only &= !asked;
-        pass.setting.take = take;
-        for keys in keys.chunks(2_000) {
-            let _turn = pass.turn().await;
-            let events = self.source_of(side)?.fetch(keys).await?;
-            let found: HashSet<&Key> = events.iter().map(|event| &event.key).collect();
-            let lost: Vec<Key> = keys.iter().filter(|key| !found.contains(key)).cloned().collect();
-            let setting = pass.setting.clone();
-            let mut bench = self.bench(&setting);
-            let mut commit = settle(&mut bench, &mut pass, events, WriteMode::Changes).await?;
-            if side == Side::Salesforce && self.pipeline.lane == Lane::Linked {
-                self.bench(&setting).vanished(&mut commit, &lost)?;
-            } else {
-                commit.settled.extend(lost.into_iter().map(|key| (side, key)));
-            }
-            commit.settled.extend(settled_keys(side, keys, &commit));
-            pass.keep_asked_for(side, &mut commit);
-            self.commit(&mut pass, commit, false, None)?;
-        }
-        Ok(Ending { pass, cursor: None })
     }
 }
 

@@ -39,11 +39,14 @@ pub type PushSource = (Side, Push);
 pub struct PushState {
     /// Whether they come.
     pub up: bool,
-    /// Why they do not come, and what happens instead, where that is to be told.
+    /// Why they do not come, and what happens instead, where that is to be told. Nothing, while the way is being made or made again.
     pub problem: Option<String>,
 }
 
 impl PushState {
+    /// A way that is being made.
+    const CONNECTING: Self = Self { up: false, problem: None };
+
     /// They come, unless there is a problem.
     pub fn of(problem: Option<String>) -> Self {
         Self { up: problem.is_none(), problem }
@@ -69,7 +72,11 @@ fn shown(ways: &BTreeMap<PushSource, PushState>, plan: &Pipeline) -> Option<Push
             word.to_owned()
         } else {
             all.problem = all.problem.or_else(|| state.problem.clone());
-            format!("{first} off")
+            if *state == PushState::CONNECTING {
+                format!("{first} connecting")
+            } else {
+                format!("{first} off")
+            }
         };
         if all.word != word {
             let comma = if all.word.is_empty() { "" } else { ", " };
@@ -198,6 +205,17 @@ impl Registry {
             && let Some(running) = self.get(name)
         {
             running.wake.notify_one();
+        }
+    }
+
+    /// A way is being made, or made again. What is known to be wrong with it stays told until it is up.
+    pub fn push_connects(&self, name: &PipelineName, source: PushSource) {
+        let push = self.push.read().unwrap_or_else(PoisonError::into_inner);
+        let known = push.get(name).and_then(|ways| ways.get(&source));
+        let is_wrong = known.is_some_and(|state| state.problem.is_some());
+        drop(push);
+        if !is_wrong {
+            self.set_push(name, source, Some(PushState::CONNECTING));
         }
     }
 

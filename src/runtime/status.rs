@@ -137,7 +137,7 @@ pub struct PipelineStatus {
     pub counts: StatusCounts,
     /// Everything before this was read and settled.
     pub caught_up: Option<Timestamp>,
-    /// How changes arrive: `–`, `webhook`, `cdc off`, …
+    /// How changes arrive: `–`, `webhook`, `cdc connecting`, `cdc off`, …
     pub push: String,
     /// Of a load or reconciliation under way.
     pub progress: Option<Progress>,
@@ -166,6 +166,6 @@ impl PipelineStatus {
 
     /// Whether they arrive.
     pub fn news_arrive(&self) -> bool {
-        self.asks_for_news() && !self.push.contains(" off")
+        self.asks_for_news() && !self.push.contains(" off") && !self.push.contains(" connecting")
     }
 }

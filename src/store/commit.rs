@@ -197,12 +197,16 @@ impl<'t> Tables<'t> {
 
     /// Records that were looked at leave the queue, whatever became of them.
     fn untouch(&mut self, address: &Address, commit: &Commit) -> Result<(), StoreError> {
-        if !self.wants.is_touched(address.pipeline)? {
-            return Ok(());
+        if self.wants.is_touched(address.pipeline)? {
+            let failed = commit.failures.iter().map(|failure| &failure.source);
+            for (side, key) in commit.settled.iter().chain(failed) {
+                self.wants.untouch(address.pipeline, commit.touched_upto, (*side, key))?;
+            }
         }
-        let failed = commit.failures.iter().map(|failure| &failure.source);
-        for (side, key) in commit.settled.iter().chain(failed) {
-            self.wants.untouch(address.pipeline, commit.touched_upto, (*side, key))?;
+        if self.wants.is_told(address.pipeline)? {
+            for (side, key) in &commit.settled {
+                self.wants.untell(address.pipeline, (*side, key))?;
+            }
         }
         Ok(())
     }

@@ -1,6 +1,7 @@
 //! Versions of the tables. A state of a later version is refused before anything is touched; one of an earlier version is brought up
 //! in the transaction that opens it. Values carry versions of their own (`link_row`, failures, the vault), so a new layout of a value
-//! needs no step here: old values are read as they are and rewritten when they change.
+//! needs no step here: old values are read as they are and rewritten when they change. Tables that nobody uses any more are dropped; a
+//! program of before makes them anew.
 
 use std::path::Path;
 
@@ -12,9 +13,12 @@ use super::tables::META;
 /// Version of the set of tables that this program writes.
 pub(super) const VERSION: u32 = 1;
 const NAME: &str = "version";
+/// Tables of before.
+const RETIRED: [&str; 2] = ["inbox", "inbox_digests"];
 
 /// Checks the version and brings the tables up to this one.
 pub(super) fn run(txn: &WriteTransaction, dir: &Path) -> Result<(), StoreError> {
+    drop_retired(txn)?;
     let mut meta = txn.open_table(META)?;
     let stored = match meta.get(NAME)? {
         None => None,
@@ -32,4 +36,13 @@ pub(super) fn run(txn: &WriteTransaction, dir: &Path) -> Result<(), StoreError> 
             Ok(())
         }
     }
+}
+
+fn drop_retired(txn: &WriteTransaction) -> Result<(), StoreError> {
+    let tables: Vec<_> =
+        txn.list_tables()?.filter(|table| RETIRED.contains(&redb::TableHandle::name(table))).collect();
+    for table in tables {
+        txn.delete_table(table)?;
+    }
+    Ok(())
 }

@@ -1,9 +1,9 @@
 //! What sfsync remembers, in one redb file: links with their baselines, creates on their way, what writes replaced, cursors, failures, wants,
-//! runs, last good files, catalogs, tokens and the inbox of webhooks.
+//! runs, last good files, catalogs and tokens.
 //!
 //! The store is synchronous and `Send + Sync`; the runtime moves calls off its async threads. It never talks to a system, never
 //! decides and never reads a clock: moments arrive as arguments. It keeps no record value in clear text: baselines are
-//! fingerprints, the text of failures, tokens and webhook bodies are encrypted. Read [`Store`] and [`Batch`] first.
+//! fingerprints, the text of failures and tokens are encrypted. Read [`Store`] and [`Batch`] first.
 
 mod catalog;
 mod commit;
@@ -14,7 +14,6 @@ mod failures;
 mod files;
 mod folder;
 mod housekeeping;
-mod inbox;
 mod intents;
 mod link_row;
 mod links;
@@ -42,9 +41,9 @@ pub use cursors::PipelineCounts;
 pub use error::StoreError;
 pub use failures::FailureFilter;
 pub use files::LastGood;
-pub use inbox::{Inbound, Received};
 pub use open::Store;
 pub use registry::{Flags, Mark};
 pub use replaced::LastRun;
 pub use runs::Run;
 pub use vault::StoreKey;
+pub use wants::Touch;

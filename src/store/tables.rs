@@ -16,11 +16,12 @@
 //! | `resolved` | space, last try, side, key | as in `failures` |
 //! | `wants` | wanted pipeline, side, wanted key, pipeline, key | – |
 //! | `touched` | pipeline, side, key | order in which it was touched |
+//! | `told_gone` | pipeline, side, key | – |
 //! | `intents` | space, parcel | creates on their way, sealed |
 //! | `replaced` | space, run, parcel | what the writes of a run replaced, sealed |
 //! | `seen` | space, side, key | what the record said when it was last settled, sealed |
 //! | `runs` | pipeline, start | run (JSON) |
-//! | `files`, `catalog`, `tokens`, `usage`, `inbox`, `inbox_digests` | see their modules | |
+//! | `files`, `catalog`, `tokens`, `usage` | see their modules | |
 
 use redb::{ReadableTable, TableDefinition, WriteTransaction};
 
@@ -44,6 +45,7 @@ pub(super) const DUE: Definition<Bytes, ()> = TableDefinition::new("due");
 pub(super) const RESOLVED: Definition<Bytes, Bytes> = TableDefinition::new("resolved");
 pub(super) const WANTS: Definition<Bytes, ()> = TableDefinition::new("wants");
 pub(super) const TOUCHED: Definition<Bytes, u64> = TableDefinition::new("touched");
+pub(super) const TOLD_GONE: Definition<Bytes, ()> = TableDefinition::new("told_gone");
 pub(super) const INTENTS: Definition<(u32, u64), Bytes> = TableDefinition::new("intents");
 pub(super) const REPLACED: Definition<(u32, i64, u64), Bytes> = TableDefinition::new("replaced");
 pub(super) const SEEN: Definition<Bytes, Bytes> = TableDefinition::new("seen");
@@ -52,8 +54,6 @@ pub(super) const FILES: Definition<&str, Bytes> = TableDefinition::new("files");
 pub(super) const CATALOG: Definition<(&str, &str, &str), Bytes> = TableDefinition::new("catalog");
 pub(super) const TOKENS: Definition<&str, Bytes> = TableDefinition::new("tokens");
 pub(super) const USAGE: Definition<(&str, i64), u64> = TableDefinition::new("usage");
-pub(super) const INBOX: Definition<(&str, &str, u64), Bytes> = TableDefinition::new("inbox");
-pub(super) const INBOX_DIGESTS: Definition<(&str, &str, u64), u64> = TableDefinition::new("inbox_digests");
 
 /// Makes the tables that are missing, so that readers always find them.
 pub(super) fn create(txn: &WriteTransaction) -> Result<(), StoreError> {
@@ -66,7 +66,7 @@ pub(super) fn create(txn: &WriteTransaction) -> Result<(), StoreError> {
     for table in [FAILURES, RESOLVED, SEEN] {
         txn.open_table(table)?;
     }
-    for table in [BY_APP, FAILURE_IDS, DUE, WANTS] {
+    for table in [BY_APP, FAILURE_IDS, DUE, WANTS, TOLD_GONE] {
         txn.open_table(table)?;
     }
     for table in [BY_SALESFORCE, TOUCHED] {
@@ -79,8 +79,6 @@ pub(super) fn create(txn: &WriteTransaction) -> Result<(), StoreError> {
     txn.open_table(RUNS)?;
     txn.open_table(CATALOG)?;
     txn.open_table(USAGE)?;
-    txn.open_table(INBOX)?;
-    txn.open_table(INBOX_DIGESTS)?;
     Ok(())
 }
 

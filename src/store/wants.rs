@@ -3,21 +3,40 @@
 //!
 //! Both are level-triggered: an entry carries no data and may be there without need, but is never missing. An entry leaves the queue only
 //! when the record was read after it was touched, and settled.
+//!
+//! Beside the queue stands of which records an app has said that they were deleted. That is evidence where the app does not answer for single
+//! records, so it stays until the record is settled, over failures too.
 
 use redb::{ReadTransaction, ReadableTable, Table, WriteTransaction};
 
 use super::encoding::{Reader, put_key};
 use super::registry::Registry;
-use super::tables::{Bytes, META, TOUCHED, WANTS, clear, from_json, keys_with, prefix, sided, to_json};
+use super::tables::{
+    Bytes, META, TOLD_GONE, TOUCHED, WANTS, clear, from_json, keys_with, prefix, sided, to_json,
+};
 use super::{Store, StoreError, tables};
 use crate::model::{Key, PipelineName, Side, Want};
 
 const COUNTER: &str = "touched";
 
+/// Records for the queue of a pipeline.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Touch {
+    /// Whose queue.
+    pub pipeline: PipelineName,
+    /// The side of the records.
+    pub side: Side,
+    /// The records.
+    pub keys: Vec<Key>,
+    /// Whoever tells says that they were deleted.
+    pub gone: bool,
+}
+
 /// The tables of wants inside a write transaction.
 pub(super) struct WantTables<'t> {
     wants: Table<'t, Bytes, ()>,
     touched: Table<'t, Bytes, u64>,
+    told_gone: Table<'t, Bytes, ()>,
     meta: Table<'t, &'static str, Bytes>,
 }
 
@@ -26,6 +45,7 @@ impl<'t> WantTables<'t> {
         Ok(Self {
             wants: txn.open_table(WANTS)?,
             touched: txn.open_table(TOUCHED)?,
+            told_gone: txn.open_table(TOLD_GONE)?,
             meta: txn.open_table(META)?,
         })
     }
@@ -86,8 +106,23 @@ impl<'t> WantTables<'t> {
         Ok(())
     }
 
+    /// Whether anybody has said of records of a pipeline that they were deleted.
+    pub(super) fn is_told(&self, pipeline: u32) -> Result<bool, StoreError> {
+        Ok(!keys_with(&self.told_gone, &prefix(pipeline), 1)?.is_empty())
+    }
+
+    /// A record is settled: what was said of it before is of no interest any more. What waits in the queue again stays told.
+    pub(super) fn untell(&mut self, pipeline: u32, (side, key): (Side, &Key)) -> Result<(), StoreError> {
+        let key = sided(pipeline, side, key);
+        if self.touched.get(key.as_slice())?.is_none() {
+            self.told_gone.remove(key.as_slice())?;
+        }
+        Ok(())
+    }
+
     /// Drops the queue of a pipeline. What others want of it stays.
     pub(super) fn clear(&mut self, pipeline: u32) -> Result<(), StoreError> {
+        clear(&mut self.told_gone, &prefix(pipeline))?;
         clear(&mut self.touched, &prefix(pipeline))
     }
 
@@ -134,15 +169,34 @@ impl Store {
     }
 
     /// The same for several queues at once, in one transaction: the calls of many share what it costs to be durable.
-    pub fn touch_all(&self, touches: &[(PipelineName, Side, Vec<Key>)]) -> Result<(), StoreError> {
+    pub fn touch_all(&self, touches: &[Touch]) -> Result<(), StoreError> {
         self.write(|txn, registry| {
-            let numbers = touches.iter().map(|(pipeline, ..)| registry.ensure(txn, pipeline));
+            let numbers = touches.iter().map(|touch| registry.ensure(txn, &touch.pipeline));
             let numbers = numbers.collect::<Result<Vec<u32>, _>>()?;
             let mut tables = WantTables::open(txn)?;
-            for (number, (_, side, keys)) in numbers.into_iter().zip(touches) {
-                keys.iter().try_for_each(|key| tables.touch(number, *side, key))?;
+            for (number, touch) in numbers.into_iter().zip(touches) {
+                for key in &touch.keys {
+                    tables.touch(number, touch.side, key)?;
+                    if touch.gone {
+                        tables.told_gone.insert(sided(number, touch.side, key).as_slice(), ())?;
+                    }
+                }
             }
             Ok(())
+        })
+    }
+
+    /// Of which of these records it was said that they were deleted.
+    pub fn told_gone(
+        &self,
+        pipeline: &PipelineName,
+        side: Side,
+        keys: &[Key],
+    ) -> Result<Vec<bool>, StoreError> {
+        let Some(number) = self.registry().number(pipeline) else { return Ok(vec![false; keys.len()]) };
+        self.read(|txn| {
+            let table = txn.open_table(TOLD_GONE)?;
+            keys.iter().map(|key| Ok(table.get(sided(number, side, key).as_slice())?.is_some())).collect()
         })
     }
 

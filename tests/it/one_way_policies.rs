@@ -382,6 +382,54 @@ async fn a_change_of_other_fields_writes_nothing(kind: Kind) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_delete_that_left_nothing_in_a_recycle_bin_is_followed_by_a_comparison_within_the_limit() {
+    let roles = with(
+        MIRROR,
+        &[("Contact", "OpportunityContactRole"), ("LastName", "Role"), ("Email", "OpportunityId"), DELETE[0]],
+    );
+    for file in [roles.clone(), linked(&roles)] {
+        let mut bench = Bench::new(Kind::Sqlite, &file).await;
+        let contacts = bench.contacts(&["A", "B", "C", "D", "E", "F", "G"]);
+        let org = bench.rig.sandbox.org();
+        let deal = json!({ "Name": "Acme", "StageName": "Prospecting", "CloseDate": "2026-12-01" });
+        let deal = org.insert("Opportunity", map(deal)).unwrap().to_string();
+        let mut ids = Vec::new();
+        for (contact, role) in contacts.iter().zip(["A", "B", "C", "D", "E", "F", "G"]) {
+            let fields = json!({ "OpportunityId": deal, "ContactId": contact, "Role": role });
+            ids.push(org.insert("OpportunityContactRole", map(fields)).unwrap().to_string());
+        }
+        bench.later();
+        let daemon = bench.start().await;
+        let gone = |ids: &[String]| {
+            for id in ids {
+                bench.rig.sandbox.org().delete("OpportunityContactRole", id).unwrap();
+            }
+            bench.rig.sandbox.org().clock().advance(SignedDuration::from_mins(3));
+        };
+        gone(&ids[..5]);
+        caught_up(&daemon, "people").await;
+        assert_eq!(bench.rows("SELECT count(*) FROM people").await, ["7"], "no look can tell");
+        told(&daemon, Command::Sync { full: true }).await;
+        let status = asks(&daemon).await;
+        assert!(
+            status.message.starts_with("reconciliation wants 5 deletes in the app, max_deletes is 3"),
+            "{}",
+            status.message
+        );
+        assert_eq!(bench.rows("SELECT count(*) FROM people").await, ["7"], "not one is deleted before");
+        told(&daemon, Command::Approve).await;
+        until(&daemon, "people", |status| status.state == State::Running && status.totals.deleted == 5).await;
+        assert_eq!(bench.rows("SELECT name FROM people ORDER BY name").await, ["F", "G"]);
+        gone(&ids[5..6]);
+        told(&daemon, Command::Sync { full: true }).await;
+        until(&daemon, "people", |status| status.totals.deleted == 6).await;
+        assert_eq!(bench.rows("SELECT name FROM people").await, ["G"]);
+        drop(daemon);
+        bench.is_settled().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_left_out_record_without_a_row_is_not_read_again() {
     let file = with(MIRROR, &[("poll: 1 hour }", "poll: 1 hour, filter: 'record.LastName != \"Bob\"' }")]);
     let mut bench = Bench::new(Kind::Sqlite, &file).await;

@@ -131,7 +131,16 @@ async fn a_broken_stream_and_an_ended_session_cost_nothing() {
     while small.rig.sandbox.streams().0 == 0 {
         tokio::task::yield_now().await;
     }
+    // It says so from the first break, and is not degraded for it.
+    small.rig.sandbox.refuse_streams(Some((14, "service.unavailable")));
     small.rig.sandbox.cut_streams();
+    let status = until_deals(&small.daemon, |status| status.push != "cdc").await;
+    assert_eq!((status.push.as_str(), status.state), ("cdc connecting", State::Running));
+    assert!(!status.news_arrive());
+    let up = status.conditions.iter().find(|condition| condition.kind == "Push").unwrap();
+    assert!(!up.status && up.reason == "cdc connecting", "{up:?}");
+    small.rig.sandbox.refuse_streams(None);
+    until_deals(&small.daemon, hears).await;
     follows(&small, &deal, "Cut").await;
     small.rig.sandbox.revoke_tokens(sfsync_sandbox::TokensRevoked::Access);
     follows(&small, &deal, "Signed in again").await;

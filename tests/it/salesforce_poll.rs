@@ -4,7 +4,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 use sfsync::connect::salesforce::{ReadSpec, SalesforceSource};
 use sfsync::connect::{Limit, Source};
-use sfsync::model::{Change, Cursor, Key, Kind, Read};
+use sfsync::model::{Change, Class, Cursor, Key, Kind, Read};
 use sfsync_sandbox::{EditMix, Fault, FaultKind, ResourceKind};
 
 use crate::salesforce_rig::{
@@ -159,6 +159,41 @@ async fn deletes_need_evidence() {
         .collect();
     assert!(told.contains(&(kept, false)) && told.contains(&(binned, true)));
     assert!(!told.iter().any(|(id, _)| *id == purged));
+}
+
+#[tokio::test]
+async fn what_no_query_shows_is_deleted_only_if_the_log_of_the_org_says_so() {
+    let rig = Rig::start(sandbox_config()).await;
+    let (kept, purged) = (rig.account("Kept"), rig.account("Purged"));
+    let other = rig.insert("Contact", json!({ "LastName": "Not an account: as good as hidden" }));
+    let keys: Vec<Key> = [&kept, &purged, &other].iter().map(|id| Key::salesforce(id)).collect();
+    let spec = ReadSpec { delete_log: true, ..accounts() };
+    rig.sandbox.org().hard_delete("Account", &purged).unwrap();
+    let told = async |spec: &ReadSpec| {
+        let events = rig.source(spec.clone()).fetch(&keys).await.unwrap();
+        let deleted = events.into_iter().filter(|event| matches!(event.change, Change::Delete { .. }));
+        deleted.map(|event| event.key.to_string()).collect::<Vec<_>>()
+    };
+    // Past what queryAll remembers.
+    rig.minutes_pass(60 * 30);
+    rig.sandbox.reset_calls();
+    assert_eq!(told(&spec).await, [purged.as_str()]);
+    assert_eq!(rig.sandbox.calls().total, 2, "one call for all that is missing");
+    assert_eq!(told(&accounts()).await, [""; 0], "who does not follow deletes does not ask");
+    let broken = Fault::new(FaultKind::BadGateway).path("/deleted/");
+    rig.sandbox.faults().add(broken.times(20));
+    let failed = rig.source(spec.clone()).fetch(&keys).await;
+    assert!(
+        failed.is_err_and(|error| error.class == Class::TRANSIENT),
+        "an answer that is late is no answer"
+    );
+    rig.sandbox.faults().clear();
+    // A log that no longer reaches so far is no evidence of anything.
+    rig.minutes_pass(60 * 24 * 16);
+    assert_eq!(told(&spec).await, [""; 0]);
+    // An object that has no log is not asked about again and again, and is no failure.
+    let odd = ReadSpec { delete_log: true, has_is_deleted: false, ..ReadSpec::new("OpportunityStage", &[]) };
+    assert_eq!(told(&odd).await, [""; 0]);
 }
 
 #[tokio::test]

@@ -9,6 +9,7 @@ use super::api::soql::{self, Select};
 use super::ask::ask;
 use super::budget::Purpose;
 use super::client::Client;
+use super::delete_log;
 use super::notes::Notes;
 use crate::connect::ConnectError;
 use crate::model::{Change, ChangeEvent, Key, Schema, Version};
@@ -43,7 +44,7 @@ impl Shapes {
 }
 
 /// The records of these ids: `Upsert` if they pass the filter, `Left` if they are there and do not, `Delete` on evidence.
-/// Ids that are not found at all are left out: that is no evidence.
+/// Ids that are not found at all are left out, unless the org's delete log names them: that is no evidence.
 pub(super) async fn fetch(
     client: &Client,
     spec: &ReadSpec,
@@ -52,7 +53,11 @@ pub(super) async fn fetch(
 ) -> Result<Vec<ChangeEvent>, ConnectError> {
     let by = Ask { filter: "", all: spec.has_is_deleted, purpose: Purpose::Push };
     let records = by_id(client, spec, &shapes.all, keys, by).await?;
-    judge(client, spec, shapes, records, Purpose::Push).await
+    let found: HashSet<&Key> = records.iter().map(|record| &record.id).collect();
+    let missing: Vec<Key> = keys.iter().filter(|key| !found.contains(key)).cloned().collect();
+    let mut events = judge(client, spec, shapes, records, Purpose::Push).await?;
+    events.extend(delete_log::deleted(client, spec, &missing).await?);
+    Ok(events)
 }
 
 /// What records that were read without the filter are evidence of. Without a filter, and without live records, costs no call.

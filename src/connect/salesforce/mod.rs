@@ -10,6 +10,7 @@ mod backfill_rest;
 mod budget;
 mod client;
 mod config;
+mod delete_log;
 mod events;
 mod fetch;
 mod ids;

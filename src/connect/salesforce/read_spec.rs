@@ -53,6 +53,8 @@ pub struct ReadSpec {
     pub filter: Option<String>,
     /// Deletes matter: changes are read by queryAll.
     pub deletes: bool,
+    /// Deletes matter, and the org keeps a log of them (getDeleted).
+    pub delete_log: bool,
     /// Records that changed and do not pass the filter are reported as `Left`, with their row. Costs a call for every 400 changed
     /// records, and reads all that changed instead of what passes.
     pub leavers: bool,
@@ -82,6 +84,7 @@ impl ReadSpec {
             stamp_field: "SystemModstamp".to_owned(),
             filter: None,
             deletes: true,
+            delete_log: false,
             leavers: false,
             load: LoadScope::All,
             has_is_deleted: true,

@@ -33,6 +33,7 @@ pub use failures::{FailureDetail, failure_id};
 pub use mirror::{MirrorBatch, Unmapped};
 pub use partners::Partners;
 pub(super) use recall::align;
+pub(super) use vanished::MISSED;
 
 use std::collections::HashMap;
 use std::sync::Arc;

@@ -158,6 +158,11 @@ impl Bench<'_> {
                 return Ok(Fate::Retire(LinkState::Gone));
             }
         }
+        // The pair was broken because nobody found the record; now there is evidence.
+        if link.state == LinkState::gone_on(self.origin) && self.was_missed(&item.key)? {
+            let link = Link { state: LinkState::Active, ..link.clone() };
+            return Ok(self.gone(self.origin, Some(&link)));
+        }
         Ok(self.gone(self.origin, Some(link)))
     }
 

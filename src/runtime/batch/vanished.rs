@@ -1,9 +1,13 @@
 //! Linked records that their own side does not find any more. That is no evidence of a delete: nothing is done to their partners, and
-//! somebody is told.
+//! somebody is told. Evidence may come later.
 
 use super::decide::Item;
+use super::failures::failure_id;
 use super::{BatchError, Bench};
 use crate::model::{Commit, FailureKind, Key, Link, LinkState, Side};
+
+/// How such a failure is named.
+pub(in crate::runtime) const MISSED: &str = "R306";
 
 impl Bench<'_> {
     /// Remembers the pairs of these records as broken, each with a failure that says so; a pair lives on when its record is seen again. The
@@ -11,10 +15,11 @@ impl Bench<'_> {
     pub(in crate::runtime) fn vanished(&self, commit: &mut Commit, keys: &[Key]) -> Result<(), BatchError> {
         let (name, generation) = (&self.pipeline.name, self.pipeline.generation);
         let links = self.store.links_of(name, generation, (self.origin, keys))?;
-        for (key, links) in keys.iter().zip(links) {
-            let active: Vec<Link> =
-                links.into_iter().filter(|link| link.state == LinkState::Active).collect();
-            let Some(link) = active.first() else {
+        for (key, mut links) in keys.iter().zip(links) {
+            let was_missed = self.was_missed(key)?;
+            let state = LinkState::gone_on(self.origin);
+            links.retain(|link| link.state == LinkState::Active || was_missed && link.state == state);
+            let Some(link) = links.first() else {
                 commit.settled.push((self.origin, key.clone()));
                 continue;
             };
@@ -25,11 +30,16 @@ impl Bench<'_> {
                 link.key(self.target())
             );
             commit.counts.failed += 1;
-            commit.failures.push(self.failure(&item, "R306", FailureKind::Failed, &message, &[])?);
-            let state = LinkState::gone_on(self.origin);
-            commit.links.extend(active.into_iter().map(|link| Link { state, ..link }));
+            commit.failures.push(self.failure(&item, MISSED, FailureKind::Failed, &message, &[])?);
+            commit.links.extend(links.into_iter().map(|link| Link { state, ..link }));
         }
         Ok(())
+    }
+
+    /// Whether somebody was told that a record is not found: its pair is broken, but nobody knows yet why.
+    pub(super) fn was_missed(&self, key: &Key) -> Result<bool, BatchError> {
+        let failure = self.store.failure(&failure_id(&self.pipeline.name, self.origin, key))?;
+        Ok(failure.is_some_and(|failure| failure.code == MISSED))
     }
 }
 

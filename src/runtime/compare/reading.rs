@@ -9,8 +9,9 @@ use super::take_at_rest;
 use crate::connect::{ConnectError, Limit, Source};
 use crate::model::{ChangeEvent, Commit, Counts, Cursor, Key, Link, Read, Side};
 use crate::plan::{Lane, LinkRule, Scope};
-use crate::runtime::batch::{Bench, Fate, Item};
+use crate::runtime::batch::{Bench, Fate, Item, MISSED};
 use crate::runtime::pass::{Gathered, PassError, Runner};
+use crate::store::FailureFilter;
 
 /// Records of a batch: nothing is written by batches here, so larger ones gain nothing.
 const AT_ONCE: usize = 2_500;
@@ -111,6 +112,7 @@ impl Runner {
             return self.unseen_mirror(pass, pending, met, approved).await;
         }
         let side = pass.setting.origin;
+        let missed = self.missed(side)?;
         let mut after: Option<Key> = None;
         loop {
             let page = (after.as_ref(), 2_000);
@@ -119,10 +121,23 @@ impl Runner {
             let Some(last) = links.last() else { return Ok(()) };
             after = Some(last.salesforce.clone());
             // Of a pair that is known to be broken there is nothing to prove; a record that is back is read.
-            let whole = links.into_iter().filter(|link| !link.state.is_gone());
+            let asked = |link: &Link| !link.state.is_gone() || missed.contains(link.key(side));
+            let whole = links.into_iter().filter(asked);
             let keys: Vec<Key> = whole.map(|link| link.key(side).clone()).collect();
             self.ask(pass, pending, (met, &keys), approved).await?;
         }
+    }
+
+    /// Records that were not found before, where evidence of their delete would be followed: it may have come meanwhile.
+    fn missed(&self, side: Side) -> Result<HashSet<Key>, PassError> {
+        let ops = self.pipeline.ops_on(side.other());
+        if side != Side::Salesforce || !(ops.delete || ops.archive) {
+            return Ok(HashSet::new());
+        }
+        let (pipeline, code) = (Some(self.name().clone()), Some(MISSED.to_owned()));
+        let failures = self.store.failures(&FailureFilter { pipeline, code, ..FailureFilter::default() })?;
+        let sources = failures.into_iter().map(|failure| failure.source);
+        Ok(sources.filter(|(of, _)| *of == side).map(|(_, key)| key).collect())
     }
 
     async fn unseen_mirror(

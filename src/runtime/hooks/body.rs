@@ -40,6 +40,8 @@ pub(super) struct Hint {
     pub(super) object: Option<String>,
     /// The records; none: whatever has changed.
     pub(super) keys: Vec<Key>,
+    /// The app says that they were deleted.
+    pub(super) gone: bool,
 }
 
 /// A call of an org: `{ "object", "id" }`, `{ "object", "ids" }`, or a list of these. An object alone, or nothing at all, says: look.
@@ -78,7 +80,7 @@ fn hint(json: &Json) -> Result<Hint, String> {
     if object.is_none() && !keys.is_empty() {
         return Err("`object` is missing: which object are these records of?".to_owned());
     }
-    Ok(Hint { object, keys })
+    Ok(Hint { object, keys, gone: false })
 }
 
 /// An outbound message of an org.
@@ -88,7 +90,7 @@ pub(super) fn of_message(xml: &[u8]) -> Result<Said, String> {
     for record in message.records {
         by_object.entry(record.object).or_default().push(Key::salesforce(&record.id));
     }
-    let hints = by_object.into_iter().map(|(object, keys)| Hint { object: Some(object), keys });
+    let hints = by_object.into_iter().map(|(object, keys)| Hint { object: Some(object), keys, gone: false });
     Ok(Said { hints: hints.collect(), org: Some(message.org), ..Said::default() })
 }
 
@@ -105,10 +107,34 @@ pub(super) fn of_app(body: &[u8], spec: Option<&HookSpec>) -> Result<Said, Strin
         (None, json) => ids(json)?,
     };
     limit(found.len())?;
-    let keys = found.into_iter().filter(|id| !id.is_null()).map(key).collect::<Result<Vec<_>, _>>()?;
+    let told_gone = spec.map_or_else(|| vec![false; found.len()], |spec| gone(spec, &json, found.len()));
+    let (mut there, mut gone) = (Hint::default(), Hint { gone: true, ..Hint::default() });
+    for (id, told_gone) in found.into_iter().zip(told_gone).filter(|(id, _)| !id.is_null()) {
+        let hint = if told_gone { &mut gone } else { &mut there };
+        hint.keys.push(key(id)?);
+    }
+    // A call that names nobody says: look.
+    let hints = match (there.keys.is_empty(), gone.keys.is_empty()) {
+        (_, true) => vec![there],
+        (true, false) => vec![gone],
+        (false, false) => vec![there, gone],
+    };
     // Where the file says what is where, other names in the body are the app's own.
     let (nonce, at) = if spec.is_some() { (None, None) } else { (nonce(&json)?, time(&json)?) };
-    Ok(Said { hints: vec![Hint { object: None, keys }], nonce, at, org: None })
+    Ok(Said { hints, nonce, at, org: None })
+}
+
+/// Which of so many records the app says to have deleted. One event is about all of them, as many as records are about one each; of
+/// any other number it cannot be told which is whose.
+fn gone(spec: &HookSpec, json: &Json, records: usize) -> Vec<bool> {
+    let events = spec.event.as_ref().map_or_else(Vec::new, |event| at_path(&event.value, json));
+    let is_delete =
+        |event: &Json| event.as_str().is_some_and(|kind| spec.deletes.iter().any(|one| one.value == kind));
+    match events.as_slice() {
+        [event] => vec![is_delete(event); records],
+        events if events.len() == records => events.iter().map(|event| is_delete(event)).collect(),
+        _ => vec![false; records],
+    }
 }
 
 fn key(json: &Json) -> Result<Key, String> {
@@ -185,7 +211,7 @@ fn at_path<'j>(path: &Path, json: &'j Json) -> Vec<&'j Json> {
 mod tests {
     use super::*;
     use crate::diag::Span;
-    use crate::spec::Entry;
+    use crate::spec::{Entry, Spanned};
 
     const ONE: &str = "006B7000001abcDIAQ";
 
@@ -214,7 +240,7 @@ mod tests {
             let said = of_org(body.as_bytes()).unwrap();
             assert_eq!((keys(&said), said.hints[0].object.as_deref()), (vec![&*id], Some("Opportunity")));
         }
-        let look = |object: Option<&str>| Hint { object: object.map(str::to_owned), keys: vec![] };
+        let look = |object: Option<&str>| Hint { object: object.map(str::to_owned), ..Hint::default() };
         assert_eq!(of_org(br#"{"object":"Lead"}"#).unwrap().hints, [look(Some("Lead"))]);
         assert_eq!(of_org(b" ").unwrap().hints, [look(None)]);
         assert_eq!(of_org(b"[]").unwrap().hints, []);
@@ -278,6 +304,34 @@ mod tests {
             assert_eq!((keys(&said), &said.nonce), (wanted, &None), "{path}");
         }
         assert!(of_app(body, Some(&spec("$.data"))).is_err());
+    }
+
+    #[test]
+    fn a_file_says_which_events_are_deletes() {
+        let entry = |path: &str| spec(path).id;
+        let spec = |id: &str, event: &str| HookSpec {
+            event: Some(entry(event)),
+            deletes: vec![Spanned { value: "user.deleted".to_owned(), span: entry(event).span }],
+            ..spec(id)
+        };
+        let told = |body: &str, id: &str, event: &str| {
+            let said = of_app(body.as_bytes(), Some(&spec(id, event))).unwrap();
+            let told =
+                |hint: &Hint| hint.keys.iter().map(|key| (key.as_str().to_owned(), hint.gone)).collect();
+            said.hints.iter().flat_map(|hint| -> Vec<(String, bool)> { told(hint) }).collect::<Vec<_>>()
+        };
+        let one = |kind: &str| format!(r#"{{"event":"{kind}","ids":[1,2]}}"#);
+        let both = |gone: bool| vec![("1".to_owned(), gone), ("2".to_owned(), gone)];
+        assert_eq!(told(&one("user.deleted"), "$.ids[*]", "$.event"), both(true), "one event of all");
+        assert_eq!(told(&one("user.updated"), "$.ids[*]", "$.event"), both(false));
+        assert_eq!(told(&one("user.deleted"), "$.ids[*]", "$.kind"), both(false), "no event");
+        let many = r#"{"all":[{"e":"user.deleted","id":1},{"e":"x","id":null},{"e":"user.created","id":2}]}"#;
+        let each = [("2".to_owned(), false), ("1".to_owned(), true)];
+        assert_eq!(told(many, "$.all[*].id", "$.all[*].e"), each);
+        let odd = r#"{"all":[{"e":"user.deleted","id":1},{"e":"user.deleted","id":2},{"e":"user.deleted"}]}"#;
+        assert_eq!(told(odd, "$.all[*].id", "$.all[*].e"), both(false), "whose event is whose?");
+        let looks = of_app(br#"{"event":"user.deleted"}"#, Some(&spec("$.id", "$.event"))).unwrap();
+        assert_eq!(looks.hints, [Hint::default()]);
     }
 
     #[test]

@@ -9,14 +9,11 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::pace::{Allowance, Heard};
 use super::proof::Proof;
-use crate::model::{ConnectionName, Key, PipelineName, Side};
-use crate::store::{Store, StoreError};
+use crate::model::{ConnectionName, PipelineName};
+use crate::store::{Store, StoreError, Touch};
 
 /// Calls that wait to be stored. One has at most 2,000 records.
 const WAITING: usize = 256;
-
-/// Records for the queue of a pipeline.
-pub(super) type Touch = (PipelineName, Side, Vec<Key>);
 
 /// A call that is to be stored.
 pub(super) struct Job {
@@ -132,7 +129,7 @@ pub(super) async fn store_together(
     let (touches, answers): (Vec<_>, Vec<_>) =
         together.into_iter().map(|job| (job.touches, job.done)).unzip();
     let touches: Vec<Touch> = touches.into_iter().flatten().collect();
-    let mut names: Vec<PipelineName> = touches.iter().map(|(name, ..)| name.clone()).collect();
+    let mut names: Vec<PipelineName> = touches.iter().map(|touch| touch.pipeline.clone()).collect();
     names.sort();
     names.dedup();
     let store = Arc::clone(store);

@@ -19,7 +19,7 @@ use self::body::{Hint, Said};
 use self::call::{Caller, JSON_BODY, SOAP_BODY};
 pub use self::call::{HookHead, HookOpen, HookRefusal, HookTaken, HookTarget};
 pub(super) use self::desk::HookDesk;
-use self::desk::{Touch, store_together};
+use self::desk::store_together;
 use self::pace::FRESH;
 pub use self::proof::TokenDigest;
 use self::proof::{Proof, Signature, Signing};
@@ -30,7 +30,7 @@ pub use crate::connect::salesforce::api::outbound::answer as acknowledgement;
 use crate::model::{ConnectionName, Key, ResourceName};
 use crate::plan::Files;
 use crate::spec::{ConnectionFile, ConnectionKind, Push, WebhookProof};
-use crate::store::StoreError;
+use crate::store::{StoreError, Touch};
 
 /// When a call that could not be stored may come again.
 const LATER: Duration = Duration::from_secs(5);
@@ -185,10 +185,13 @@ impl Supervisor {
             if mine.iter().any(|hint| hint.keys.is_empty()) {
                 looks.push(pipeline);
             }
-            let keys: Vec<Key> = mine.into_iter().flat_map(|hint| hint.keys.iter().cloned()).collect();
-            let keys = self.of_interest(pipeline, keys).map_err(|error| self.not_stored(&error))?;
-            if !keys.is_empty() {
-                touches.push((pipeline.name.clone(), pipeline.side, keys));
+            for gone in [false, true] {
+                let named = mine.iter().filter(|hint| hint.gone == gone);
+                let keys: Vec<Key> = named.flat_map(|hint| hint.keys.iter().cloned()).collect();
+                let keys = self.of_interest(pipeline, keys).map_err(|error| self.not_stored(&error))?;
+                if !keys.is_empty() {
+                    touches.push(Touch { pipeline: pipeline.name.clone(), side: pipeline.side, keys, gone });
+                }
             }
         }
         if !touches.is_empty() {

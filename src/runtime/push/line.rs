@@ -57,6 +57,7 @@ impl Line {
 
     /// Listens for ever.
     pub(super) async fn run(mut self) {
+        self.connects();
         loop {
             let pause = match Box::pin(self.listen()).await {
                 Ok(()) => continue,
@@ -76,6 +77,8 @@ impl Line {
             for reader in self.wanted.all() {
                 self.tell(reader, Some(&error.message));
             }
+        } else {
+            self.connects();
         }
         let seed = self.connection.as_str().len() as u64;
         if matches!(fault, Fault::Topic | Fault::Permission) {
@@ -203,6 +206,12 @@ impl Line {
             for reader in readers {
                 self.tell(reader, missing.get(object).map(String::as_str));
             }
+        }
+    }
+
+    fn connects(&self) {
+        for reader in self.wanted.all() {
+            self.supervisor.registry.push_connects(&reader.name, CDC);
         }
     }
 

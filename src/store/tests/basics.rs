@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use super::*;
-use crate::model::{Commit, ConnectionName, Counts, Cursor, Intent, ResourceName, Row, Value, Want};
-use crate::store::{FailureFilter, Inbound, LastGood, Run, StoreError};
+use crate::model::{Commit, ConnectionName, Counts, Cursor, Intent, Row, Value, Want};
+use crate::store::{FailureFilter, LastGood, Run, StoreError, Touch};
 
 fn commit_of(links: Vec<Link>) -> Commit {
     Commit { links, ..Commit::default() }
@@ -358,31 +358,40 @@ fn last_good_files_tokens_usage_and_schemas() {
 }
 
 #[test]
-fn webhooks_wait_in_their_order_until_they_are_done() {
+fn what_an_app_said_of_a_delete_stays_until_the_record_is_settled() {
     let store = store(&tempfile::tempdir().unwrap());
-    let (connection, resource) = (ConnectionName::from("app"), ResourceName::from("deals"));
-    let inbound = |body: &'static [u8], digest: u64| Inbound {
-        connection: &connection,
-        resource: &resource,
-        body,
-        digest,
-        at: at(1),
+    let (users, other) = (name("users"), name("other"));
+    let touch = |pipeline: &PipelineName, keys: &[u64], gone: bool| Touch {
+        pipeline: pipeline.clone(),
+        side: Side::App,
+        keys: keys.iter().map(|n| app(*n)).collect(),
+        gone,
     };
-    let first = store.receive(&inbound(b"one", 1)).unwrap();
-    let second = store.receive(&inbound(b"two", 2)).unwrap();
-    assert_eq!(store.receive(&inbound(b"one", 1)).unwrap(), first, "a repeated delivery");
-    let waiting = store.inbox(&connection, &resource, 9).unwrap();
-    assert_eq!(
-        waiting.iter().map(|one| (one.seq, one.body.as_slice())).collect::<Vec<_>>(),
-        [(first, &b"one"[..]), (second, b"two")]
-    );
-    store.received(&connection, &resource, &[first]).unwrap();
-    assert_eq!(store.inbox(&connection, &resource, 9).unwrap().len(), 1);
-    assert!(
-        store.receive(&inbound(b"one", 1)).unwrap() > second,
-        "done ones may come again, with a new number"
-    );
-    assert_eq!(store.inbox(&connection, &ResourceName::from("other"), 9).unwrap(), []);
+    let touches = [touch(&users, &[1, 2], true), touch(&users, &[3], false), touch(&other, &[3], true)];
+    store.touch_all(&touches).unwrap();
+    let told = |keys: &[u64]| {
+        let keys: Vec<Key> = keys.iter().map(|n| app(*n)).collect();
+        store.told_gone(&users, Side::App, &keys).unwrap()
+    };
+    assert_eq!(told(&[1, 2, 3, 4]), [true, true, false, false]);
+    assert_eq!(store.told_gone(&users, Side::Salesforce, &[app(1)]).unwrap(), [false]);
+    assert_eq!(store.touched(&users, Side::App, 9).unwrap().len(), 3);
+    // A delete that fails is tried again, and the evidence with it.
+    let mut failed = failure(&users, 1, FailureKind::Failed);
+    failed.source = (Side::App, app(1));
+    let upto = store.touched_upto().unwrap();
+    let commit = Commit { failures: vec![failed], touched_upto: upto, ..Commit::default() };
+    store.commit(&users, 1, &commit).unwrap();
+    assert_eq!((told(&[1]), store.touched(&users, Side::App, 9).unwrap().len()), (vec![true], 2));
+    // Said again after it was read: it is looked at again, and still told.
+    store.touch_all(&[touch(&users, &[2], false)]).unwrap();
+    let settled = vec![(Side::App, app(1)), (Side::App, app(2))];
+    let settle = |upto| Commit { settled: settled.clone(), touched_upto: upto, ..Commit::default() };
+    store.commit(&users, 1, &settle(upto)).unwrap();
+    assert_eq!(told(&[1, 2]), [false, true]);
+    store.commit(&users, 1, &settle(store.touched_upto().unwrap())).unwrap();
+    assert_eq!(told(&[1, 2]), [false, false]);
+    assert_eq!(store.told_gone(&other, Side::App, &[app(3)]).unwrap(), [true]);
 }
 
 #[test]

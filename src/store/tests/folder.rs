@@ -4,8 +4,8 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
 use super::*;
-use crate::model::{Commit, ConnectionName, ResourceName};
-use crate::store::{Inbound, StoreError};
+use crate::model::{Commit, ConnectionName};
+use crate::store::StoreError;
 
 #[test]
 fn a_second_one_is_told_who_holds_the_state() {
@@ -83,14 +83,6 @@ fn no_secret_and_no_record_value_is_in_the_bytes_of_the_folder() {
         let failures = (0..50).map(|n| failure(&deals, n, FailureKind::Failed)).collect();
         store.commit(&deals, 1, &Commit { failures, ..Commit::default() }).unwrap();
         store.save_token(&ConnectionName::from("acme"), b"SECRET-TOKEN").unwrap();
-        let inbound = Inbound {
-            connection: &ConnectionName::from("app"),
-            resource: &ResourceName::from("deals"),
-            body: b"SECRET-BODY",
-            digest: 1,
-            at: at(1),
-        };
-        store.receive(&inbound).unwrap();
         assert!(
             store.failures(&crate::store::FailureFilter::default()).unwrap()[0].detail.starts_with("SECRET")
         );

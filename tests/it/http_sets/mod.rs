@@ -3,6 +3,7 @@
 
 mod bench;
 mod conversion;
+mod deletes;
 mod startdeliver;
 mod startdeliver_switches;
 mod told;

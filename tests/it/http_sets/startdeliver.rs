@@ -49,8 +49,10 @@ pub async fn startdeliver() -> Bench {
 pub async fn hearing(bench: &mut Bench) {
     bench.loaded().await;
     for name in TOLD {
-        until(bench.daemon(), name, |status| status.push.contains("cdc") && status.state == State::Running)
-            .await;
+        until(bench.daemon(), name, |status| {
+            status.push.contains("cdc") && status.news_arrive() && status.state == State::Running
+        })
+        .await;
     }
 }
 

@@ -103,3 +103,83 @@ async fn a_comparison_finds_it_by_itself() {
     runner(&mut world).everything(false).await.unwrap();
     assert_eq!(world.failures(), ["R306 s1"]);
 }
+
+/// Deletes flow into the app, one at a time.
+fn deletes() -> String {
+    BOTH.replacen("update]", "update, delete]", 1) + "max_deletes: 1\n"
+}
+
+async fn pairs_with_deletes(count: usize) -> World {
+    let mut world = World::new(&deletes());
+    for n in 1..=count {
+        world.set(S, &format!("s{n}"), &[("Email__c", &format!("{n}@x.com")), ("Name", "Ann")]);
+    }
+    world.settle().await;
+    world
+}
+
+#[tokio::test]
+async fn evidence_that_comes_later_is_followed() {
+    let mut world = pairs_with_deletes(2).await;
+    world.salesforce.remove(&Key::app("s1"));
+    runner(&mut world).everything(false).await.unwrap();
+    // Trying again without evidence changes nothing, and is not taken for an answer.
+    runner(&mut world).records(S, &[Key::app("s1")], true).await.unwrap();
+    assert_eq!((world.failures(), world.app.rows().len()), (vec!["R306 s1".to_owned()], 2));
+    let counts = world.runner().everything(false).await.unwrap();
+    assert_eq!((counts.deleted, world.app.rows().len()), (1, 1), "{}", world.shown());
+    assert_eq!(world.failures(), Vec::<String>::new());
+    world.settle().await;
+    assert_eq!((world.salesforce.rows().len(), world.app.rows().len()), (1, 1), "nothing revives it");
+}
+
+#[tokio::test]
+async fn evidence_for_many_at_once_asks_first() {
+    let mut world = pairs_with_deletes(4).await;
+    for name in ["s1", "s2", "s3"] {
+        world.salesforce.remove(&Key::app(name));
+    }
+    runner(&mut world).everything(false).await.unwrap();
+    assert_eq!(world.failures().len(), 3);
+    let asked = world.runner().everything(false).await.unwrap_err().to_string();
+    assert_eq!(asked, "reconciliation wants 3 deletes in the app, max_deletes is 1");
+    assert_eq!((world.failures().len(), world.app.rows().len()), (3, 4));
+    let counts = world.runner().everything(true).await.unwrap();
+    assert_eq!((counts.deleted, world.app.rows().len()), (3, 1), "{}", world.shown());
+    assert_eq!(world.failures(), Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn a_pipeline_that_follows_no_deletes_does_nothing_for_the_evidence() {
+    let mut world = pairs().await;
+    runner(&mut world).everything(false).await.unwrap();
+    world.runner().everything(false).await.unwrap();
+    assert_eq!((world.failures(), world.app.rows().len()), (vec!["R306 s1".to_owned()], 2));
+}
+
+/// A list that ends before its end, and tells of no delete.
+struct CutShort(MemorySource);
+
+#[async_trait::async_trait]
+impl Source for CutShort {
+    async fn read(&mut self, from: Option<&Cursor>, limit: Limit) -> Result<Read, ConnectError> {
+        Ok(match self.0.read(from, limit).await? {
+            Read::Batch { next, more, total, .. } => Read::Batch { events: Vec::new(), next, more, total },
+            Read::CursorLost => Read::CursorLost,
+        })
+    }
+
+    async fn fetch(&mut self, keys: &[Key]) -> Result<Vec<ChangeEvent>, ConnectError> {
+        self.0.fetch(keys).await
+    }
+}
+
+#[tokio::test]
+async fn a_list_that_was_cut_short_deletes_nothing() {
+    let mut world = pairs_with_deletes(3).await;
+    let source = CutShort(MemorySource::new(world.salesforce.clone()));
+    let mut runner = Runner { source: Box::new(source), ..world.runner() };
+    let counts = runner.everything(true).await.unwrap();
+    drop(runner);
+    assert_eq!((counts.deleted, world.app.rows().len(), world.failures().len()), (0, 3, 0));
+}
