@@ -110,6 +110,7 @@ impl Supervisor {
     /// What waited for the sign-in begins: files that could not be checked are loaded again, pipelines look at once, and those that a
     /// sign-out has stopped are resumed.
     async fn go_on(self: &Arc<Self>, name: &ConnectionName) {
+        self.sign_ins.tell_done();
         if let Err(error) = self.reload_now(true).await {
             tracing::warn!(%error, "the files could not be loaded after the sign-in");
         }

@@ -217,12 +217,18 @@ impl Whole {
     /// What came to the place that is notified: kind, pipeline and text, letter by letter.
     pub fn told(&self) -> Vec<Vec<[String; 3]>> {
         let letters = self.notices.records("notices").expect("they are kept");
-        let word = |notice: &Json, key: &str| notice[key].as_str().unwrap_or_default().to_owned();
-        let notices = |letter: &Map<String, Json>| {
-            let all = letter.get("notices").and_then(Json::as_array).into_iter().flatten();
-            all.map(|one| ["kind", "pipeline", "text"].map(|key| word(one, key))).collect()
+        // A channel gets the text alone: a line for each thing, with all pipelines that have it.
+        let line = |line: &str| {
+            let mut parts = line.splitn(3, ": ").map(str::to_owned);
+            let (kind, names) = (parts.next().unwrap_or_default(), parts.next().unwrap_or_default());
+            let text = parts.next().unwrap_or_default();
+            let one = |name: &str| [kind.clone(), name.to_owned(), text.clone()];
+            names.split(", ").map(one).collect::<Vec<_>>()
         };
-        letters.iter().map(notices).collect()
+        letters
+            .iter()
+            .map(|letter| letter["text"].as_str().unwrap_or_default().lines().flat_map(line).collect())
+            .collect()
     }
 
     /// Waits for a status.

@@ -360,8 +360,7 @@ async fn what_people_change_in_the_app_is_repaired_or_theirs_and_never_reaches_s
     let mut whole = quiet().await;
     let id = deal(&whole, json!({ "Site__c": "Oulu" }));
     there(&whole, "Acme rollout").await;
-    let shown =
-        "SELECT p.name, p.site, p.status, d.name FROM projects p JOIN crm_deals d ON d.project_id = p.id";
+    let shown = "SELECT p.name, p.site, p.status, d.name AS deal FROM projects p JOIN crm_deals d ON d.project_id = p.id";
     whole.until("the deal", |whole| whole.rows(shown) == ["Acme rollout|Oulu|tentative|Acme rollout"]).await;
     let number = whole.app().records("projects").unwrap()[0]["id"].as_u64().unwrap();
     let mine = json!({ "name": "Mine", "site": "Turku", "status": "archived" });

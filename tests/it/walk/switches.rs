@@ -3,13 +3,11 @@
 use std::collections::BTreeMap;
 
 use super::demos::{said, sfsync};
-use crate::harness::rig::Rig;
-use sfsync_sandbox::SandboxConfig;
+use crate::harness::rig::copy_set;
 
 /// Set, file, what stands there, what may stand there as a comment or the README of the set says.
-const OFFERED: [(&str, &str, &str, &str); 27] = [
+const OFFERED: [(&str, &str, &str, &str); 25] = [
     ("operating", "projects.yaml", "project: always", "project: on_create"),
-    ("operating", "projects.yaml", "project: always", "project: off"),
     ("operating", "clients.yaml", "client: always", "client: on_create"),
     ("operating", "budgets.yaml", "to_app: [create] ", "to_app: [create, update] "),
     (
@@ -23,9 +21,8 @@ const OFFERED: [(&str, &str, &str, &str); 27] = [
     ("worksights", "events.yaml", "[jane@acme.com]", "[]"),
     ("worksights", "tasks.yaml", "Owner.Email: []", "Owner.Email: [jane@acme.com]"),
     ("worksights", "opportunities.yaml", "  push: cdc\n", ""),
-    ("startdeliver", "customers.yaml", "owners: off", "owners: always"),
-    ("startdeliver", "customers.yaml", "owners: off", "owners: on_create"),
-    ("startdeliver", "customers.yaml", "conflict: newest", "conflict: salesforce"),
+    ("startdeliver", "customers.yaml", "  owners: off  ", "  owners: always  "),
+    ("startdeliver", "customers.yaml", "  owners: off  ", "  owners: on_create  "),
     ("startdeliver", "notes.yaml", "enabled: true", "enabled: false"),
     ("startdeliver", "comments.yaml", "enabled: true", "enabled: false"),
     ("startdeliver", "tasks.yaml", "to_salesforce: [create, update]", "to_salesforce: [update]"),
@@ -52,31 +49,23 @@ const OFFERED: [(&str, &str, &str, &str); 27] = [
     ("conversion", "tasks.yaml", "[create, update]", "[create]"),
 ];
 
-#[tokio::test]
-async fn every_offered_switch_can_be_turned_and_the_tests_of_its_file_pass() {
+#[test]
+fn every_offered_switch_can_be_turned_and_the_tests_of_its_file_pass() {
     let mut told = Vec::new();
     for (set, file, from, to) in OFFERED {
-        let rig = Rig::new(SandboxConfig::default()).await;
-        rig.copy_set(set);
+        let folder = tempfile::tempdir().unwrap();
+        copy_set(set, folder.path());
         // What comes before the line of a rule that is taken out is a comment then.
         let to = if to.is_empty() && from.starts_with("to_") { "# " } else { to };
-        rig.edit_file(file, &[(from, to)]);
-        let output = sfsync(&rig.folder(), &BTreeMap::new(), &["test", "--config", "."]);
+        let path = folder.path().join(file);
+        let text = std::fs::read_to_string(&path).unwrap();
+        assert!(text.contains(from), "{set}/{file} has no {from:?}");
+        std::fs::write(path, text.replacen(from, to, 1)).unwrap();
+        let name = file.trim_end_matches(".yaml");
+        let output = sfsync(folder.path(), &BTreeMap::new(), &["test", name, "--config", "."]);
         if output.status.code() != Some(0) {
             told.push(format!("{set}/{file}: {from} to {to}: {}", said(&output)));
         }
     }
     assert!(told.is_empty(), "{}", told.join("\n"));
-}
-
-#[tokio::test]
-async fn a_test_that_a_change_breaks_says_what_to_do() {
-    let rig = Rig::new(SandboxConfig::default()).await;
-    rig.copy_set("operating");
-    rig.edit_file("projects.yaml", &[("const: tentative", "const: confirmed")]);
-    let output = sfsync(&rig.folder(), &BTreeMap::new(), &["check", "--config", "."]);
-    let told = said(&output);
-    assert_eq!(output.status.code(), Some(1), "{told}");
-    assert!(told.contains("error[E505]: test failed: a new proposal becomes a tentative project"), "{told}");
-    assert!(told.contains("if the change is meant, change the test too"), "{told}");
 }
