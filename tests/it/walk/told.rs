@@ -87,6 +87,7 @@ async fn a_mass_delete_asks_for_an_approval_and_is_told_once() {
     whole.status("leads", |status| status.counts.linked == 8).await;
     // All of them at once, while nobody listens to the calls of the app.
     whole.stop().await;
+    whole.app().lose_calls(8);
     for record in whole.app().records("contacts").unwrap() {
         let number = record["id"].as_str().unwrap().trim_start_matches('r').parse().unwrap();
         whole.app().remove("contacts", number).unwrap();
