@@ -65,7 +65,7 @@ fn nobody_came() -> Failure {
 }
 
 fn invitation(needs: &[String], url: &str, callback: &str) -> String {
-    let needs: String = needs.iter().map(|need| format!("{need}\n")).collect();
+    let needs: String = needs.iter().flat_map(|need| [need.as_str(), "\n"]).collect();
     format!(
         "{needs}Open this address in a browser and sign in as the integration user:\n  {url}\n\n\
          The browser comes back to {callback}; the connected app has to have this callback address. Waiting …"

@@ -164,14 +164,12 @@ fn tell_stories<'a>(
     let told = files.pipelines.iter().filter(has_tests).filter_map(|file| {
         let plan = plans.pipelines.get(&file.name)?.as_ref().ok()?;
         let known = earlier.get(&file.name).filter(|told| Arc::ptr_eq(&told.plan, plan));
-        let results = match known {
-            Some(told) => Arc::clone(&told.results),
-            None => {
-                let compile =
-                    |files: &Files| compile_after(files, loading.catalog, &tools(true), &plans.kept);
-                let switched = |switches: &_| switched(files, file, switches, compile);
-                run_stories(plan, file.value()?, &switched).into()
-            }
+        let results = if let Some(told) = known {
+            Arc::clone(&told.results)
+        } else {
+            let compile = |files: &Files| compile_after(files, loading.catalog, &tools(true), &plans.kept);
+            let switched = |switches: &_| switched(files, file, switches, compile);
+            run_stories(plan, file.value()?, &switched).into()
         };
         Some((file.name.clone(), Told { plan: Arc::clone(plan), results }))
     });

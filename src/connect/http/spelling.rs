@@ -21,14 +21,10 @@ impl HttpDestination {
         if open.is_empty() || query.form.is_none() || self.resource.list.is_none() {
             return Ok(Vec::new());
         }
-        let folds = match self.folds.get(&query.field) {
-            Some(folds) => *folds,
-            None => {
-                let Some(folds) = self.tried(endpoint, query).await? else { return Ok(Vec::new()) };
-                self.folds.insert(query.field, folds);
-                folds
-            }
-        };
+        let known = self.folds.get(&query.field).copied();
+        let folds = if known.is_some() { known } else { self.tried(endpoint, query).await? };
+        let Some(folds) = folds else { return Ok(Vec::new()) };
+        self.folds.insert(query.field, folds);
         Ok(if folds { Vec::new() } else { open })
     }
 

@@ -136,6 +136,7 @@ impl PipelineFile {
     }
 
     /// The same file with other switches, for a test that says how they stand.
+    #[must_use]
     pub fn switched(&self, switches: &Switches) -> Self {
         let mut file = self.clone();
         for group in &mut file.groups {

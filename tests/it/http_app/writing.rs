@@ -246,7 +246,7 @@ async fn an_app_that_compares_letter_by_letter_is_found_out_and_its_list_is_read
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_app_that_finds_every_spelling_is_asked_and_its_list_is_not_read() {
-    let any_case = AppResource { finds_any_case: true, ..people() };
+    let any_case = AppResource { finds_any_case: &["email"], ..people() };
     let config = AppConfig { pages: AppPages::Page, page: 10, ..AppConfig::new(vec![any_case]) };
     let app = App::start(config).await;
     for at in 0..300 {
