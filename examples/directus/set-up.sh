@@ -3,6 +3,12 @@
 # when a customer is made or changed.
 set -euo pipefail
 
+# It may have been started a moment ago.
+for _ in $(seq 120); do
+    curl --silent --fail --output /dev/null "$DIRECTUS_URL/server/ping" && break
+    sleep 1
+done
+
 post() {
     curl --silent --show-error --fail-with-body -H "Authorization: Bearer $DIRECTUS_TOKEN" -H 'Content-Type: application/json' \
         "$DIRECTUS_URL/$1" --data "$2"

@@ -94,11 +94,15 @@ async fn run(arguments: Arguments) -> Result<(), Box<dyn std::error::Error>> {
     if arguments.edits_per_second > 0.0 {
         sandbox.live(arguments.edits_per_second);
     }
-    println!("{}", welcome(&sandbox));
     let app = match &arguments.app {
         Some(name) => Some(app(name, arguments.app_port).await?),
         None => None,
     };
+    println!("{}", welcome(&sandbox));
+    if let (Some(name), Some(app)) = (&arguments.app, &app) {
+        println!("{}", welcome_of_app(name, app));
+    }
+    println!("\nCtrl-C stops it; nothing is kept.");
     tokio::signal::ctrl_c().await?;
     drop(app);
     sandbox.shutdown().await;
@@ -107,10 +111,18 @@ async fn run(arguments: Arguments) -> Result<(), Box<dyn std::error::Error>> {
 
 async fn app(name: &str, port: u16) -> Result<App, Box<dyn std::error::Error>> {
     let settings = AppSettings { port, seed: true, ..AppSettings::default() };
-    let app = App::start_with(Description::load(name)?, settings).await?;
-    let secret = app.description().auth.secret();
-    println!("\nThe app {name}\n\n  address        {}\n  token or key   {secret}", app.address());
-    Ok(app)
+    Ok(App::start_with(Description::load(name)?, settings).await?)
+}
+
+fn welcome_of_app(name: &str, app: &App) -> String {
+    let description = app.description();
+    let paths: Vec<&str> = description.resources.values().map(|resource| resource.path.as_str()).collect();
+    format!(
+        "\nThe app {name}\n\n  address        {}\n  token or key   {}\n  records        {}",
+        app.address(),
+        description.auth.secret(),
+        paths.join("  ")
+    )
 }
 
 fn config(arguments: &Arguments) -> Result<SandboxConfig, Box<dyn std::error::Error>> {
@@ -150,12 +162,51 @@ fn welcome(sandbox: &Sandbox) -> String {
          \nauth:\
          \n  flow: client_credentials\
          \n  client_id: {id}\
-         \n  client_secret: ${{env:SF_CLIENT_SECRET}}   # export SF_CLIENT_SECRET={secret}\n\
-         \nCtrl-C stops it; nothing is kept.",
+         \n  client_secret: ${{env:SF_CLIENT_SECRET}}   # export SF_CLIENT_SECRET={secret}",
         name = config.name,
         edition = config.edition.organization_type(),
         url = sandbox.url(),
         id = Sandbox::CLIENT_ID,
         secret = Sandbox::CLIENT_SECRET,
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_command_of_a_page_exists() {
+        let mut count = 0;
+        for page in ["README.md", "../README.md", "../examples/directus/README.md"] {
+            let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join(page);
+            let text = std::fs::read_to_string(path).unwrap();
+            let commands = text.lines().filter_map(|line| line.split_once("-p sfsync-sandbox -- "));
+            for (_, command) in commands {
+                let command = command.split(" #").next().unwrap().trim_end_matches('&');
+                let words = std::iter::once("sfsync-sandbox").chain(command.split_whitespace());
+                let parsed = Arguments::try_parse_from(words);
+                assert!(parsed.is_ok(), "{page}: {command}: {}", parsed.err().unwrap());
+                count += 1;
+            }
+        }
+        assert!(count >= 2, "{count} commands");
+    }
+
+    #[test]
+    fn every_option_of_the_page_exists() {
+        let text =
+            std::fs::read_to_string(std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md"));
+        let help = <Arguments as clap::CommandFactory>::command().render_long_help().to_string();
+        let text = text.unwrap();
+        let options = text.lines().filter(|line| line.starts_with("| `--")).flat_map(|line| {
+            line.split('|').nth(1).unwrap_or_default().split(['`', ' ']).filter(|word| word.starts_with("--"))
+        });
+        let mut count = 0;
+        for option in options {
+            assert!(help.contains(option), "{option} is no option");
+            count += 1;
+        }
+        assert!(count >= 10, "{count} options");
+    }
 }

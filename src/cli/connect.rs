@@ -65,9 +65,12 @@ fn nobody_came() -> Failure {
 }
 
 fn invitation(needs: &[String], url: &str, callback: &str) -> String {
+    // Which edition it is the org tells only after the sign-in.
     let needs: String = needs.iter().flat_map(|need| [need.as_str(), "\n"]).collect();
     format!(
-        "{needs}Open this address in a browser and sign in as the integration user:\n  {url}\n\n\
+        "The org needs an edition with an API: Enterprise, Unlimited, Performance or Developer. Professional has it as an add-on, and no\n\
+         Change Data Capture: `push: cdc` polls there.\n{needs}\n\
+         Open this address in a browser and sign in as the integration user:\n  {url}\n\n\
          The browser comes back to {callback}; the connected app has to have this callback address. Waiting …"
     )
 }

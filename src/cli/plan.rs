@@ -97,6 +97,14 @@ pub(super) fn render(report: &PlanReport, verb: &str, screen: Screen) -> String 
         let (passed, all) = (thousands(passed), thousands(report.looked_at));
         let _ = writeln!(text, "  {passed} of {all} records that were read pass the filters");
     }
+    if report.by_id > 0 {
+        let records = if report.by_id == 1 { "linked record was" } else { "linked records were" };
+        let _ = writeln!(
+            text,
+            "  {} more {records} asked for by id: no list brings what is filtered out or gone",
+            thousands(report.by_id)
+        );
+    }
     let _ = writeln!(text, "  {}\n", counts(report));
     if report.stays > 0 {
         let records = if report.stays == 1 { "record has" } else { "records have" };

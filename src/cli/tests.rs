@@ -202,6 +202,7 @@ fn plan_shows_fields_before_and_after() {
         pipeline: "projects".to_owned(),
         way: "Opportunity → operating.projects".to_owned(),
         looked_at: 4_310,
+        by_id: 2,
         stays: 0,
         counts: PlanCounts {
             create: 37,
@@ -237,6 +238,7 @@ fn plan_shows_fields_before_and_after() {
     projects: Opportunity → operating.projects                     nothing is written by plan
 
       212 of 4 310 records that were read pass the filters
+      2 more linked records were asked for by id: no list brings what is filtered out or gone
       create 37   update 12   unchanged 160   skip 2   hold 1   fail 0
 
     + create  006A1  Acme rollout

@@ -136,6 +136,12 @@ pub trait Destination: Send + Sync {
     /// The records of these keys that exist, in the destination's read schema, in any order.
     async fn fetch(&mut self, keys: &[Key]) -> Result<Vec<(Key, Row)>, ConnectError>;
 
+    /// Whether a record that [`fetch`](Self::fetch) does not bring is surely not there. A system of which only a list can be read cannot
+    /// tell: what a list lacks is no evidence.
+    fn tells_absence(&self) -> bool {
+        true
+    }
+
     /// The records that match.
     async fn find(&mut self, query: &MatchQuery) -> Result<Vec<Found>, ConnectError>;
 

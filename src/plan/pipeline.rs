@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::row::{Mapping, RowSet};
+use super::row::{Flow, Mapping, RowSet};
 use crate::diag::Span;
 use crate::expr::Bound;
 use crate::model::{
@@ -95,6 +95,19 @@ impl Pipeline {
             Side::Salesforce => self.salesforce.on_leave,
             Side::App => self.app.on_leave,
         }
+    }
+
+    /// Whether an expression asks for the currency of the org, or for a rate.
+    pub fn calculates_with_currencies(&self) -> bool {
+        let asks = |script: &crate::expr::Script| {
+            ["currency_of", "money", "convert"].iter().any(|name| script.text().contains(name))
+        };
+        let computes = |flow: &Flow| matches!(flow, Flow::Compute(bound) if asks(bound.script()));
+        let filters = [&self.salesforce.selection, &self.app.selection];
+        self.rows.iter().any(|row| computes(&row.to_app) || computes(&row.to_salesforce))
+            || filters
+                .iter()
+                .any(|selection| selection.filter.as_ref().is_some_and(|filter| asks(filter.script())))
     }
 
     /// What `archive` sets on a side.

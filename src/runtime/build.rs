@@ -347,6 +347,13 @@ async fn org_facts(
     };
     if let Some(client) = shop.world.salesforce(&pipeline.salesforce.connection) {
         facts.instance_url = client.sign_in().await?.base.to_string();
+        if pipeline.calculates_with_currencies() {
+            let currencies = client.currencies().await?;
+            facts.rates.clone_from(&currencies.rates);
+            if let (true, Some(own)) = (facts.currency.is_empty(), &currencies.own) {
+                facts.currency.clone_from(own);
+            }
+        }
     }
     Ok(facts)
 }

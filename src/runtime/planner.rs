@@ -22,6 +22,9 @@ pub struct PlanReport {
     pub way: String,
     /// Records that were looked at.
     pub looked_at: u64,
+    /// Linked records besides them: a full read did not bring them, and they were asked for by their ids.
+    #[serde(default)]
+    pub by_id: u64,
     /// How many of each kind.
     pub counts: PlanCounts,
     /// The first changes, in the order in which they came.
@@ -155,12 +158,17 @@ async fn gone(
             continue;
         }
         let events = runner.source_of(side)?.fetch(&keys).await?;
+        looks.report.by_id += events.len() as u64;
         let preview = runner.preview(side, events, Mode::Repair).await?;
         if let Preview::Linked(prepared) = &preview {
             let others = prepared.items.iter().filter_map(|item| item.key_on(side.other()));
             met.extend(others.map(|key| (side.other(), hash(key))));
         }
+        // What does not pass of these does not say how many of the others pass.
+        let left_out = looks.report.left_out;
         looks.add(&pipeline, preview);
+        let theirs = std::mem::replace(&mut looks.report.left_out, left_out);
+        looks.report.counts.skip += theirs.saturating_sub(left_out);
     }
     Ok(())
 }
@@ -255,7 +263,7 @@ impl PlanReport {
             Some(Fate::Decided(Decision::Hold(_))) => &mut counts.hold,
             Some(Fate::Delete { .. } | Fate::Archive { .. }) => &mut counts.delete,
             Some(Fate::Stopped(Stop::Wait { .. })) => &mut counts.wait,
-            Some(Fate::Stopped(Stop::Fail { .. })) => &mut counts.fail,
+            Some(Fate::Stopped(Stop::Fail { .. }) | Fate::Missed(_)) => &mut counts.fail,
             Some(Fate::LeftOut(_)) => &mut self.left_out,
             _ => &mut counts.skip,
         };

@@ -33,8 +33,10 @@ impl Runner {
         }
         let links = self.store.links(self.name(), self.pipeline.generation, after.as_ref(), PAGE)?;
         *after = links.last().map(|link| link.salesforce.clone());
-        // Of a pair that is known to be broken there is nothing to say.
-        let whole = links.into_iter().filter(|link| !link.state.is_gone());
+        // Of a pair that is known to be broken there is nothing to say, unless there may be news of why.
+        let missed = self.missed(side)?;
+        let asked = |link: &crate::model::Link| !link.state.is_gone() || missed.contains(link.key(side));
+        let whole = links.into_iter().filter(asked);
         Ok(after.is_some().then(|| whole.map(|link| link.key(side).clone()).collect()))
     }
 

@@ -175,11 +175,17 @@ fn winner(turn: &Turn<'_>) -> Winner {
     }
 }
 
-/// A row that flows one way follows its source; what somebody else changed on the target is repaired by the next reconciliation.
+/// A row that flows one way follows its source; what somebody else changed on the target is repaired by the next reconciliation. What
+/// is only written into an empty field is written whenever the record is looked at and the field is empty.
 fn one_way(turn: &Turn<'_>, source: Side) -> Winner {
     let then = turn.then.of(source);
     let is_settled = then.is_known() && then == turn.now.of(source);
-    if is_settled && !turn.repair { Winner::Nobody(Kept::NoChange) } else { Winner::Side(source) }
+    let held = match source {
+        Side::Salesforce => turn.app,
+        Side::App => turn.salesforce,
+    };
+    let fills = turn.row.write == WritePolicy::IfEmpty && held.is_blank();
+    if is_settled && !turn.repair && !fills { Winner::Nobody(Kept::NoChange) } else { Winner::Side(source) }
 }
 
 /// A lookup that was left empty because its record was not linked yet, and now is: such a row has no baseline either, and is filled in
@@ -322,6 +328,8 @@ mod tests {
             (OnCreate, "a a", "b a", true, Verdict::Keep(Kept::OnCreate)),
             (IfEmpty, "a a", "b x", false, Verdict::Keep(Kept::NotEmpty)),
             (IfEmpty, "- -", "b -", false, write),
+            (IfEmpty, "a a", "a -", false, write),
+            (IfEmpty, "a a", "a x", false, Verdict::Keep(Kept::NoChange)),
             (UnlessEdited, "a a", "b a", false, write),
             (UnlessEdited, "a a", "b x", false, Verdict::Keep(Kept::Edited)),
             (UnlessEdited, "a a", "b -", false, write),

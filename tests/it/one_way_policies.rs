@@ -430,6 +430,25 @@ async fn a_delete_that_left_nothing_in_a_recycle_bin_is_followed_by_a_comparison
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn the_currency_of_a_record_is_that_of_the_org_unless_the_connection_says_otherwise() {
+    let file = with(
+        MIRROR,
+        &[("{ salesforce: Email,    app: email }", "{ app: email, to_app: 'currency_of(record)' }")],
+    );
+    for (says, wanted) in [("", "EUR"), ("default_currency: SEK\n", "SEK")] {
+        let mut bench = Bench::new(Kind::Sqlite, &file).await;
+        let connection =
+            std::fs::read_to_string(bench.rig.folder().join("connections/salesforce.yaml")).unwrap();
+        bench.rig.write("connections/salesforce.yaml", &format!("{connection}{says}"));
+        bench.contacts(&["Ann"]);
+        let daemon = bench.start().await;
+        assert_eq!(bench.rows("SELECT email FROM people").await, [wanted]);
+        drop(daemon);
+        bench.rig.stop().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_left_out_record_without_a_row_is_not_read_again() {
     let file = with(MIRROR, &[("poll: 1 hour }", "poll: 1 hour, filter: 'record.LastName != \"Bob\"' }")]);
     let mut bench = Bench::new(Kind::Sqlite, &file).await;

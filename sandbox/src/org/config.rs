@@ -45,6 +45,8 @@ pub struct OrgConfig {
     pub edition: Edition,
     /// Whether the org calls itself a sandbox.
     pub is_sandbox: bool,
+    /// ISO code of the currency of an org that has but one.
+    pub currency: String,
     /// Adds `CurrencyIsoCode` and the `CurrencyType` object.
     pub multicurrency: bool,
     /// Adds the person account fields.
@@ -76,6 +78,7 @@ impl Default for OrgConfig {
             name: "Acme".to_owned(),
             edition: Edition::default(),
             is_sandbox: false,
+            currency: "EUR".to_owned(),
             multicurrency: false,
             person_accounts: false,
             state_picklists: false,

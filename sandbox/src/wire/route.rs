@@ -26,6 +26,8 @@ pub enum ResourceKind {
     Resources,
     /// `/limits`
     Limits,
+    /// `/connect/organization`
+    Organization,
     /// `/limits/recordCount`
     RecordCount,
     /// `/sobjects`
@@ -170,6 +172,7 @@ pub(crate) enum Target {
 pub(crate) enum Resource {
     Index,
     Limits,
+    Organization,
     RecordCount,
     Global,
     Object(String),
@@ -248,6 +251,7 @@ fn resource(rest: &[&str]) -> Resource {
     match (words.as_slice(), rest) {
         ([], _) => Resource::Index,
         (["limits"], _) => Resource::Limits,
+        (["connect" | "chatter", "organization"], _) => Resource::Organization,
         (["limits", "recordcount"], _) => Resource::RecordCount,
         (["query"], _) => Resource::Query { all: false },
         (["queryall"], _) => Resource::Query { all: true },
@@ -342,6 +346,7 @@ impl Resource {
         match self {
             Resource::Index => ResourceKind::Resources,
             Resource::Limits => ResourceKind::Limits,
+            Resource::Organization => ResourceKind::Organization,
             Resource::RecordCount => ResourceKind::RecordCount,
             Resource::Global => ResourceKind::DescribeGlobal,
             Resource::Object(_) if reads => ResourceKind::ObjectInfo,

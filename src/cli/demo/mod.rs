@@ -93,6 +93,7 @@ pub(super) async fn run(args: Args, context: &Context) -> Result<Exit, Failure> 
     let screen = context.screen;
     let set = Set::named(&args.set).unwrap_or(&sets::SETS[0]);
     let is_quickstart = set.name == "quickstart";
+    let named = args.folder.is_some();
     let folder = args.folder.unwrap_or_else(|| {
         PathBuf::from(if is_quickstart {
             "sfsync-demo".to_owned()
@@ -124,7 +125,7 @@ pub(super) async fn run(args: Args, context: &Context) -> Result<Exit, Failure> 
     if screen.json {
         screen.show(&last, String::new);
     }
-    screen.remark(&hint(&demo.folder, set));
+    screen.remark(&hint(&demo.folder, set, named));
     Ok(if last.is_empty() || last.iter().any(broken) { Exit::Errors } else { Exit::Done })
 }
 

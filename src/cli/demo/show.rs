@@ -48,6 +48,7 @@ pub(super) async fn load(service: &Service, screen: Screen) -> Vec<PipelineStatu
 
 pub(super) fn told_of_load(pipelines: &[PipelineStatus], took: Duration) -> String {
     let mut text = String::new();
+    let width = width(pipelines);
     for status in pipelines {
         let totals = &status.totals;
         let linked =
@@ -60,9 +61,14 @@ pub(super) fn told_of_load(pipelines: &[PipelineStatus], took: Duration) -> Stri
         );
         let remark =
             crate::serve::shown::remark(status).map(|remark| format!("   {}: {remark}", status.state.name()));
-        let _ = writeln!(text, "  {:<16} {written}{}", status.name.as_str(), remark.unwrap_or_default());
+        let _ = writeln!(text, "  {:<width$}  {written}{}", status.name.as_str(), remark.unwrap_or_default());
     }
     format!("Loaded after {:.1} s\n{text}", took.as_secs_f32())
+}
+
+/// Of the longest name.
+fn width(pipelines: &[PipelineStatus]) -> usize {
+    pipelines.iter().map(|status| status.name.as_str().chars().count()).max().unwrap_or_default()
 }
 
 pub(super) fn where_to_look(folder: &Path, set: &Set, service: &Service) -> String {
@@ -133,7 +139,7 @@ pub(super) async fn follow(service: &Service, length: Option<Duration>, others: 
         let pipelines = service.control.pipelines();
         for status in &pipelines {
             let old = before.get(status.name.as_str()).copied().unwrap_or_default();
-            if let Some(line) = told_of_change(status, &old) {
+            if let Some(line) = told_of_change(status, &old, width(&pipelines)) {
                 screen.remark(&line);
             }
         }
@@ -144,7 +150,7 @@ pub(super) async fn follow(service: &Service, length: Option<Duration>, others: 
     }
 }
 
-fn told_of_change(status: &PipelineStatus, old: &Counts) -> Option<String> {
+fn told_of_change(status: &PipelineStatus, old: &Counts, width: usize) -> Option<String> {
     let new = &status.totals;
     let more = [
         ("created", new.created.saturating_sub(old.created)),
@@ -159,13 +165,17 @@ fn told_of_change(status: &PipelineStatus, old: &Counts) -> Option<String> {
         .map(|(word, count)| format!("{count} {word}"))
         .collect();
     let time = jiff::Zoned::now().strftime("%H:%M:%S");
-    (!words.is_empty()).then(|| format!("{time}  {:<16} {}", status.name.as_str(), words.join(", ")))
+    (!words.is_empty()).then(|| format!("{time}  {:<width$}  {}", status.name.as_str(), words.join(", ")))
 }
 
-pub(super) fn hint(folder: &Path, set: &Set) -> String {
-    let again = if set.name == "quickstart" { String::new() } else { format!(" --set {}", set.name) };
+/// What to try after a demo. `named`: the folder was, and has to be again.
+pub(super) fn hint(folder: &Path, set: &Set, named: bool) -> String {
+    let mut again = if set.name == "quickstart" { String::new() } else { format!(" --set {}", set.name) };
+    if named {
+        let _ = write!(again, " --folder {}", folder.display());
+    }
     format!(
-        "\nNext: start it again (sfsync demo{again}) and, while it runs, edit {0}/{1}.\n\
+        "\nNext: start it again (sfsync demo{again}; the org and the rows begin afresh, the files stay as you edit them) and, while it runs, edit {0}/{1}.\n\
          Two seconds after you save it runs. A mistake is shown, and the last good version goes on.\n\
          For your own org: copy the folder, take `login_url` out of connections/salesforce.yaml, set the variables it names, and run\n\
          sfsync check --online --config <folder>.",

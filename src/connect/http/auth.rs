@@ -15,7 +15,7 @@ use super::fault;
 use crate::connect::ConnectError;
 use crate::model::Class;
 
-/// A token is renewed so long before it ends.
+/// A token is renewed so long before it ends; one that is short-lived, when half of its time is over.
 const EARLY: Duration = Duration::from_secs(60);
 
 /// What requests of a connection prove themselves with.
@@ -30,7 +30,8 @@ pub(super) struct Proof {
 #[derive(Clone)]
 struct Token {
     access: SecretString,
-    ends: Option<Instant>,
+    /// From when on another one is asked for.
+    old: Option<Instant>,
 }
 
 #[derive(Deserialize)]
@@ -81,48 +82,82 @@ impl Proof {
 
     /// The token that requests carry, asked for if there is none that still holds. `refused`: the one that the app refused.
     pub(super) async fn token(
+        self: &Arc<Self>,
+        transport: &Arc<Transport>,
+        refused: Option<&SecretString>,
+    ) -> Result<Option<SecretString>, Trouble> {
+        match &self.auth {
+            Auth::Bearer(token) => return Ok(Some(token.clone())),
+            Auth::Oauth(_) => {}
+            _ => return Ok(None),
+        }
+        if let Some(token) = self.held(refused) {
+            return Ok(Some(token));
+        }
+        // An app that replaces the refresh token has done so although nobody waits for its answer any more: whoever asks, asks to the
+        // end.
+        let (proof, transport, refused) = (Arc::clone(self), Arc::clone(transport), refused.cloned());
+        let asking = tokio::spawn(async move { proof.renewed(&transport, refused.as_ref()).await });
+        let token = asking.await.unwrap_or_else(|_| {
+            let message = "signing in was interrupted";
+            Err(Trouble::unsent(ConnectError::new("R105", Class::TRANSIENT, message)))
+        });
+        token.map(Some)
+    }
+
+    async fn renewed(
         &self,
         transport: &Transport,
         refused: Option<&SecretString>,
-    ) -> Result<Option<SecretString>, Trouble> {
-        let oauth = match &self.auth {
-            Auth::Bearer(token) => return Ok(Some(token.clone())),
-            Auth::Oauth(oauth) => oauth,
-            _ => return Ok(None),
-        };
-        if let Some(token) = self.held(refused) {
-            return Ok(Some(token));
-        }
+    ) -> Result<SecretString, Trouble> {
         let _asking = self.asking.lock().await;
         if let Some(token) = self.held(refused) {
-            return Ok(Some(token));
+            return Ok(token);
         }
-        let granted = self.ask(transport, oauth).await?;
-        let seconds = granted.expires_in.as_ref().and_then(seconds);
-        let ends = seconds.map(|seconds| Instant::now() + Duration::from_secs(seconds));
+        let granted = self.granted(transport).await?;
         if let Some(next) = &granted.refresh_token {
             self.keeper.save(next);
         }
-        let token = Token { access: granted.access_token, ends };
+        let lasts = granted.expires_in.as_ref().and_then(seconds).map(Duration::from_secs);
+        let old = lasts.map(|lasts| Instant::now().checked_add(lasts.saturating_sub(EARLY.min(lasts / 2))));
+        let token = Token { access: granted.access_token, old: old.flatten() };
         *self.token.lock().unwrap_or_else(PoisonError::into_inner) = Some(token.clone());
-        Ok(Some(token.access))
+        Ok(token.access)
     }
 
     fn held(&self, refused: Option<&SecretString>) -> Option<SecretString> {
         let held = self.token.lock().unwrap_or_else(PoisonError::into_inner).clone()?;
         let is_refused = refused.is_some_and(|token| token.expose_secret() == held.access.expose_secret());
-        let is_old = held.ends.is_some_and(|ends| ends < Instant::now() + EARLY);
+        let is_old = held.old.is_some_and(|old| old <= Instant::now());
         (!is_refused && !is_old).then_some(held.access)
     }
 
-    async fn ask(&self, transport: &Transport, oauth: &Oauth) -> Result<Granted, Trouble> {
-        let kept =
-            |given: &SecretString| self.keeper.load().unwrap_or_else(|| given.expose_secret().to_owned());
-        let refresh = oauth.refresh_token.as_ref().map(kept);
+    /// Asks; once more where somebody else replaced the refresh token meanwhile: two versions of a connection file share it.
+    async fn granted(&self, transport: &Transport) -> Result<Granted, Trouble> {
+        let Auth::Oauth(oauth) = &self.auth else {
+            return Err(Trouble::unsent(ConnectError::new("R104", Class::Pipeline, "nothing to renew")));
+        };
+        let given = oauth.refresh_token.as_ref().map(|token| token.expose_secret().to_owned());
+        let kept = || given.clone().map(|given| self.keeper.load().unwrap_or(given));
+        let used = kept();
+        match self.ask(transport, oauth, used.as_deref()).await {
+            Err(trouble) if trouble.error.class == Class::Session && kept() != used => {
+                self.ask(transport, oauth, kept().as_deref()).await
+            }
+            asked => asked,
+        }
+    }
+
+    async fn ask(
+        &self,
+        transport: &Transport,
+        oauth: &Oauth,
+        refresh: Option<&str>,
+    ) -> Result<Granted, Trouble> {
         let scopes = oauth.scopes.join(" ");
         let mut form = vec![("client_id", oauth.client_id.as_str())];
-        match &refresh {
-            Some(token) => form.extend([("grant_type", "refresh_token"), ("refresh_token", token.as_str())]),
+        match refresh {
+            Some(token) => form.extend([("grant_type", "refresh_token"), ("refresh_token", token)]),
             None => form.push(("grant_type", "client_credentials")),
         }
         if let Some(secret) = &oauth.client_secret {
@@ -132,7 +167,8 @@ impl Proof {
             form.push(("scope", &scopes));
         }
         let request = transport.http.post(&oauth.token_url).form(&form);
-        let answer = transport.once(request).await?;
+        // Whatever became of it: the request that needs the token was not sent.
+        let answer = transport.once(request).await.map_err(|trouble| Trouble::unsent(*trouble.error))?;
         if !answer.is_good() {
             return Err(Trouble::unsent(refusal(transport, &answer)));
         }
@@ -150,15 +186,24 @@ fn refusal(transport: &Transport, answer: &super::client::Answer) -> ConnectErro
     let said = fault::code_of(&answer.body).map(|code| format!(" ({code})")).unwrap_or_default();
     let message = format!("{}: the token address answered {}{said}", transport.name, answer.status);
     if answer.status >= 500 || answer.status == 429 {
-        return ConnectError::new("R102", Class::TRANSIENT, message).help("it is tried again");
+        let pause = Class::Transient { retry_after: answer.pause() };
+        return ConnectError::new("R102", pause, message).help("it is tried again");
     }
     ConnectError::new("R104", Class::Session, message)
         .help("compare `client_id`, `client_secret` and `refresh_token` of `auth` with the app")
 }
 
-/// Some apps write the number as text.
+/// Some apps write the number as text, or with decimals. One that is over already is none.
 fn seconds(value: &serde_json::Value) -> Option<u64> {
-    value.as_u64().or_else(|| value.as_str()?.parse().ok())
+    let text = match value {
+        serde_json::Value::String(text) => text.trim().to_owned(),
+        serde_json::Value::Number(number) => number.to_string(),
+        _ => return None,
+    };
+    if text.starts_with('-') {
+        return Some(0);
+    }
+    text.split('.').next()?.parse().ok()
 }
 
 pub(super) fn header_name(name: &str) -> Result<HeaderName, ConnectError> {

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use jiff::Timestamp;
-use reqwest::header::{ACCEPT, DATE, HeaderMap, LINK, LOCATION, RETRY_AFTER};
+use reqwest::header::{ACCEPT, DATE, HeaderMap, LOCATION, RETRY_AFTER};
 use reqwest::redirect::Policy;
 use reqwest::{Method, RequestBuilder, Url};
 use secrecy::ExposeSecret;
@@ -16,8 +16,9 @@ use tokio::sync::Semaphore;
 
 use super::auth::{Proof, header_name, sensitive};
 use super::config::{Config, TokenKeeper};
-use super::fault;
+use super::hidden::Hidden;
 use super::pace::Pace;
+use super::{fault, links};
 use crate::connect::ConnectError;
 use crate::model::Class;
 
@@ -25,6 +26,8 @@ use crate::model::Class;
 const MAX_BODY: usize = 64 << 20;
 /// A longer pause that an app asks for is not waited for inside of a call.
 const PATIENCE: Duration = Duration::from_secs(60);
+/// An app that asks to be left alone for longer is looked at after a day.
+const LONGEST: Duration = Duration::from_secs(86_400);
 /// How often a request is sent that is answered with 429.
 const TURNS: u32 = 5;
 /// Pauses before a read is repeated that the app could not answer.
@@ -48,6 +51,8 @@ pub(super) struct Answer {
     pub(super) status: u16,
     pub(super) headers: HeaderMap,
     pub(super) body: Bytes,
+    /// What no message may repeat.
+    pub(super) hidden: Hidden,
 }
 
 impl Answer {
@@ -71,25 +76,39 @@ impl Answer {
 
     /// `Link: <…>; rel="next"`
     pub(super) fn next_link(&self) -> Option<&str> {
-        let links = self.headers.get_all(LINK).iter().filter_map(|value| value.to_str().ok());
-        links.flat_map(|value| value.split(',')).find_map(|link| {
-            let (address, rest) = link.split_once('>')?;
-            let is_next = rest.split(';').any(|part| {
-                let relation = part.trim().strip_prefix("rel=").unwrap_or_default().trim_matches('"');
-                relation.split(' ').any(|word| word.eq_ignore_ascii_case("next"))
-            });
-            is_next.then_some(address.trim().strip_prefix('<')?)
-        })
+        links::next(&self.headers)
     }
 
-    fn pause(&self) -> Option<Duration> {
+    /// How long the app wants to be left alone, a day at most.
+    pub(super) fn pause(&self) -> Option<Duration> {
         let text = self.header(RETRY_AFTER.as_str())?;
         if let Ok(seconds) = text.trim().parse() {
-            return Some(Duration::from_secs(seconds));
+            return Some(Duration::from_secs(seconds).min(LONGEST));
         }
         let until = jiff::fmt::rfc2822::DateTimeParser::new().parse_timestamp(text).ok()?;
         let from = self.date().unwrap_or_else(Timestamp::now);
-        Some(Duration::try_from(until.duration_since(from)).unwrap_or_default())
+        Some(Duration::try_from(until.duration_since(from)).unwrap_or_default().min(LONGEST))
+    }
+
+    /// Whether it is useless to ask again within seconds.
+    fn asks_to_wait(&self) -> bool {
+        self.status == 503 && self.pause().is_some_and(|pause| pause > PAUSES[1])
+    }
+
+    /// Whether it is a page for people.
+    pub(super) fn is_page(&self) -> bool {
+        self.header("content-type").is_some_and(|kind| kind.contains("html"))
+    }
+
+    /// Whether the app itself says so, or at least nobody else does: gateways put texts and pages of their own in its place.
+    pub(super) fn is_of_the_app(&self) -> bool {
+        !self.is_page()
+            && (self.body.is_empty() || serde_json::from_slice::<serde::de::IgnoredAny>(&self.body).is_ok())
+    }
+
+    /// What it says without the secrets that the request carried.
+    pub(super) fn without_secrets(&self, text: String) -> String {
+        self.hidden.out_of(text)
     }
 }
 
@@ -118,6 +137,7 @@ pub(super) struct Transport {
     pub(super) http: reqwest::Client,
     pub(super) name: String,
     timeout: Duration,
+    hidden: Hidden,
 }
 
 impl Transport {
@@ -133,7 +153,7 @@ impl Transport {
                 }
                 body.extend_from_slice(&chunk);
             }
-            Ok(Some(Answer { status, headers, body: body.freeze() }))
+            Ok(Some(Answer { status, headers, body: body.freeze(), hidden: self.hidden.clone() }))
         };
         match tokio::time::timeout(self.timeout, work).await {
             Ok(Ok(Some(answer))) => Ok(answer),
@@ -164,8 +184,8 @@ impl Transport {
 pub struct Client {
     config: Config,
     base: Url,
-    transport: Transport,
-    proof: Proof,
+    transport: Arc<Transport>,
+    proof: Arc<Proof>,
     pace: Pace,
     seats: Semaphore,
 }
@@ -192,11 +212,13 @@ impl Client {
                 ConnectError::new("R105", Class::Pipeline, "no http client can be made on this machine")
                     .caused_by(cause)
             })?;
-        let transport = Transport { http, name: config.name.to_string(), timeout: config.timeout };
+        let hidden = Hidden::of(&config);
+        let transport =
+            Arc::new(Transport { http, name: config.name.to_string(), timeout: config.timeout, hidden });
         Ok(Arc::new(Self {
             base,
             transport,
-            proof: Proof::new(config.auth.clone(), keeper),
+            proof: Arc::new(Proof::new(config.auth.clone(), keeper)),
             pace: Pace::new(config.rate_limit),
             seats: Semaphore::new(config.concurrency.max(1)),
             config,
@@ -244,7 +266,7 @@ impl Client {
         let mut pauses = PAUSES.into_iter();
         loop {
             let failed = match self.obeying(call).await {
-                Ok(answer) if answer.status < 500 || !is_safe => return Ok(answer),
+                Ok(answer) if answer.status < 500 || !is_safe || answer.asks_to_wait() => return Ok(answer),
                 Err(trouble) if !is_safe || !is_worth_repeating(&trouble.error) => return Err(trouble),
                 failed => failed,
             };
@@ -263,7 +285,10 @@ impl Client {
         loop {
             let token = self.proof.token(&self.transport, refused.as_ref()).await?;
             let request = self.request(&call, token.as_ref()).map_err(Trouble::unsent)?;
-            let answer = self.paced(request).await?;
+            let mut answer = self.paced(request).await?;
+            if let Some(token) = &token {
+                answer.hidden.add(token);
+            }
             match answer.status {
                 401 if self.proof.renews() && refused.is_none() => refused = token,
                 401 => return Err(Trouble::unsent(fault::signed_out(&self.transport.name, &answer))),

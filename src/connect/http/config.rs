@@ -109,10 +109,15 @@ impl Config {
     pub(super) fn base(&self) -> Result<Url, ConnectError> {
         let url = Url::parse(self.base_url.trim_end_matches('/'));
         let usable = url.ok().filter(|url| matches!(url.scheme(), "http" | "https") && url.has_host());
-        usable.ok_or_else(|| {
-            ConnectError::new("R125", Class::Pipeline, format!("`base_url` of {} is no address", self.name))
+        let wrong = |what: &str| {
+            ConnectError::new("R125", Class::Pipeline, format!("`base_url` of {} {what}", self.name))
                 .help("base_url: https://api.example.com/v1")
-        })
+        };
+        let url = usable.ok_or_else(|| wrong("is no address"))?;
+        if url.query().is_some() || url.fragment().is_some() {
+            return Err(wrong("ends with a query, to which no path can be added: move it to `params`"));
+        }
+        Ok(url)
     }
 }
 

@@ -1,6 +1,6 @@
 //! A resource as the destination of a pipeline.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use serde_json::Value as Json;
@@ -8,12 +8,13 @@ use serde_json::Value as Json;
 use super::client::Client;
 use super::fault;
 use super::index::Index;
-use super::record::Columns;
+use super::listing::{Listed, listed};
+use super::record::{Columns, Seen};
 use super::resource::{Endpoint, Filling, Resource};
 use super::several::{Work, in_order};
 use super::single::{self, Single};
 use super::source::is_deleted;
-use super::walk::{Place, Walk, get, listed, named};
+use super::walk::{Place, Walk, get, named};
 use super::write::Writing;
 use crate::connect::{ConnectError, Destination, Found, MatchQuery, Trace, WriteMode};
 use crate::model::{Class, Key, Outcome, Row, Schema, Value, WriteOp};
@@ -54,7 +55,8 @@ impl HttpDestination {
     }
 
     async fn one(&self, key: &Key) -> Result<Option<Json>, ConnectError> {
-        Ok(match single::read(&self.client, &self.resource, key).await? {
+        let place = (&*self.resource, Some(&self.columns));
+        Ok(match single::read(&self.client, place, key).await? {
             Single::Record(record) if !is_deleted(&self.resource, &record) => Some(record),
             _ => None,
         })
@@ -65,21 +67,45 @@ impl HttpDestination {
         self.columns.whole(record, (!parent.is_empty()).then_some(parent.as_str()))
     }
 
-    /// Records of the list that are wanted, where the app does not answer for single ones.
-    async fn listed(&self, wants: impl Fn(&Key, &Row) -> bool) -> Result<Vec<(Key, Row)>, ConnectError> {
-        let mut walk = Walk::new(&self.client, &self.resource, None);
-        let (mut place, mut found) = (Some(Place::default()), Vec::new());
-        while let Some(at) = place.take() {
-            let page = walk.page(&at).await?;
-            for listed in page.records.iter().filter(|listed| !is_deleted(&self.resource, &listed.record)) {
-                let row = self.columns.whole(&listed.record, page.parent.as_deref());
-                if wants(&listed.key, &row) {
-                    found.push((listed.key.clone(), row));
+    /// Records of these keys out of the list, where the app does not answer for single ones.
+    async fn listed(&self, keys: &[Key]) -> Result<Vec<(Key, Row)>, ConnectError> {
+        let wants = |listed: &Listed, _: Option<&str>| keys.contains(&listed.key);
+        let (found, _) = self.looked_for(keys.len(), wants).await?;
+        let row = |(listed, parent): (Listed, Option<String>)| {
+            (listed.key, self.columns.whole(&listed.record, parent.as_deref()))
+        };
+        Ok(found.into_iter().map(row).collect())
+    }
+
+    /// Records of the list that are wanted, with their parents, and which positions the list shows. Where so many are not found in a list
+    /// whose records may have moved while it was read, it is read once more: what is not there is made.
+    async fn looked_for(
+        &self,
+        count: usize,
+        wants: impl Fn(&Listed, Option<&str>) -> bool,
+    ) -> Result<(Vec<(Listed, Option<String>)>, Seen), ConnectError> {
+        let (mut found, mut known, mut seen) = (Vec::new(), HashSet::new(), Seen::default());
+        for _ in 0..2 {
+            let mut walk = Walk::new(&self.client, &self.resource, None);
+            let mut place = Some(Place::default());
+            while let Some(at) = place.take() {
+                let page = walk.page(&at).await?;
+                for listed in page.records {
+                    if is_deleted(&self.resource, &listed.record) {
+                        continue;
+                    }
+                    self.columns.note(&listed.record, &mut seen);
+                    if wants(&listed, page.parent.as_deref()) && known.insert(listed.key.clone()) {
+                        found.push((listed, page.parent.clone()));
+                    }
                 }
+                place = page.next;
             }
-            place = page.next;
+            if found.len() >= count || !walk.may_pass_over() {
+                break;
+            }
         }
-        Ok(found)
+        Ok((found, seen))
     }
 
     /// Records of the list with these values, by the index of the field.
@@ -95,7 +121,7 @@ impl HttpDestination {
         let mut found = Vec::new();
         for (key, row) in self.fetch(&keys).await? {
             for at in wanted.get(&key).into_iter().flatten() {
-                if hits(query, &query.values[*at], &row, false) {
+                if hits(query, &query.values[*at], &row) {
                     found.push(Found { value: *at, key: key.clone(), row: row.clone() });
                 }
             }
@@ -130,7 +156,8 @@ impl HttpDestination {
         let first = call.url.clone();
         for _ in 0..ANSWER_PAGES {
             let answer = self.client.send(&call).await?;
-            if answer.is_gone() && answer.header("content-type").is_none_or(|kind| !kind.contains("html")) {
+            // There is nobody, says the app.
+            if answer.is_gone() && answer.is_of_the_app() || answer.status == 204 {
                 return Ok(found);
             }
             if !answer.is_good() {
@@ -141,7 +168,7 @@ impl HttpDestination {
             let count = records.len();
             for (key, record) in records {
                 let row = self.row(&key, &record);
-                if !is_deleted(&self.resource, &record) && hits(query, value, &row, count == 1) {
+                if !is_deleted(&self.resource, &record) && hits(query, value, &row) {
                     found.push(Found { value: at, key, row });
                 }
             }
@@ -199,22 +226,28 @@ impl HttpDestination {
         if unasked.is_empty() {
             return Ok(found);
         }
-        let is_one = |_: &Key, row: &Row| unasked.iter().any(|(_, trace)| self.columns.says(row, &trace.row));
-        for (key, row) in self.listed(is_one).await? {
-            let said = unasked.iter().filter(|(_, trace)| self.columns.says(&row, &trace.row));
+        // A field that no record of the list shows says nothing; which these are is known at the end.
+        let none = Seen::default();
+        let may_be = |listed: &Listed, parent: Option<&str>| {
+            let row = self.columns.listed(&listed.record, parent, &none);
+            unasked.iter().any(|(_, trace)| self.columns.says(&row, &trace.row))
+        };
+        let (listed, seen) = self.looked_for(unasked.len(), may_be).await?;
+        for (Listed { key, record }, parent) in listed {
+            let shown = self.columns.listed(&record, parent.as_deref(), &seen);
+            let row = self.columns.whole(&record, parent.as_deref());
+            let said = unasked.iter().filter(|(_, trace)| self.columns.says(&shown, &trace.row));
             found.extend(said.map(|(place, _)| Found { value: *place, key: key.clone(), row: row.clone() }));
         }
         Ok(found)
     }
 }
 
-/// Whether a record has the value that was asked for. Where the app does not show the field, a single answer is taken at its word.
-fn hits(query: &MatchQuery, value: &Value, row: &Row, alone: bool) -> bool {
+/// Whether a record has the value that was asked for. An answer that does not show the field is none: an app that does not understand the
+/// question answers with any record.
+fn hits(query: &MatchQuery, value: &Value, row: &Row) -> bool {
     let stored = row.get(query.field);
-    if stored.is_null() {
-        return alone && stored.is_absent();
-    }
-    folded(value) == folded(&query.normal(stored))
+    !stored.is_null() && folded(value) == folded(&query.normal(stored))
 }
 
 /// As matches compare: trimmed and without case, numbers as their text.
@@ -229,7 +262,7 @@ pub(super) fn folded(value: &Value) -> String {
 impl Destination for HttpDestination {
     async fn fetch(&mut self, keys: &[Key]) -> Result<Vec<(Key, Row)>, ConnectError> {
         if self.resource.get.is_none() {
-            return self.listed(|key, _| keys.contains(key)).await;
+            return self.listed(keys).await;
         }
         let mut questions: Vec<Work<'_, Option<Json>>> = Vec::with_capacity(keys.len());
         for key in keys {
@@ -238,6 +271,10 @@ impl Destination for HttpDestination {
         let records = in_order(questions, self.client.config().concurrency).await?;
         let found = keys.iter().zip(records);
         Ok(found.filter_map(|(key, record)| Some((key.clone(), self.row(key, &record?)))).collect())
+    }
+
+    fn tells_absence(&self) -> bool {
+        self.resource.get.is_some()
     }
 
     async fn find(&mut self, query: &MatchQuery) -> Result<Vec<Found>, ConnectError> {

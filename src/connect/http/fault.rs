@@ -52,16 +52,18 @@ pub(super) fn slow_down(name: &str, retry_after: Option<Duration>) -> ConnectErr
 /// A read that was refused. `what` names the request.
 pub(super) fn refused(what: &str, answer: &Answer) -> ConnectError {
     let said = words(answer).map(|said| format!(": {said}")).unwrap_or_default();
-    refusal(answer.status, format!("{what} was answered with {}{said}", answer.status))
+    refusal(answer, format!("{what} was answered with {}{said}", answer.status))
 }
 
 /// The same of a question with a record's values in it: the app may repeat them.
 pub(super) fn refused_silently(what: &str, answer: &Answer) -> ConnectError {
-    refusal(answer.status, format!("{what} was answered with {}", answer.status))
+    refusal(answer, format!("{what} was answered with {}", answer.status))
 }
 
-fn refusal(status: u16, message: String) -> ConnectError {
-    match status {
+fn refusal(answer: &Answer, message: String) -> ConnectError {
+    match answer.status {
+        503 => ConnectError::new("R102", Class::Transient { retry_after: answer.pause() }, message)
+            .help("it is tried again"),
         408 | 423 | 425 | 500.. => {
             ConnectError::new("R102", Class::TRANSIENT, message).help("it is tried again")
         }
@@ -97,7 +99,9 @@ pub(super) fn unlike(message: String, way_out: impl Into<String>) -> ConnectErro
 
 /// The JSON of a good answer; HTML and broken text are named for what they are.
 pub(super) fn json(what: &str, answer: &Answer) -> Result<Json, ConnectError> {
-    if let Ok(json) = serde_json::from_slice(&answer.body) {
+    // A mark of the byte order is no part of the text.
+    let body = answer.body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&answer.body);
+    if let Ok(json) = serde_json::from_slice(body) {
         return Ok(json);
     }
     let text = String::from_utf8_lossy(&answer.body[..answer.body.len().min(QUOTED)]).to_ascii_lowercase();
@@ -140,8 +144,16 @@ fn is_empty(value: &Json) -> bool {
         Json::String(text) => text.is_empty(),
         Json::Array(items) => items.is_empty(),
         Json::Object(fields) => fields.is_empty(),
-        _ => false,
+        Json::Number(number) => number.as_i64() == Some(0),
+        Json::Bool(true) => false,
     }
+}
+
+/// A good answer with an error in it, in the app's own words.
+pub(super) fn error_inside(what: &str, answer: &Answer) -> ConnectError {
+    let said = words(answer).map(|said| format!(": {said}")).unwrap_or_default();
+    let message = format!("{what} was answered with {} and an error{said}", answer.status);
+    ConnectError::new("R143", Class::Pipeline, message).help("the app's own words")
 }
 
 /// The app's own words, as far as they can be told from the rest of the body.
@@ -149,7 +161,7 @@ pub(super) fn words(answer: &Answer) -> Option<String> {
     let json: Json = serde_json::from_slice(&answer.body).ok()?;
     let mut said = Vec::new();
     gather(&json, 0, &mut said);
-    let text = said.join("; ");
+    let text = answer.without_secrets(said.join("; "));
     (!text.is_empty()).then(|| text.chars().take(QUOTED).collect())
 }
 
@@ -189,7 +201,8 @@ mod tests {
     use super::*;
 
     fn answer(status: u16, body: &str) -> Answer {
-        Answer { status, headers: reqwest::header::HeaderMap::new(), body: Bytes::from(body.to_owned()) }
+        let (headers, hidden) = (reqwest::header::HeaderMap::new(), super::super::hidden::Hidden::default());
+        Answer { status, headers, body: Bytes::from(body.to_owned()), hidden }
     }
 
     #[test]
@@ -215,6 +228,8 @@ mod tests {
             (r#"{"success": false, "id": 1}"#, true),
             (r#"{"errors": [], "id": 1}"#, false),
             (r#"{"error": null, "id": 1}"#, false),
+            (r#"{"error": 0, "id": 1}"#, false),
+            (r#"{"error": 7}"#, true),
             (r#"{"id": 1}"#, false),
         ] {
             assert_eq!(is_error(&serde_json::from_str(body).unwrap()), wrong, "{body}");

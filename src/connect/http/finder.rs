@@ -10,6 +10,8 @@ use serde_json::Value as Json;
 pub(super) struct Finder {
     text: String,
     way: Way,
+    /// The list that a path picks from, as far as that is one place.
+    base: Option<Box<Finder>>,
 }
 
 #[derive(Clone, Debug)]
@@ -23,7 +25,19 @@ enum Way {
 impl Finder {
     /// From a path of a file, which was read as one before.
     pub(super) fn new(text: &str) -> Self {
-        Self { text: text.to_owned(), way: way(text) }
+        let way = way(text);
+        let base = match &way {
+            Way::Query(_) => text.split_once('[').filter(|(_, pick)| !pick.starts_with(['\'', '"'])),
+            Way::Names(_) => None,
+        };
+        let base = base.map(|(base, _)| Box::new(Self::new(base))).filter(|base| !base.picks());
+        Self { text: text.to_owned(), way, base }
+    }
+
+    /// Whether there is the list that the path picks from: an empty one is one, an answer of another kind has none.
+    pub(super) fn has_list(&self, json: &Json) -> bool {
+        let is_list = |found: &Json| found.is_array() || found.is_null();
+        self.base.as_ref().is_none_or(|base| base.one(json).is_some_and(is_list))
     }
 
     /// As it was written.

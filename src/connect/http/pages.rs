@@ -132,10 +132,11 @@ impl Paging {
 }
 
 /// Whether there may be another page. A short page is the last one, unless it has just the length of a limit that the app may put on what
-/// was asked for: 50, where 200 were wanted.
+/// was asked for: 50, or 64, where 200 were wanted.
 fn goes_on(count: usize, wanted: Option<u32>, at: &At) -> bool {
     let Some(wanted) = wanted.map(|wanted| wanted as usize) else { return count > 0 };
-    let may_be_capped = (count >= 5 && count.is_multiple_of(5)) || (count > 0 && *at != At::First);
+    let is_round = count >= 5 && (count.is_multiple_of(5) || count.is_multiple_of(4));
+    let may_be_capped = is_round || (count > 0 && *at != At::First);
     count >= wanted || may_be_capped
 }
 
@@ -194,6 +195,8 @@ mod tests {
             (3, Some(200), true, false),
             (0, Some(200), true, false),
             (100, Some(200), true, true),
+            (64, Some(200), true, true),
+            (48, Some(200), true, true),
             (7, Some(200), false, true),
             (0, Some(200), false, false),
             (7, None, true, true),

@@ -104,6 +104,12 @@ impl Columns {
         })
     }
 
+    /// Whether a record has any field that is known, besides its key.
+    pub(super) fn shows(&self, record: &Json) -> bool {
+        let mut fields = self.columns.iter().filter(|column| column.is_sent);
+        fields.any(|column| column.finder.one(record).is_some())
+    }
+
     /// The position of a path.
     pub(super) fn position(&self, path: &str) -> Option<usize> {
         self.columns.iter().position(|column| column.finder.text() == path)

@@ -39,15 +39,22 @@ impl Endpoint {
         Ok(Self { method, path })
     }
 
-    /// The path of one request.
-    pub(super) fn path(&self, with: Filling<'_>) -> String {
+    /// The path of one request. What would make it the path of something else is refused: `/people/..` is not about a person.
+    pub(super) fn path(&self, with: Filling<'_>) -> Result<String, ConnectError> {
         let mut path = self.path.clone();
         for (place, value) in [("{id}", with.id), ("{parent.id}", with.parent), ("{value}", with.value)] {
             if path.contains(place) {
+                let in_query = self.path.split_once('?').is_some_and(|(path, _)| !path.contains(place));
+                if !in_query && leads_away(value) {
+                    let message =
+                        format!("`{}` cannot be asked for by an id that is empty or dots", self.shown());
+                    return Err(ConnectError::new("R141", Class::Pipeline, message)
+                        .help("correct `key` of the resource"));
+                }
                 path = path.replace(place, &spelled(value));
             }
         }
-        path
+        Ok(path)
     }
 
     /// As the file writes it, for messages.
@@ -55,9 +62,14 @@ impl Endpoint {
         format!("{} {}", self.method, self.path)
     }
 
-    fn asks_for_parent(&self) -> bool {
+    pub(super) fn asks_for_parent(&self) -> bool {
         self.path.contains("{parent.id}")
     }
+}
+
+/// Whether a part of a path is dropped, or goes up, however it is spelled.
+pub(super) fn leads_away(id: &str) -> bool {
+    matches!(id.trim(), "" | "." | "..")
 }
 
 fn spelled(value: &str) -> String {
@@ -144,7 +156,7 @@ impl Resource {
     /// The key of a record.
     pub(super) fn key_of(&self, record: &serde_json::Value, parent: Option<&str>) -> Option<Key> {
         let id = match Value::from_json(self.key.one(record)?) {
-            Value::Text(text) if text.trim().is_empty() => return None,
+            Value::Text(text) if leads_away(&text) => return None,
             value @ (Value::Text(_) | Value::Int(_) | Value::Decimal(_)) => Key::from_value(&value)?,
             _ => return None,
         };
@@ -152,6 +164,12 @@ impl Resource {
             Some(parent) => Some(Key::app(format!("{}{BETWEEN}{id}", spelled(parent)))),
             None => Some(id),
         }
+    }
+
+    /// Whether a path can have this key.
+    pub(super) fn can_name(&self, key: &Key) -> bool {
+        let (id, parent) = self.split(key);
+        !(leads_away(&id) || self.keeps_parent() && leads_away(&parent))
     }
 
     /// What is filled in for a key: its id, and its parent's.
@@ -216,9 +234,26 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_path_stays_the_path_of_its_record() {
+        let path = |path: &str, id: &str| {
+            let endpoint = Endpoint::new("GET", path.to_owned()).unwrap();
+            endpoint.path(Filling { id, value: id, ..Filling::default() }).ok()
+        };
+        for id in ["", " ", ".", ".."] {
+            assert_eq!(path("/people/{id}", id), None, "`{id}`");
+            assert_eq!(path("/people/by/{value}?x=1", id), None, "`{id}`");
+            assert!(path("/people?email={value}", id).is_some(), "`{id}`");
+        }
+        assert_eq!(path("/people/{id}", "...").as_deref(), Some("/people/..."));
+    }
+
+    #[test]
     fn paths_are_filled_in_and_spelled() {
         let endpoint = Endpoint::new("GET", "/task/{parent.id}/comment/{id}?q={value}".to_owned()).unwrap();
         let filling = Filling { id: "7/8", parent: "a b", value: "jane+x@acme.com&y=ä" };
-        assert_eq!(endpoint.path(filling), "/task/a%20b/comment/7%2F8?q=jane%2Bx%40acme.com%26y%3D%C3%A4");
+        assert_eq!(
+            endpoint.path(filling).unwrap(),
+            "/task/a%20b/comment/7%2F8?q=jane%2Bx%40acme.com%26y%3D%C3%A4"
+        );
     }
 }

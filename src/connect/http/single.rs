@@ -4,8 +4,10 @@ use serde_json::Value as Json;
 
 use super::client::{Answer, Client};
 use super::fault;
+use super::listing::members;
+use super::record::Columns;
 use super::resource::{Filling, Resource};
-use super::walk::{get, members, named};
+use super::walk::{get, named};
 use crate::connect::ConnectError;
 use crate::model::Key;
 
@@ -20,19 +22,24 @@ pub(super) enum Single {
     Unknown,
 }
 
-/// Asks for one record. A 404 is believed where the app itself says it, not where a web page does.
-pub(super) async fn read(client: &Client, resource: &Resource, key: &Key) -> Result<Single, ConnectError> {
+/// Asks for one record. A 404 is believed where the app itself says it, not where a gateway may: a web page is an error, another text
+/// tells nothing.
+pub(super) async fn read(
+    client: &Client,
+    (resource, columns): (&Resource, Option<&Columns>),
+    key: &Key,
+) -> Result<Single, ConnectError> {
     let Some(endpoint) = &resource.get else { return Ok(Single::Unknown) };
     let what = named(client, endpoint);
     let (id, parent) = resource.split(key);
     // Below an unknown parent nothing is found, and that is no evidence.
-    if parent.is_empty() && resource.keeps_parent() {
+    if !resource.can_name(key) {
         return Ok(Single::Unknown);
     }
     let call = get(client, endpoint, Filling { id: &id, parent: &parent, ..Filling::default() })?;
     let answer = client.send(&call).await?;
-    if answer.is_gone() && !is_page(&answer) {
-        return Ok(Single::Gone);
+    if answer.is_gone() && !answer.is_page() {
+        return Ok(if answer.is_of_the_app() { Single::Gone } else { Single::Unknown });
     }
     if !answer.is_good() {
         return Err(fault::refused_silently(&what, &answer));
@@ -41,6 +48,9 @@ pub(super) async fn read(client: &Client, resource: &Resource, key: &Key) -> Res
     let Some(record) = record(resource, &json) else {
         return Err(no_record(&what, resource, &answer, &json));
     };
+    if columns.is_some_and(|columns| denies(resource, columns, &json)) {
+        return Err(no_record(&what, resource, &answer, &json));
+    }
     let parent = (!parent.is_empty()).then_some(parent.as_str());
     if resource.key_of(record, parent).as_ref() != Some(key) {
         let message = format!("{what} was answered with another record than was asked for");
@@ -49,8 +59,12 @@ pub(super) async fn read(client: &Client, resource: &Resource, key: &Key) -> Res
     Ok(Single::Record(record.clone()))
 }
 
-fn is_page(answer: &Answer) -> bool {
-    answer.header("content-type").is_some_and(|kind| kind.contains("html"))
+/// Whether a good answer says that nothing was done, or found. A record may have fields of such names itself: only where it shows no
+/// field that is known besides, or lies inside of the answer, are they the app's word.
+pub(super) fn denies(resource: &Resource, columns: &Columns, json: &Json) -> bool {
+    let is_inside = |record: &Json| !std::ptr::eq(record, json);
+    fault::is_error(json)
+        && record(resource, json).is_none_or(|record| is_inside(record) || !columns.shows(record))
 }
 
 /// The record of a single answer: the first place that has one with a key.
@@ -65,6 +79,7 @@ pub(super) fn record<'a>(resource: &Resource, json: &'a Json) -> Option<&'a Json
 
 fn no_record(what: &str, resource: &Resource, answer: &Answer, json: &Json) -> ConnectError {
     if fault::is_error(json) {
+        // Its words may be about values of the record.
         let message = format!("{what} was answered with {} and an error", answer.status);
         return ConnectError::new("R143", crate::model::Class::Pipeline, message).help("look at it by hand");
     }

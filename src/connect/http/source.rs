@@ -16,11 +16,12 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::Value as Json;
 
 use super::client::Client;
+use super::listing::Listed;
 use super::record::{Columns, Seen, typed};
 use super::resource::Resource;
 use super::several::{Work, in_order};
 use super::single;
-use super::walk::{ListPage, Listed, Place, Walk};
+use super::walk::{ListPage, Place, Walk};
 use crate::connect::{ConnectError, Limit, Source};
 use crate::model::{
     Backfill, Change, ChangeEvent, Clock, Cursor, Key, Keyset, Kind, Read, Schema, Value, Version,
@@ -28,6 +29,9 @@ use crate::model::{
 
 /// Pages of one batch at most: an app may have many parents without a record.
 const PAGES_AT_ONCE: usize = 50;
+
+/// How far an app's clock may be ahead of ours and be believed.
+const AHEAD: SignedDuration = SignedDuration::from_hours(1);
 
 /// What the first load brings.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -105,8 +109,13 @@ impl HttpSource {
 
     /// The end of a window that is read from now on.
     fn end(&self, date: Option<Timestamp>, from: Option<Timestamp>) -> Timestamp {
-        // Without the app's clock ours has to do, with a minute for its error.
-        let now = date.unwrap_or_else(|| self.clock.now() - SignedDuration::from_mins(1));
+        let here = self.clock.now();
+        // Without the app's clock ours has to do, with a minute for its error. One that is far ahead would end following: what changes
+        // until that time comes would be before every window.
+        let now = match date {
+            Some(date) => date.min(here + AHEAD),
+            None => here - SignedDuration::from_mins(1),
+        };
         let end = now - SignedDuration::try_from(self.spec.lag).unwrap_or_default();
         from.map_or(end, |from| end.max(from))
     }
@@ -252,7 +261,7 @@ impl HttpSource {
     /// A record that was asked for by its key.
     async fn asked(&self, key: &Key) -> Result<Option<ChangeEvent>, ConnectError> {
         let resource = &self.spec.resource;
-        let record = single::read(&self.client, resource, key).await?;
+        let record = single::read(&self.client, (resource, Some(&self.columns)), key).await?;
         Ok(match record {
             single::Single::Record(record) if !is_deleted(resource, &record) => {
                 let row = self.columns.whole(&record, Some(&resource.split(key).1));

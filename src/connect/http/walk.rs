@@ -6,12 +6,14 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use reqwest::Method;
 use serde::{Deserialize, Serialize};
-use serde_json::Value as Json;
 
-use super::client::{Answer, Call, Client};
+use super::client::{Call, Client};
 use super::fault;
-use super::pages::{At, Round};
+use super::listing::{Listed, listed};
+use super::overlap::Overlap;
+use super::pages::{At, Paging, Round};
 use super::resource::{Endpoint, Filling, Resource};
+use super::single::{self, Single};
 use crate::connect::ConnectError;
 use crate::model::{Class, Key};
 use crate::spec::SinceFormat;
@@ -51,13 +53,6 @@ impl Place {
     }
 }
 
-/// One record of a list.
-#[derive(Debug)]
-pub(super) struct Listed {
-    pub(super) key: Key,
-    pub(super) record: Json,
-}
-
 /// One page.
 #[derive(Debug, Default)]
 pub(super) struct ListPage {
@@ -85,6 +80,20 @@ pub(super) struct Walk {
     round: Round,
     above: Round,
     parents: Option<Parents>,
+    pages: usize,
+    overlap: Overlap,
+    below: Below,
+}
+
+/// What came of the lists below parents.
+#[derive(Default)]
+struct Below {
+    /// The way began at the first parent.
+    from_first: bool,
+    /// One of them was answered.
+    answered: bool,
+    /// One that the app does not know, with its parent.
+    refused: Option<(Key, ConnectError)>,
 }
 
 impl Walk {
@@ -99,7 +108,16 @@ impl Walk {
             round: Round::default(),
             above: Round::default(),
             parents: None,
+            pages: 0,
+            overlap: Overlap::default(),
+            below: Below::default(),
         }
+    }
+
+    /// Whether a record can have moved from a page that was still to come to one that was read: a list that goes on by counting, and has
+    /// more pages than one.
+    pub(super) fn may_pass_over(&self) -> bool {
+        self.pages > 1 && matches!(self.resource.paging, Paging::Page { .. } | Paging::Offset { .. })
     }
 
     /// The page at a place, whole.
@@ -109,6 +127,7 @@ impl Walk {
             page.next = next.map(|at| Place { at, ..Place::default() });
             return Ok(page);
         };
+        self.below.from_first |= *place == Place::default();
         let (above, nth) = place.parent.clone().unwrap_or_default();
         self.load_parents(&parent, &above).await?;
         let Some(parents) = &self.parents else { return Ok(ListPage::default()) };
@@ -117,6 +136,7 @@ impl Walk {
             |nth: usize| if nth < count { Some((above.clone(), nth)) } else { further.map(|at| (at, 0)) };
         let Some(id) = id else {
             let next = after(count).map(|parent| Place { parent: Some(parent), ..Place::default() });
+            self.ends_well(&parent, next.is_none()).await?;
             return Ok(ListPage { next, ..ListPage::default() });
         };
         let (mut page, next) = self.list(&place.at, Some(&id)).await?;
@@ -126,6 +146,7 @@ impl Walk {
             self.round = Round::default();
             after(nth + 1).map(|parent| Place { parent: Some(parent), ..Place::default() })
         };
+        self.ends_well(&parent, page.next.is_none()).await?;
         page.parent = Some(id);
         Ok(page)
     }
@@ -134,23 +155,47 @@ impl Walk {
         if self.parents.as_ref().is_some_and(|parents| parents.at == *at) {
             return Ok(());
         }
-        let (page, next) =
-            fetch(&self.client, parent, (at, Filling::default()), None, &mut self.above).await?;
+        let (page, next) = fetch(&self.client, parent, (at, Filling::default()), None).await?;
+        turned(&self.client, parent, &mut self.above, (&page, next.as_ref()))?;
         let ids = page.records.into_iter().map(|listed| listed.key.as_str().to_owned()).collect();
         self.parents = Some(Parents { at: at.clone(), ids, next });
         Ok(())
     }
 
     async fn list(&mut self, at: &At, parent: Option<&str>) -> Result<(ListPage, Option<At>), ConnectError> {
+        self.pages += 1;
         let filling = Filling { parent: parent.unwrap_or_default(), ..Filling::default() };
-        let since = self.since.as_ref();
-        let listed = fetch(&self.client, &self.resource, (at, filling), since, &mut self.round).await;
-        match listed {
-            // The parent was deleted since it was listed.
-            Err(error) if parent.is_some() && error.remote.as_deref() == Some(GONE) => {
+        let (client, resource) = (Arc::clone(&self.client), Arc::clone(&self.resource));
+        let since = self.since.clone();
+        let read = |at: At| {
+            let (client, resource, since) = (&client, &resource, since.as_ref());
+            async move { fetch(client, resource, (&at, filling), since).await }
+        };
+        let listed = self.overlap.page(&resource.paging, at, read).await;
+        match (listed, parent) {
+            // The parent was deleted since it was listed, or the path is wrong.
+            (Err(error), Some(parent)) if error.remote.as_deref() == Some(GONE) => {
+                self.below.refused = Some((Key::app(parent), error));
                 Ok((ListPage::default(), None))
             }
-            listed => listed,
+            (Err(error), _) => Err(error),
+            (Ok((page, next)), _) => {
+                self.below.answered = true;
+                turned(&client, &resource, &mut self.round, (&page, next.as_ref()))?;
+                Ok((page, next))
+            }
+        }
+    }
+
+    /// An app that knew none of the lists below parents, although a parent is there, was asked by a wrong path.
+    async fn ends_well(&mut self, parent: &Resource, ends: bool) -> Result<(), ConnectError> {
+        if !ends || !self.below.from_first || self.below.answered {
+            return Ok(());
+        }
+        let Some((key, error)) = self.below.refused.take() else { return Ok(()) };
+        match single::read(&self.client, (parent, None), &key).await? {
+            Single::Record(_) => Err(error),
+            Single::Gone | Single::Unknown => Ok(()),
         }
     }
 }
@@ -167,17 +212,31 @@ fn written(since: Timestamp, format: SinceFormat) -> String {
     }
 }
 
+/// A list that goes round in circles is named.
+fn turned(
+    client: &Client,
+    resource: &Resource,
+    round: &mut Round,
+    (page, next): (&ListPage, Option<&At>),
+) -> Result<(), ConnectError> {
+    let (Some(next), Some(endpoint)) = (next, &resource.list) else { return Ok(()) };
+    let keys: Vec<String> = page.records.iter().map(|listed| listed.key.to_string()).collect();
+    let Some(why) = round.turn(next, &keys) else { return Ok(()) };
+    let message = format!("{}: the list {why}", named(client, endpoint));
+    Err(ConnectError::new("R142", Class::Pipeline, message)
+        .help("correct `paginate`: does the app know its parameters?"))
+}
+
 /// One page of a list, and where it goes on.
 async fn fetch(
     client: &Client,
     resource: &Resource,
     (at, filling): (&At, Filling<'_>),
     since: Option<&(String, String)>,
-    round: &mut Round,
 ) -> Result<(ListPage, Option<At>), ConnectError> {
     let Some(endpoint) = &resource.list else { return Err(cannot_list(client, resource)) };
     let what = named(client, endpoint);
-    let mut url = client.address(&endpoint.path(filling))?;
+    let mut url = client.address(&endpoint.path(filling)?)?;
     if !matches!(at, At::Address(_)) {
         for (name, value) in &resource.params {
             url.query_pairs_mut().append_pair(name, value.expose_secret());
@@ -192,96 +251,15 @@ async fn fetch(
     if !answer.is_good() {
         return Err(fault::refused(&what, &answer).remote(answer.status.to_string()));
     }
+    // Nothing to tell, says the app.
+    if answer.status == 204 {
+        return Ok((ListPage { date: answer.date(), ..ListPage::default() }, None));
+    }
     let json = fault::json(&what, &answer)?;
     let parent = resource.parent.as_ref().map(|_| filling.parent);
     let records = listed(resource, &what, &answer, &json, parent)?;
     let next = resource.paging.after(client, (&url, at), (&answer, &json), records.len())?;
-    if let Some(next) = &next {
-        let keys: Vec<String> = records.iter().map(|listed| listed.key.to_string()).collect();
-        if let Some(why) = round.turn(next, &keys) {
-            return Err(ConnectError::new("R142", Class::Pipeline, format!("{what}: the list {why}"))
-                .help("correct `paginate`: does the app know its parameters?"));
-        }
-    }
     Ok((ListPage { records, parent: None, next: None, date: answer.date() }, next))
-}
-
-/// The records of a list answer, each with its key.
-pub(super) fn listed(
-    resource: &Resource,
-    what: &str,
-    answer: &Answer,
-    json: &Json,
-    parent: Option<&str>,
-) -> Result<Vec<Listed>, ConnectError> {
-    let records = records(resource, what, answer, json)?;
-    let keyed = records.into_iter().enumerate().map(|(at, record)| {
-        let nth = at + 1;
-        if !record.is_object() {
-            let message = format!("{what}: record {nth} of the answer is {}, no object", kind(record));
-            return Err(fault::unlike(message, "correct `records` of the resource"));
-        }
-        let key = resource.key_of(record, parent).ok_or_else(|| {
-            let message =
-                format!("{what}: record {nth} of the answer has no id at `{}`", resource.key.text());
-            fault::unlike(
-                message,
-                format!("correct `key` of the resource; the record has {}", members(record)),
-            )
-        })?;
-        Ok(Listed { key, record: record.clone() })
-    });
-    keyed.collect()
-}
-
-fn records<'a>(
-    resource: &Resource,
-    what: &str,
-    answer: &Answer,
-    json: &'a Json,
-) -> Result<Vec<&'a Json>, ConnectError> {
-    let place = &resource.records;
-    let found = place.all(json);
-    match found.as_slice() {
-        [Json::Array(items)] => Ok(items.iter().collect()),
-        [Json::Null] => Ok(Vec::new()),
-        [] if fault::is_error(json) => {
-            let said = fault::words(answer).map(|said| format!(": {said}")).unwrap_or_default();
-            let message = format!("{what} was answered with {} and an error{said}", answer.status);
-            Err(ConnectError::new("R143", Class::Pipeline, message).help("the app's own words"))
-        }
-        [] if place.picks() => Ok(Vec::new()),
-        [] => Err(fault::unlike(
-            format!("{what}: the answer has nothing at `{}`", place.text()),
-            format!("correct `records` of the resource; the answer has {}", members(json)),
-        )),
-        _ if place.picks() => Ok(found),
-        [other, ..] => Err(fault::unlike(
-            format!("{what}: the answer has {} at `{}`, no list", kind(other), place.text()),
-            format!("correct `records` of the resource; the answer has {}", members(other)),
-        )),
-    }
-}
-
-/// Names of members, never values.
-pub(super) fn members(json: &Json) -> String {
-    match json {
-        Json::Object(fields) if !fields.is_empty() => {
-            fields.keys().take(8).map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
-        }
-        other => format!("only {}", kind(other)),
-    }
-}
-
-fn kind(json: &Json) -> &'static str {
-    match json {
-        Json::Null => "nothing",
-        Json::Bool(_) => "true or false",
-        Json::Number(_) => "a number",
-        Json::String(_) => "a text",
-        Json::Array(_) => "a list",
-        Json::Object(_) => "an object",
-    }
 }
 
 /// A request as messages name it.
@@ -297,7 +275,7 @@ fn cannot_list(client: &Client, resource: &Resource) -> ConnectError {
 
 /// A read of a path of the connection.
 pub(super) fn get(client: &Client, endpoint: &Endpoint, filling: Filling<'_>) -> Result<Call, ConnectError> {
-    let url = client.address(&endpoint.path(filling))?;
+    let url = client.address(&endpoint.path(filling)?)?;
     Ok(Call { method: Method::clone(&endpoint.method), url, body: None, attempt: None })
 }
 

@@ -11,7 +11,7 @@ use super::fault;
 use super::record::Columns;
 use super::resource::{Endpoint, Filling, Resource};
 use super::several::{Work, in_order};
-use super::single::record;
+use super::single::{denies, record};
 use super::source::version;
 use super::walk::named;
 use crate::connect::ConnectError;
@@ -58,6 +58,12 @@ impl<'a> Writing<'a> {
         if self.lock().is_some() {
             return None;
         }
+        if let WriteOp::Update { key, .. } | WriteOp::Archive { key, .. } | WriteOp::Delete { key } = op
+            && !self.resource.can_name(key)
+        {
+            let message = format!("`{key}` is no id that a path can have");
+            return Some(Outcome::Rejected(RecordError::new("R241", Class::Record, message)));
+        }
         match op {
             WriteOp::Create { row } => self.create(row).await,
             WriteOp::Update { key, row, .. } | WriteOp::Archive { key, row } => self.update(key, row).await,
@@ -71,7 +77,7 @@ impl<'a> Writing<'a> {
             return Some(Outcome::Rejected(cannot(self.resource, "create")));
         };
         let parent = self.columns.parent(row).unwrap_or_default();
-        if self.resource.parent.is_some() && parent.is_empty() && endpoint.shown().contains("{parent.id}") {
+        if self.resource.parent.is_some() && parent.is_empty() && endpoint.asks_for_parent() {
             let message = "a new record needs the record it belongs to: write a row for `parent.id`";
             return Some(Outcome::Rejected(RecordError::new("R241", Class::Record, message)));
         }
@@ -84,12 +90,14 @@ impl<'a> Writing<'a> {
             Err(trouble) if trouble.sent => return Some(Outcome::Unknown(lost(&what, &trouble.error))),
             Err(trouble) => return self.stop(*trouble.error),
         };
-        if answer.status >= 500 || answer.status == 408 {
+        if answer.status == 408 || answer.status >= 500 && answer.status != 501 {
             self.failing.fetch_add(1, Ordering::Relaxed);
             return Some(Outcome::Unknown(fault::rejected(&what, &answer)));
         }
         self.failing.store(0, Ordering::Relaxed);
-        if matches!(answer.status, 300..=399 | 404 | 405 | 501) {
+        // Below a record that is gone nothing can be made: that is the fault of this one alone.
+        let is_below = answer.status == 404 && endpoint.asks_for_parent() && answer.is_of_the_app();
+        if matches!(answer.status, 300..=399 | 404 | 405 | 501) && !is_below {
             return self.stop(fault::refused_silently(&what, &answer));
         }
         Some(if answer.is_good() {
@@ -105,13 +113,13 @@ impl<'a> Writing<'a> {
     fn made(&self, what: &str, answer: &Answer, parent: &str) -> Outcome {
         let json: Option<Json> = serde_json::from_slice(&answer.body).ok();
         let parent = (!parent.is_empty()).then_some(parent);
+        if json.as_ref().is_some_and(|json| self.says_no(json)) {
+            return Outcome::Rejected(fault::rejected(what, answer));
+        }
         if let Some(found) = json.as_ref().and_then(|json| record(self.resource, json))
             && let Some(key) = self.resource.key_of(found, parent)
         {
             return Outcome::Written { key, version: version(self.resource, found) };
-        }
-        if json.as_ref().is_some_and(fault::is_error) {
-            return Outcome::Rejected(fault::rejected(what, answer));
         }
         let place =
             answer.header("location").and_then(|place| place.trim_end_matches('/').rsplit('/').next());
@@ -138,6 +146,11 @@ impl<'a> Writing<'a> {
         }
     }
 
+    /// Whether a good answer is none.
+    fn says_no(&self, json: &Json) -> bool {
+        denies(self.resource, self.columns, json)
+    }
+
     /// A record that is there already, where the app names it.
     fn in_the_way(&self, answer: &Answer) -> Existing {
         let json: Option<Json> =
@@ -160,7 +173,7 @@ impl<'a> Writing<'a> {
             }
             let found = json.and_then(|json| record(self.resource, json));
             let version = found.and_then(|found| version(self.resource, found));
-            (answer.is_good() && (found.is_some() || !json.is_some_and(fault::is_error)))
+            (answer.is_good() && !json.is_some_and(|json| self.says_no(json)))
                 .then(|| Outcome::Written { key: key.clone(), version })
         })
         .await
@@ -174,7 +187,7 @@ impl<'a> Writing<'a> {
             if answer.is_gone() {
                 return Some(Outcome::Unchanged { key: key.clone() });
             }
-            (answer.is_good() && !json.is_some_and(fault::is_error))
+            (answer.is_good() && !json.is_some_and(|json| self.says_no(json)))
                 .then(|| Outcome::Written { key: key.clone(), version: None })
         })
         .await
@@ -204,7 +217,8 @@ impl<'a> Writing<'a> {
             return self.failed(failed, fault::refused_silently(&what, &answer));
         }
         self.failing.store(0, Ordering::Relaxed);
-        if matches!(answer.status, 300..=399 | 405) {
+        let is_elses = answer.is_gone() && !answer.is_of_the_app();
+        if matches!(answer.status, 300..=399 | 405) || is_elses {
             return self.stop(fault::refused_silently(&what, &answer));
         }
         let json: Option<Json> = serde_json::from_slice(&answer.body).ok();
@@ -229,7 +243,7 @@ impl<'a> Writing<'a> {
             Some(wrap) => Json::Object(Map::from_iter([(wrap.clone(), body)])),
             None => body,
         });
-        let url = self.client.address(&endpoint.path(filling))?;
+        let url = self.client.address(&endpoint.path(filling)?)?;
         Ok(Call { method: endpoint.method.clone(), url, body, attempt })
     }
 

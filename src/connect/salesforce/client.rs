@@ -16,6 +16,7 @@ use tokio::sync::{OnceCell, Semaphore};
 use super::api::error::{self, Reaction};
 use super::api::soql;
 use super::budget::{Budget, Purpose, UsageStore};
+use super::currency::Currencies;
 use super::org::OrgFacts;
 use super::session::{Live, Session};
 use super::tokens::TokenStore;
@@ -55,6 +56,8 @@ pub struct Client {
     ahead: Mutex<Option<SignedDuration>>,
     /// Objects that Bulk refused once.
     rest_only: Mutex<HashSet<String>>,
+    /// The currencies of the org, once somebody asked.
+    currencies: OnceCell<Currencies>,
     /// How many records of an object are written at once without trouble.
     batch_sizes: Mutex<BatchSizes>,
 }
@@ -148,6 +151,7 @@ impl Client {
             established: OnceCell::new(),
             ahead: Mutex::new(None),
             rest_only: Mutex::new(HashSet::new()),
+            currencies: OnceCell::new(),
             batch_sizes: Mutex::default(),
             config,
         }))
@@ -166,6 +170,10 @@ impl Client {
     /// The org's time as of now, once any answer has told it.
     pub fn server_now(&self) -> Option<Timestamp> {
         locked(&self.ahead).map(|ahead| self.clock.now() + ahead)
+    }
+
+    pub(super) fn currencies_cell(&self) -> &OnceCell<Currencies> {
+        &self.currencies
     }
 
     /// Whether Bulk refused this object before.

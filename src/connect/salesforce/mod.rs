@@ -10,6 +10,7 @@ mod backfill_rest;
 mod budget;
 mod client;
 mod config;
+mod currency;
 mod delete_log;
 mod events;
 mod fetch;
@@ -34,6 +35,7 @@ mod write;
 pub use budget::{Admission, Budget, BudgetStatus, Purpose, UsageStore};
 pub use client::{Answer, Call, Client, Services};
 pub use config::{ApiBudget, Auth, Config, Environment, Transport};
+pub use currency::Currencies;
 pub use events::{
     ChannelSpec, Event, EventBatch, EventKind, EventStream, Fault, Outlook, Prepared, fault_of,
     outlook as channel_outlook, prepare as prepare_channel, remove as remove_channel,

@@ -40,6 +40,8 @@ pub enum Fate {
     /// The linked Salesforce record was not found, or the pair rests since it left the filters. Only its own side can tell whether it was
     /// deleted, merged, is merely not to be seen, or is back: it is looked at there.
     AskSalesforce(Key),
+    /// The linked app record was not found, in an app that cannot tell whether it is there: nothing is done, and somebody is told.
+    Missed(Key),
     /// The pair rests since its app record left the filters: only the app can tell whether it is back.
     AskApp(Key),
     /// Gone, and never linked: nothing to do.
@@ -198,6 +200,7 @@ impl Bench<'_> {
         match (sync::decide(&self.situation(item)), &item.elsewhere) {
             (Decision::Vanished, _) => match (&item.link, self.target()) {
                 (Some(link), Side::Salesforce) => Fate::AskSalesforce(link.salesforce.clone()),
+                (Some(link), Side::App) if !self.app.tells_absence() => Fate::Missed(link.app.clone()),
                 (link, target) => self.gone(target, link.as_ref()),
             },
             (Decision::Create { .. }, Some(other)) => Fate::LeftOut(LeftOut::LinkedBy(other.clone())),

@@ -241,6 +241,7 @@ impl Bench<'_> {
                 let asked = (self.pipeline.name.clone(), Side::Salesforce, key.clone());
                 executed.commit.touch.push(asked);
             }
+            Some(Fate::Missed(key)) => return self.missed(&mut executed.commit, item, key),
             Some(Fate::Decided(Decision::Hold(held))) => return self.held(executed, item, held),
             Some(Fate::Decided(_)) => self.agreed(&mut executed.commit, item),
             Some(Fate::Stopped(Stop::Fail { row, error })) => {

@@ -36,6 +36,18 @@ impl Bench<'_> {
         Ok(())
     }
 
+    /// The linked app record of a record was not found, where that is no evidence. The pair lives on: the record may be seen again.
+    pub(super) fn missed(&self, commit: &mut Commit, item: &Item, key: &Key) -> Result<(), BatchError> {
+        let message = format!(
+            "the linked record {key} is not in the app's list any more, and the app does not answer for single records: {} {} stays as it is",
+            place(self.origin),
+            item.key
+        );
+        commit.counts.failed += 1;
+        commit.failures.push(self.failure(item, MISSED, FailureKind::Failed, &message, &[])?);
+        Ok(())
+    }
+
     /// Whether somebody was told that a record is not found: its pair is broken, but nobody knows yet why.
     pub(super) fn was_missed(&self, key: &Key) -> Result<bool, BatchError> {
         let failure = self.store.failure(&failure_id(&self.pipeline.name, self.origin, key))?;

@@ -85,7 +85,7 @@ fn differs(item: &Item) -> bool {
         Some(Fate::Decided(decision)) => {
             matches!(decision, Decision::Create { .. } | Decision::Update { .. } | Decision::Hold(_))
         }
-        Some(Fate::Delete { .. } | Fate::Archive { .. } | Fate::Postponed) => true,
+        Some(Fate::Delete { .. } | Fate::Archive { .. } | Fate::Postponed | Fate::Missed(_)) => true,
         Some(Fate::Stopped(stop)) => matches!(stop, Stop::Wait { .. } | Stop::Fail { .. }),
         _ => false,
     }

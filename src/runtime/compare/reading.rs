@@ -129,7 +129,7 @@ impl Runner {
     }
 
     /// Records that were not found before, where evidence of their delete would be followed: it may have come meanwhile.
-    fn missed(&self, side: Side) -> Result<HashSet<Key>, PassError> {
+    pub(in crate::runtime) fn missed(&self, side: Side) -> Result<HashSet<Key>, PassError> {
         let ops = self.pipeline.ops_on(side.other());
         if side != Side::Salesforce || !(ops.delete || ops.archive) {
             return Ok(HashSet::new());

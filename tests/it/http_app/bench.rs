@@ -46,7 +46,7 @@ pub fn config() -> AppConfig {
 }
 
 /// How its connection file says so. `people` has neither a change time nor a question.
-const CONNECTION: &str = "\
+pub const CONNECTION: &str = "\
 type: http
 base_url: ${env:CRM_URL}
 auth: { type: api_key, header: X-API-KEY, key: '${env:CRM_KEY}' }

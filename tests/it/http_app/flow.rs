@@ -4,7 +4,7 @@ use axum::http::Method;
 use serde_json::{Value as Json, json};
 use sfsync::runtime::status::State;
 
-use super::bench::{Bench, CUSTOMERS, PEOPLE};
+use super::bench::{Bench, CONNECTION, CUSTOMERS, PEOPLE, config};
 use crate::harness::app::Fault;
 use crate::harness::rig::until;
 
@@ -194,6 +194,31 @@ async fn a_list_without_change_times_is_compared_and_its_keys_of_text_are_linked
     };
     bench.until("and back", back).await;
     bench.nothing_is_written_any_more().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_list_lacks_is_no_delete_where_nothing_but_the_list_can_be_asked() {
+    let file = CONTACTS
+        .replace("  - { salesforce: AccountId, app: customer_id, lookup: accounts, missing: empty }\n", "")
+        .replace(
+            "to_salesforce: [create, update]",
+            "to_salesforce: [create, update, delete]\nmax_deletes: 10",
+        );
+    let connection = CONNECTION.replace("path: /people\n", "path: /people\n    get: none\n");
+    let mut bench = Bench::with(config(), &connection, &[("contacts.yaml", &file)]).await;
+    let person = |n: u32| json!({ "name": { "last": format!("P{n}") }, "email": format!("p{n}@acme.fi") });
+    let kim = bench.app.put(PEOPLE, person(1));
+    bench.app.put(PEOPLE, person(2));
+    bench.run().await;
+    bench.until("both are there", |bench| bench.org(&["Id"], "FROM Contact").len() == 2).await;
+    bench.app.remove(PEOPLE, kim);
+    let id = bench.org(&["Id"], "FROM Contact WHERE Email = 'p1@acme.fi'").remove(0);
+    bench.update("Contact", &id, json!({ "LastName": "Edited" }));
+    let is_told = |bench: &Bench| bench.failures().iter().any(|failure| failure.code == "R306");
+    bench.until("somebody is told", is_told).await;
+    bench.look(true).await;
+    assert_eq!(bench.org(&["Id"], "FROM Contact").len(), 2, "{}", bench.shown());
+    assert_eq!(bench.app.records(PEOPLE).len(), 1, "and it is not made again");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -2,6 +2,8 @@
 
 mod bench;
 mod flow;
+mod liar;
+mod lies;
 mod reading;
 mod rig;
 mod signing;

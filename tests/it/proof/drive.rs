@@ -113,3 +113,8 @@ pub async fn eventually(
 pub async fn failures(supervisor: &Arc<Supervisor>) -> Vec<FailureView> {
     Door(Arc::clone(supervisor)).failures(FailureFilter::default()).await.expect("failures are listed")
 }
+
+/// What failed is tried again now, as a person would ask for it.
+pub async fn retry(supervisor: &Arc<Supervisor>) {
+    Door(Arc::clone(supervisor)).retry(FailureFilter::default()).await.expect("failures are tried again");
+}

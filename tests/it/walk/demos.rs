@@ -48,6 +48,8 @@ fn demo_shows_something(name: &str, works: &[&str]) {
         assert!(line.contains(", 0 failed"), "{line}: {told}");
         assert!(!works.contains(&pipeline) || !line.contains(" 0 created"), "{line}: {told}");
     }
+    // What to do next can be done as it stands.
+    assert!(told.contains(&format!("(sfsync demo --set {name} --folder demo;")), "{told}");
     // The question that it names has an answer.
     let (_, question) = told.split_once("sqlite3 ").unwrap();
     let (database, question) = question.lines().next().unwrap().split_once(" '").unwrap();

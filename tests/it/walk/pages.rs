@@ -18,7 +18,11 @@ fn root() -> &'static Path {
 
 /// All pages that people read.
 fn pages() -> Vec<PathBuf> {
-    let mut pages = vec![root().join("README.md"), root().join("sandbox/README.md")];
+    let mut pages: Vec<PathBuf> =
+        ["README.md", "ARCHITECTURE.md", "CHANGELOG.md", "sandbox/README.md", "examples/directus/README.md"]
+            .iter()
+            .map(|name| root().join(name))
+            .collect();
     for folder in ["docs", "docs/decisions"] {
         let entries = std::fs::read_dir(root().join(folder)).unwrap().map(|entry| entry.unwrap().path());
         pages.extend(entries.filter(|path| path.extension().is_some_and(|end| end == "md")));
@@ -39,16 +43,76 @@ fn blocks(path: &Path, languages: &[&str]) -> Vec<String> {
     parts.filter_map(block).collect()
 }
 
+/// The lines of the shell blocks of a page, without remarks.
+fn lines(path: &Path) -> Vec<String> {
+    let text = blocks(path, &["sh", "bash"]).join("\n").replace("\\\n", " ");
+    let line =
+        |line: &str| line.split(" #").next().unwrap_or_default().trim_end_matches('&').trim().to_owned();
+    text.lines().map(line).filter(|line| !line.is_empty()).collect()
+}
+
 /// Commands of sfsync in the shell blocks of a page.
 fn commands(path: &Path) -> Vec<Vec<String>> {
-    let lines = blocks(path, &["sh", "bash"]).join("\n");
-    let command = |line: &str| {
-        let line = line.split(" #").next().unwrap_or_default().trim();
+    let command = |line: String| {
         let begins = ["cargo run --release -- ", "sfsync "];
         let command = begins.iter().find_map(|begin| line.strip_prefix(begin))?;
         Some(command.split_whitespace().map(str::to_owned).collect())
     };
-    lines.lines().filter_map(command).collect()
+    lines(path).into_iter().filter_map(command).collect()
+}
+
+/// What a line of a shell block calls, if somebody here runs or reads it: the commands of sfsync and of the sandbox are parsed (here, and
+/// in its own tests), scripts know their options, benches exist, and what belongs to others is only set up with it.
+fn is_looked_after(line: &str) -> bool {
+    let words: Vec<&str> = line.split_whitespace().collect();
+    let read = |path: &str| std::fs::read_to_string(root().join(path)).unwrap_or_default();
+    match words.as_slice() {
+        ["sfsync" | "export" | "npx", ..]
+        | ["npm", "install", ..]
+        | ["cargo", "run", "--release", "--", ..]
+        | ["cargo", "run", "--release", "-p", "sfsync-sandbox", "--", ..] => true,
+        ["cargo", "bench", "--bench", name] => read("Cargo.toml").contains(&format!("name = \"{name}\"")),
+        ["./bench" | "./test", options @ ..] => {
+            let text = read(words[0].trim_start_matches("./"));
+            // Besides options there are numbers, and names of tests.
+            let is_known = |word: &&str| {
+                text.contains(*word)
+                    || word.parse::<u32>().is_ok()
+                    || root().join(format!("tests/it/{word}.rs")).exists()
+            };
+            !text.is_empty() && options.iter().all(is_known)
+        }
+        [script] if script.ends_with(".sh") => !read(script).is_empty(),
+        ["curl", address, ..] => address.contains("/_sandbox/"),
+        _ => false,
+    }
+}
+
+#[test]
+fn every_block_of_a_page_is_one_that_something_runs() {
+    let mut count = 0;
+    for page in pages() {
+        let name = page.strip_prefix(root()).unwrap().display().to_string();
+        for line in lines(&page) {
+            assert!(is_looked_after(&line), "{name}: nothing runs or reads `{line}`");
+            count += 1;
+        }
+        let text = std::fs::read_to_string(&page).unwrap();
+        let languages = text.lines().filter_map(|line| line.strip_prefix("```")).step_by(2);
+        let yaml = languages.clone().filter(|language| *language == "yaml").count();
+        // Those tests take these apart by name; another one would be run by nobody.
+        let known = match name.as_str() {
+            "README.md" => 3,
+            "sandbox/README.md" => 2,
+            _ => 0,
+        };
+        assert_eq!(yaml, known, "{name}: a block of YAML that nothing reads");
+        for language in languages {
+            let examples_of_messages = language == "text" && name == "docs/errors.md";
+            assert!(["sh", "yaml"].contains(&language) || examples_of_messages, "{name}: ```{language}");
+        }
+    }
+    assert!(count >= 30, "{count} lines");
 }
 
 fn client() -> reqwest::Client {
@@ -182,6 +246,11 @@ async fn the_rules_and_the_fault_of_the_page_of_the_sandbox_are_taken() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_an_org_and_an_app_may_post_is_taken_as_the_first_page_says() {
+    let page = std::fs::read_to_string(root().join("README.md")).unwrap();
+    for shown in [r#"{ "object": "Opportunity", "id": "006…" }"#, r#"{ "id": 7 }"#, r#"{ "ids": [7, 8] }"#]
+    {
+        assert!(page.contains(shown), "{shown}: this test and the page say the same");
+    }
     let whole = crate::harness::whole::Whole::started("operating", 5).await;
     let org = whole.rig.sandbox.org().org_id().to_string();
     let id = whole.org("SELECT Id FROM Opportunity LIMIT 1")[0]["Id"].as_str().unwrap().to_owned();

@@ -87,6 +87,7 @@ fn dispatch(exchange: &Exchange, resource: &Resource, request: &WireRequest) -> 
     match resource {
         Resource::Index => Ok(index(exchange)),
         Resource::Limits => Ok(limits(exchange)),
+        Resource::Organization => Ok(organization(exchange)),
         Resource::RecordCount => Ok(record_count(exchange, request)),
         Resource::Global => describe::global(exchange, request),
         Resource::Object(name) if request.reads() => describe::brief(exchange, name),
@@ -182,6 +183,17 @@ fn limits(exchange: &Exchange) -> Reply {
             server.ingest.batches_since_yesterday(now),
         ),
     )
+}
+
+/// `GET /connect/organization`: the currency of an org that has but one is told nowhere else.
+fn organization(exchange: &Exchange) -> Reply {
+    let config = exchange.server.org.config();
+    let mut features = json!({ "chatter": true, "multiCurrency": config.multicurrency });
+    if !config.multicurrency {
+        features["defaultCurrencyIsoCode"] = json!(config.currency);
+    }
+    let org = exchange.server.org.org_id().to_string();
+    Reply::json(200, &json!({ "features": features, "name": config.name, "orgId": org }))
 }
 
 /// `GET /limits/recordCount?sObjects=A,B`; unknown objects are left out.
