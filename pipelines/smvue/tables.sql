@@ -1,6 +1,7 @@
 -- The tables of the app as the pipelines of this folder expect them: psql "$SMVUE_DATABASE_URL" -f tables.sql
 CREATE TABLE team_members (id bigserial PRIMARY KEY, salesforce_id text UNIQUE, name text NOT NULL, email text, active boolean,
-    coached boolean NOT NULL DEFAULT true, role text NOT NULL DEFAULT 'none');
+    coached boolean NOT NULL DEFAULT true, role text NOT NULL DEFAULT 'none',
+    manager_id bigint REFERENCES team_members);
 CREATE TABLE crm_pipelines (id bigserial PRIMARY KEY, salesforce_id text UNIQUE, code text, name text, active boolean, is_default boolean);
 CREATE TABLE crm_stages (id bigserial PRIMARY KEY, salesforce_id text UNIQUE, name text, sort_order integer,
     probability numeric(5,2), is_closed boolean, is_won boolean);

@@ -28,7 +28,8 @@ pub(super) async fn connect(args: Named, context: &Context) -> Result<Exit, Fail
         Bench::Free(workbench) => {
             let name = ConnectionName::from(args.connection.as_str());
             if let Some(browser) = Browser::open(&workbench, &name).await? {
-                context.screen.remark(&invitation(browser.url(), browser.callback()));
+                let needs = workbench.needs_of(&name)?;
+                context.screen.remark(&invitation(&needs, browser.url(), browser.callback()));
                 within(browser.finish()).await??;
             }
             workbench.report_sign_in(&name).await?
@@ -37,7 +38,7 @@ pub(super) async fn connect(args: Named, context: &Context) -> Result<Exit, Fail
             let path = ["api", "connections", &args.connection, "sign-in"];
             let begun: SignInBegun = daemon.post(&path, &()).await?;
             if let (Some(url), Some(callback)) = (&begun.url, &begun.callback) {
-                context.screen.remark(&invitation(url, callback));
+                context.screen.remark(&invitation(&begun.needs, url, callback));
             }
             let asked = Instant::now();
             loop {
@@ -63,11 +64,12 @@ fn nobody_came() -> Failure {
     Failure::new("nobody signed in within 15 minutes", help)
 }
 
-fn invitation(url: &str, callback: &str) -> String {
+fn invitation(needs: &[String], url: &str, callback: &str) -> String {
     // Which edition it is the org tells only after the sign-in.
+    let needs: String = needs.iter().flat_map(|need| [need.as_str(), "\n"]).collect();
     format!(
         "The org needs an edition with an API: Enterprise, Unlimited, Performance or Developer. Professional has it as an add-on, and no\n\
-         Change Data Capture: `push: cdc` polls there.\n\n\
+         Change Data Capture: `push: cdc` polls there.\n{needs}\n\
          Open this address in a browser and sign in as the integration user:\n  {url}\n\n\
          The browser comes back to {callback}; the connected app has to have this callback address. Waiting …"
     )

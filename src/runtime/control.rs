@@ -164,6 +164,9 @@ pub struct SignInBegun {
     pub url: Option<String>,
     /// Where the browser comes back to; the app in Salesforce has to allow this address.
     pub callback: Option<String>,
+    /// What the org has to have for what the files ask, told before anybody signs in.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub needs: Vec<String>,
 }
 
 /// How a sign-in stands.

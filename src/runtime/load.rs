@@ -7,7 +7,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use super::folder::{File, Texts};
-use super::stories::{StoryResult, run_stories};
+use super::stories::{StoryResult, run_stories, switched};
 use super::tables::Statements;
 use crate::diag::{Diagnostic, Severity, SourceId, SourceMap, Span};
 use crate::expr::Engine;
@@ -164,9 +164,12 @@ fn tell_stories<'a>(
     let told = files.pipelines.iter().filter(has_tests).filter_map(|file| {
         let plan = plans.pipelines.get(&file.name)?.as_ref().ok()?;
         let known = earlier.get(&file.name).filter(|told| Arc::ptr_eq(&told.plan, plan));
-        let results = match known {
-            Some(told) => Arc::clone(&told.results),
-            None => run_stories(plan, file.value()?, None).into(),
+        let results = if let Some(told) = known {
+            Arc::clone(&told.results)
+        } else {
+            let compile = |files: &Files| compile_after(files, loading.catalog, &tools(true), &plans.kept);
+            let switched = |switches: &_| switched(files, file, switches, compile);
+            run_stories(plan, file.value()?, &switched).into()
         };
         Some((file.name.clone(), Told { plan: Arc::clone(plan), results }))
     });
@@ -176,7 +179,9 @@ fn tell_stories<'a>(
 fn story_error(result: &StoryResult) -> Diagnostic {
     let title = format!("test failed: {}", result.name);
     let span = result.mismatches.iter().find_map(|mismatch| mismatch.span).unwrap_or(result.span);
-    let mut error = Diagnostic::error("E505", title, span, "");
+    let mut error = Diagnostic::error("E505", title, span, "").help(
+        "if the change is meant, change the test too; a test about a switch says how it stands: `with: { groups: { owners: off } }`",
+    );
     for mismatch in &result.mismatches {
         error = error
             .note(format!("expected  {}", mismatch.expected))

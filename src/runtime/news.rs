@@ -30,6 +30,20 @@ pub async fn news(
     Ok(told)
 }
 
+/// What the org has to have for what the files ask: it can be told before anybody is signed in, when the edition is not known yet.
+pub fn needs(files: &Files, file: &ConnectionFile) -> Vec<String> {
+    let readers = wanted(files, file, Push::Cdc);
+    let mut names: Vec<&str> = readers.values().flatten().map(|(name, _)| name.as_str()).collect();
+    names.sort_unstable();
+    if names.is_empty() {
+        return Vec::new();
+    }
+    vec![format!(
+        "Change events (push: cdc in {}) need Enterprise, Performance, Unlimited or Developer Edition; without them these pipelines only poll.",
+        names.join(", ")
+    )]
+}
+
 type Readers<'f> = BTreeMap<String, Vec<(&'f PipelineName, &'f PipelineFile)>>;
 
 /// Objects that pipelines of the connection want to hear of in a way.

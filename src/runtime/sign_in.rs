@@ -5,7 +5,8 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use serde::{Deserialize, Serialize};
-use tokio::sync::watch;
+use tokio::sync::futures::Notified;
+use tokio::sync::{Notify, watch};
 
 use super::catalogs::{self, Look};
 use super::control::ControlError;
@@ -26,7 +27,10 @@ pub type Outcome = Option<Result<(), ControlError>>;
 
 /// The web sign-ins that were begun, one for each connection.
 #[derive(Default)]
-pub struct SignIns(Mutex<HashMap<ConnectionName, Begun>>);
+pub struct SignIns {
+    begun: Mutex<HashMap<ConnectionName, Begun>>,
+    done: Notify,
+}
 
 struct Begun {
     sign_in: Arc<WebSignIn>,
@@ -62,8 +66,18 @@ impl SignIns {
         self.lock().get(name).map(|begun| begun.outcome.subscribe())
     }
 
+    /// Somebody has signed in: what waits for that goes on.
+    pub fn tell_done(&self) {
+        self.done.notify_waiters();
+    }
+
+    /// Hears that somebody has signed in, from when it is enabled.
+    pub fn done(&self) -> Notified<'_> {
+        self.done.notified()
+    }
+
     fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<ConnectionName, Begun>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.begun.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

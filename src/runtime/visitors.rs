@@ -7,6 +7,7 @@ use std::time::Duration;
 use secrecy::ExposeSecret as _;
 
 use super::control::{ControlError, ControlErrorKind, SignInBegun, SignInState};
+use super::news;
 use super::push;
 use super::sign_in::{self, Asked, Connected, Disconnected};
 use super::supervisor::Supervisor;
@@ -39,10 +40,12 @@ impl Supervisor {
 
     pub(super) async fn begin_sign_in(&self, name: &ConnectionName) -> Result<SignInBegun, ControlError> {
         let latest = self.latest();
-        let client = sign_in::client(&self.world, connection(&latest.desired, name)?).await?;
+        let file = connection(&latest.desired, name)?;
+        let client = sign_in::client(&self.world, file).await?;
+        let needs = news::needs(&latest.desired, file);
         if !sign_in::needs_a_person(&client) {
             client.sign_in().await?;
-            return Ok(SignInBegun { url: None, callback: None });
+            return Ok(SignInBegun { url: None, callback: None, needs });
         }
         let callback = self.callback.read().unwrap_or_else(std::sync::PoisonError::into_inner).clone();
         let Some(callback) = callback else {
@@ -50,7 +53,7 @@ impl Supervisor {
             return Err(ControlError::new(ControlErrorKind::Conflict, text));
         };
         let url = self.sign_ins.begin(&client, &callback)?;
-        Ok(SignInBegun { url: Some(url), callback: Some(callback) })
+        Ok(SignInBegun { url: Some(url), callback: Some(callback), needs })
     }
 
     pub(super) async fn end_sign_in(self: &Arc<Self>, query: &str) -> Result<String, ControlError> {
@@ -107,6 +110,7 @@ impl Supervisor {
     /// What waited for the sign-in begins: files that could not be checked are loaded again, pipelines look at once, and those that a
     /// sign-out has stopped are resumed.
     async fn go_on(self: &Arc<Self>, name: &ConnectionName) {
+        self.sign_ins.tell_done();
         if let Err(error) = self.reload_now(true).await {
             tracing::warn!(%error, "the files could not be loaded after the sign-in");
         }
@@ -189,6 +193,12 @@ impl Browser {
 }
 
 impl Workbench {
+    /// What the org of a connection has to have, told before anybody signs in.
+    pub fn needs_of(&self, name: &ConnectionName) -> Result<Vec<String>, ControlError> {
+        let files = &self.loaded.files;
+        Ok(news::needs(files, connection(files, name)?))
+    }
+
     /// The client of a Salesforce connection.
     pub async fn client(&self, name: &ConnectionName) -> Result<Arc<Client>, ControlError> {
         Ok(sign_in::client(&self.world, connection(&self.loaded.files, name)?).await?)
@@ -253,14 +263,16 @@ async fn take_away(
 ) {
     let ConnectionKind::Salesforce(org) = &file.kind else { return };
     push::take_away(client, (file, org), state, done).await;
-    if !org.manages(Manage::CdcChannel) {
-        return;
+    if org.manages(Manage::CdcChannel) {
+        let channel = ChannelSpec { name: org.cdc_channel().to_owned(), manage: true };
+        match remove_channel(client, &channel).await {
+            Ok(true) => done.removed.push(format!("the channel {} and its members", channel.topic())),
+            Ok(false) => {}
+            Err(error) => done.left.push(format!("the channel {}: {error}", channel.topic())),
+        }
     }
-    let channel = ChannelSpec { name: org.cdc_channel().to_owned(), manage: true };
-    match remove_channel(client, &channel).await {
-        Ok(true) => done.removed.push(format!("the channel {} and its members", channel.topic())),
-        Ok(false) => {}
-        Err(error) => done.left.push(format!("the channel {}: {error}", channel.topic())),
+    for left in &done.left {
+        tracing::warn!(connection = %file.name, left, "what was set up stays in the org");
     }
 }
 

@@ -231,7 +231,11 @@ impl Control for FakeDaemon {
             return Err(missing(&format!("there is no connection {connection}")));
         }
         let url = "https://login.salesforce.com/services/oauth2/authorize?state=x".to_owned();
-        Ok(SignInBegun { url: Some(url), callback: Some("http://localhost:8480/oauth/callback".to_owned()) })
+        Ok(SignInBegun {
+            url: Some(url),
+            callback: Some("http://localhost:8480/oauth/callback".to_owned()),
+            needs: Vec::new(),
+        })
     }
     async fn sign_in_answered(&self, query: &str) -> Result<String, ControlError> {
         match query {

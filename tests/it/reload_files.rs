@@ -132,6 +132,12 @@ async fn a_failing_inline_test_keeps_the_old_version() {
     );
     let report = small.reload("deals.yaml", &tested).await;
     assert_eq!(codes(&report), ["E505"], "{report:?}");
+    assert!(
+        report.diagnostics[0]
+            .help
+            .iter()
+            .any(|help| help.contains("if the change is meant, change the test too"))
+    );
     assert!(file_state(&report, "deals.yaml").starts_with("last good of"));
     assert_eq!(small.state("deals", State::Running).await.state, State::Running);
     let report = small.reload("deals.yaml", &tested.replace("Other", "Acme")).await;

@@ -22,6 +22,8 @@ type Result<T> = std::result::Result<T, rusqlite::Error>;
 pub(super) struct Question {
     /// Fields with the value that they must have.
     pub(super) equal: Vec<(String, String)>,
+    /// Fields in which small letters and capitals are the same.
+    pub(super) any_case: Vec<String>,
     /// Changed at this time or later.
     pub(super) since: Option<Timestamp>,
     /// Only records behind this number.
@@ -118,7 +120,8 @@ impl Database {
         let mut sql = format!("SELECT _number, _doc FROM {} WHERE _number > ?", quoted(name));
         let mut values = vec![whole(question.behind)];
         for (field, wanted) in &question.equal {
-            let _ = write!(sql, " AND {} = ?", said(field));
+            let folded = if question.any_case.contains(field) { " COLLATE NOCASE" } else { "" };
+            let _ = write!(sql, " AND {} = ?{folded}", said(field));
             values.push(Sql::from(wanted.clone()));
         }
         if let Some(since) = question.since {

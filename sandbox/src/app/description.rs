@@ -159,6 +159,8 @@ pub struct Resource {
     pub deleted: Option<String>,
     /// Parameters that ask by a field.
     pub finds: BTreeMap<String, String>,
+    /// Fields that it finds however small letters and capitals stand.
+    pub finds_any_case: Vec<String>,
     /// Fields of which no value comes twice.
     pub unique: Vec<String>,
     /// Records of these names are not taken: what is answered instead.

@@ -87,7 +87,7 @@ fn question(target: &Target<'_>, seen: &Seen) -> Result<Question, Refused> {
     }
     let since = resource.since.as_deref().and_then(|name| seen.param(name));
     let since = since.map(time).transpose()?;
-    Ok(Question { equal, since, ..Question::default() })
+    Ok(Question { equal, any_case: resource.finds_any_case.clone(), since, ..Question::default() })
 }
 
 fn time(text: &str) -> Result<Timestamp, Refused> {

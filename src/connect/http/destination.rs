@@ -24,11 +24,13 @@ const ANSWER_PAGES: usize = 20;
 
 /// Writes the records of one pipeline to one resource.
 pub struct HttpDestination {
-    client: Arc<Client>,
-    resource: Arc<Resource>,
-    columns: Columns,
+    pub(super) client: Arc<Client>,
+    pub(super) resource: Arc<Resource>,
+    pub(super) columns: Columns,
     /// What is in the list, for fields that the app cannot be asked by.
     index: Index,
+    /// Whether the app finds a text of a field however it is written, where that was tried.
+    pub(super) folds: HashMap<usize, bool>,
 }
 
 impl HttpDestination {
@@ -49,7 +51,7 @@ impl HttpDestination {
             let message = format!("{} protects `{}.{path}`", client.config().name, resource.name);
             return Err(ConnectError::new("R126", Class::Pipeline, message));
         }
-        Ok(Self { client, resource, columns, index: Index::default() })
+        Ok(Self { client, resource, columns, index: Index::default(), folds: HashMap::new() })
     }
 
     async fn one(&self, key: &Key) -> Result<Option<Json>, ConnectError> {
@@ -106,8 +108,33 @@ impl HttpDestination {
         Ok((found, seen))
     }
 
+    /// Records of the list with these values, by the index of the field.
+    async fn indexed(&mut self, query: &MatchQuery) -> Result<Vec<Found>, ConnectError> {
+        self.index.refresh((&self.client, &self.resource), &self.columns, query).await?;
+        let mut wanted: HashMap<Key, Vec<usize>> = HashMap::new();
+        for (at, value) in query.values.iter().enumerate() {
+            for key in self.index.keys(query, value) {
+                wanted.entry(key.clone()).or_default().push(at);
+            }
+        }
+        let keys: Vec<Key> = wanted.keys().cloned().collect();
+        let mut found = Vec::new();
+        for (key, row) in self.fetch(&keys).await? {
+            for at in wanted.get(&key).into_iter().flatten() {
+                if hits(query, &query.values[*at], &row) {
+                    found.push(Found { value: *at, key: key.clone(), row: row.clone() });
+                }
+            }
+        }
+        Ok(found)
+    }
+
     /// Asks by a field, one question per value.
-    async fn asked(&self, endpoint: &Endpoint, query: &MatchQuery) -> Result<Vec<Found>, ConnectError> {
+    pub(super) async fn asked(
+        &self,
+        endpoint: &Endpoint,
+        query: &MatchQuery,
+    ) -> Result<Vec<Found>, ConnectError> {
         let mut questions: Vec<Work<'_, Vec<Found>>> = Vec::with_capacity(query.values.len());
         for (at, value) in query.values.iter().enumerate() {
             questions.push(Box::pin(self.question(endpoint, query, (at, value))));
@@ -255,24 +282,15 @@ impl Destination for HttpDestination {
             return Ok(Vec::new());
         }
         let field = self.columns.path(query.field).to_owned();
-        if let Some(endpoint) = self.resource.finder(&field) {
-            return self.asked(endpoint, query).await;
-        }
-        self.index.refresh((&self.client, &self.resource), &self.columns, query).await?;
-        let mut wanted: HashMap<Key, Vec<usize>> = HashMap::new();
-        for (at, value) in query.values.iter().enumerate() {
-            for key in self.index.keys(query, value) {
-                wanted.entry(key.clone()).or_default().push(at);
-            }
-        }
-        let keys: Vec<Key> = wanted.keys().cloned().collect();
-        let mut found = Vec::new();
-        for (key, row) in self.fetch(&keys).await? {
-            for at in wanted.get(&key).into_iter().flatten() {
-                if hits(query, &query.values[*at], &row) {
-                    found.push(Found { value: *at, key: key.clone(), row: row.clone() });
-                }
-            }
+        let Some(endpoint) = self.resource.finder(&field).cloned() else {
+            return self.indexed(query).await;
+        };
+        let mut found = self.asked(&endpoint, query).await?;
+        let open = self.unanswered(&endpoint, query, &found).await?;
+        if !open.is_empty() {
+            let values = open.iter().map(|at| query.values[*at].clone()).collect();
+            let hits = self.indexed(&MatchQuery { values, ..query.clone() }).await?;
+            found.extend(hits.into_iter().map(|hit| Found { value: open[hit.value], ..hit }));
         }
         Ok(found)
     }

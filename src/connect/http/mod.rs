@@ -22,6 +22,7 @@ mod resource;
 mod several;
 mod single;
 mod source;
+mod spelling;
 mod walk;
 mod write;
 

@@ -5,7 +5,7 @@ family_pages! {
     "E502", "the connection is read-only", "The owner of the connection decided that no pipeline writes there.";
     "E503", "the field is protected", "The owner of the connection decided that no pipeline writes this field.";
     "E504", "the change needs a new generation", "Links were made with the old `match`, object, resource or connection and could now mean something else. Increase `generation` to drop them and link again; nothing is deleted.";
-    "E505", "an inline test fails", "The version on disk is not taken over while one of its tests fails; the last good version keeps running.";
+    "E505", "an inline test fails", "The version on disk is not taken over while one of its tests fails; the last good version keeps running. A test about a switch says with `with` how the switch stands, and holds when somebody turns it.", "tests: [{ name: owners are off, with: { groups: { owners: off } }, change: {}, expect: { op: none } }]";
     "E506", "`archive` does not say what it sets", "The side needs `archive:` with the fields and values that mark a record as archived.", "archive: { status: archived }";
     "E601", "a secret is not set", "The environment variable or file that the connection refers to is not there for the daemon.";
     "W602", "a secret is written in the file", "Everyone with access to the file can read it. Refer to it instead.", "token: ${env:TOKEN}";

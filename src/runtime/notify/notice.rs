@@ -72,8 +72,9 @@ impl Told {
     }
 
     fn of_file(&mut self, status: &PipelineStatus, add: &mut impl FnMut(&'static str, String)) {
-        let broken =
-            !status.config.current && status.config.problem.is_some() && status.state != State::Invalid;
+        // Then no version runs, and that is told as the state.
+        let stands = matches!(status.state, State::Invalid | State::Blocked);
+        let broken = !status.config.current && status.config.problem.is_some() && !stands;
         if broken && !self.file {
             let (code, title) = status.config.problem.clone().unwrap_or_default();
             add("file", format!("{code}: {title}; the last good version goes on: sfsync check --online"));
@@ -235,6 +236,16 @@ mod tests {
         assert!(told(&mut all, &now, 1).is_empty());
         (now.config.current, now.config.problem) = (true, None);
         assert_eq!(told(&mut all, &now, 2), ["recovered: the file on disk runs"]);
+    }
+
+    #[test]
+    fn what_is_blocked_has_no_good_version_that_goes_on() {
+        let mut all = Told::default();
+        let mut now = status(State::Blocked, "unknown object");
+        now.config.current = false;
+        now.config.problem = Some(("E301".to_owned(), "unknown object".to_owned()));
+        told(&mut all, &now, 0);
+        assert_eq!(told(&mut all, &now, 10), ["blocked: unknown object"]);
     }
 
     #[test]

@@ -155,9 +155,13 @@ impl Supervisor {
         mine.iter().any(|name| self.store.paused(name).ok().flatten().is_some_and(|flag| flag.by == by))
     }
 
-    /// Until all of it is there; what the org refuses is tried again now and then.
+    /// Until all of it is there; what the org refuses is tried again now and then, and when somebody has
+    /// signed in.
     async fn set_up(&self, connection: &ConnectionName, client: &Client, wanted: &Wanted) {
         loop {
+            let signed_in = self.sign_ins.done();
+            tokio::pin!(signed_in);
+            signed_in.as_mut().enable();
             let mut is_whole = self.set_up_setting(connection, client, wanted).await;
             for (object, readers) in &wanted.objects {
                 let done = self.set_up_message(connection, client, (object, wanted)).await;
@@ -178,7 +182,10 @@ impl Supervisor {
             if is_whole {
                 return;
             }
-            self.clock.sleep(AGAIN).await;
+            tokio::select! {
+                () = self.clock.sleep(AGAIN) => {}
+                () = signed_in => {}
+            }
         }
     }
 

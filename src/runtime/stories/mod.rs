@@ -3,11 +3,16 @@
 
 mod compare;
 mod stage;
+mod switches;
 mod tell;
+
+use std::sync::Arc;
+
+pub use switches::switched;
 
 use crate::diag::Span;
 use crate::plan::Pipeline;
-use crate::spec::{ExpectedOp, PipelineFile};
+use crate::spec::{Entry, ExpectedOp, PipelineFile, Switches, TestSpec};
 
 /// The outcome of one inline test.
 #[derive(Clone, Debug)]
@@ -51,18 +56,27 @@ pub(crate) struct Happened {
     pub(crate) kept: Vec<(usize, crate::sync::Kept)>,
 }
 
-/// Runs the inline tests of a pipeline, all of them or those whose name contains `wanted`.
-pub fn run_stories(pipeline: &Pipeline, file: &PipelineFile, wanted: Option<&str>) -> Vec<StoryResult> {
-    let chosen = file.tests.iter().filter(|test| wanted.is_none_or(|text| test.name.value.contains(text)));
-    chosen
-        .map(|test| {
-            let mismatches = match stage::Stage::set(pipeline, test) {
-                Ok(stage) => compare::compare(pipeline, test, &tell::tell(&stage)),
-                Err(mismatch) => vec![mismatch],
-            };
-            StoryResult { name: test.name.value.clone(), span: test.span, mismatches }
-        })
-        .collect()
+/// The plan of a file whose switches stand as a test says, or why there is none.
+pub type Switching<'a> = &'a dyn Fn(&Entry<Switches>) -> Result<Arc<Pipeline>, Mismatch>;
+
+/// Runs the inline tests of a pipeline: each with the plan, or with that of the switches which it names.
+pub fn run_stories(pipeline: &Pipeline, file: &PipelineFile, switched: Switching<'_>) -> Vec<StoryResult> {
+    let told = |test: &TestSpec| {
+        let mismatches = match test.with.as_ref().map(switched) {
+            None => told(pipeline, test),
+            Some(Ok(other)) => told(&other, test),
+            Some(Err(mismatch)) => vec![mismatch],
+        };
+        StoryResult { name: test.name.value.clone(), span: test.span, mismatches }
+    };
+    file.tests.iter().map(told).collect()
+}
+
+fn told(pipeline: &Pipeline, test: &TestSpec) -> Vec<Mismatch> {
+    match stage::Stage::set(pipeline, test) {
+        Ok(stage) => compare::compare(pipeline, test, &tell::tell(&stage)),
+        Err(mismatch) => vec![mismatch],
+    }
 }
 
 /// The word of an operation.

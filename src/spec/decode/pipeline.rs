@@ -58,7 +58,7 @@ pub(super) fn decode(
     })
 }
 
-fn ops(fields: &Fields<'_>, key: &str) -> Option<Entry<OpList>> {
+pub(super) fn ops(fields: &Fields<'_>, key: &str) -> Option<Entry<OpList>> {
     let list = fields.list(key, |node| op(&node.scalar()?.text))?;
     Some(list.map(|items| {
         let mut ops = Ops::default();
@@ -79,7 +79,7 @@ fn op(word: &str) -> Option<Op> {
     [Op::Create, Op::Update, Op::Delete, Op::Archive, Op::Link].into_iter().find(|op| op.name() == word)
 }
 
-fn groups(fields: &Fields<'_>) -> Vec<GroupSpec> {
+pub(super) fn groups(fields: &Fields<'_>) -> Vec<GroupSpec> {
     let Some(groups) = fields.get("groups").and_then(|(_, node)| Fields::of(node)) else { return Vec::new() };
     let read = |(name, node): &(crate::spec::Scalar, Node)| {
         let policy = GroupPolicy::from_word(&node.scalar()?.text)?;

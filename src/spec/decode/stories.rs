@@ -1,9 +1,11 @@
 //! Inline tests.
 
 use super::fields::{Fields, literal, path, record};
+use super::pipeline::{groups, ops};
 use crate::spec::yaml::Node;
 use crate::spec::{
-    Change, ChangeSide, Expect, ExpectedOp, LookupStory, RecordStory, Records, Scalar, Spanned, TestSpec,
+    Change, ChangeSide, Expect, ExpectedOp, LookupStory, RecordStory, Records, Scalar, Spanned, Switches,
+    TestSpec,
 };
 
 /// Every test that has a name.
@@ -17,12 +19,22 @@ fn test(node: &Node) -> Option<TestSpec> {
     Some(TestSpec {
         span: fields.span,
         name: Spanned::new(name.scalar()?.text.to_string(), name.span),
+        with: fields.entry("with", switches),
         before: fields.entry("before", records),
         change: fields.entry("change", change),
         others: fields.entry("others", records),
         lookups: lookups(&fields),
         now: fields.entry("now", |node| node.scalar()?.text.parse().ok()),
         expect: fields.entry("expect", expect),
+    })
+}
+
+fn switches(node: &Node) -> Option<Switches> {
+    let fields = Fields::of(node)?;
+    Some(Switches {
+        groups: groups(&fields),
+        to_app: ops(&fields, "to_app"),
+        to_salesforce: ops(&fields, "to_salesforce"),
     })
 }
 

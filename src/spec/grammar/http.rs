@@ -219,7 +219,7 @@ static RESOURCE: Mapping = Mapping {
         key(
             "find",
             Shape::MapOf(&Each { key: Shape::Path, value: Shape::Request }),
-            "Asks for one record by a match key: `{ email: \"GET /users?email={value}\" }`. Without it the daemon keeps an index from the list.",
+            "Asks for one record by a match key: `{ email: \"GET /users?email={value}\" }`. Without it the daemon keeps an index from the list. Rows with `as:` are asked for in their normal form; where the app compares letter by letter, which is tried once, the list is read for what it did not find.",
         ),
         key("key", Shape::Path, "The id.").or("id"),
         key("records", Shape::Path, "Where the records are in a list answer.").or("$"),

@@ -1,7 +1,8 @@
 //! Inline tests.
 
+use super::pipelines::OPS;
 use super::shape::{Each, Mapping, Shape, key, required};
-use crate::spec::ExpectedOp;
+use crate::spec::{ExpectedOp, GroupPolicy};
 
 pub(crate) static TEST: Mapping = Mapping {
     name: "test",
@@ -9,6 +10,11 @@ pub(crate) static TEST: Mapping = Mapping {
     doc: "A small story: what was linked before, what changed, what should happen. `include`, `exclude` and `filter` are evaluated, `where` is not.",
     keys: &[
         required("name", Shape::Text, "What it shows."),
+        key(
+            "with",
+            Shape::Map(&WITH),
+            "How switches of the file stand in this test, whatever the file says now: the test holds when somebody turns them.",
+        ),
         key(
             "before",
             Shape::Map(&RECORDS),
@@ -30,6 +36,21 @@ pub(crate) static TEST: Mapping = Mapping {
         ),
         key("now", Shape::Timestamp, "A fixed time."),
         required("expect", Shape::Map(&EXPECT), "What should happen."),
+    ],
+};
+
+static WITH: Mapping = Mapping {
+    name: "with of a test",
+    noun: "`with`",
+    doc: "Switches as a test has them; what is not named stands as in the file.",
+    keys: &[
+        key(
+            "groups",
+            Shape::MapOf(&Each { key: Shape::Text, value: Shape::Choice(GroupPolicy::CHOICES) }),
+            "Groups of the file.",
+        ),
+        key("to_app", Shape::List(&Shape::Choice(OPS)), "What flows from Salesforce to the app."),
+        key("to_salesforce", Shape::List(&Shape::Choice(OPS)), "What flows from the app to Salesforce."),
     ],
 };
 

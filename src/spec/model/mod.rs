@@ -29,5 +29,7 @@ pub use side::{
     Push, ResourceRef, SalesforceSide, Scope, Where,
 };
 pub use sql::{PostgresConnection, SqlResource, SqliteConnection, TlsMode};
-pub use story::{Change, ChangeSide, Expect, ExpectedOp, LookupStory, RecordStory, Records, TestSpec};
+pub use story::{
+    Change, ChangeSide, Expect, ExpectedOp, LookupStory, RecordStory, Records, Switches, TestSpec,
+};
 pub use template::{SecretRef, SecretSource, Template, TemplatePart};

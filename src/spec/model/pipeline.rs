@@ -1,6 +1,6 @@
 //! A pipeline file.
 
-use super::{AppSide, Conflict, Literal, RowSpec, SalesforceSide, TestSpec};
+use super::{AppSide, Conflict, Literal, RowSpec, SalesforceSide, Switches, TestSpec};
 use crate::diag::{SourceId, Span};
 use crate::model::{ConnectionName, Op, Ops, PipelineName, Side};
 use crate::spec::spanned::says_the_same;
@@ -133,6 +133,24 @@ impl PipelineFile {
     /// Whether it runs (default: yes).
     pub fn enabled(&self) -> bool {
         self.enabled.as_ref().is_none_or(|entry| entry.value)
+    }
+
+    /// The same file with other switches, for a test that says how they stand.
+    #[must_use]
+    pub fn switched(&self, switches: &Switches) -> Self {
+        let mut file = self.clone();
+        for group in &mut file.groups {
+            let named = switches.groups.iter().find(|named| named.name.value == group.name.value);
+            group.policy.value = named.map_or(group.policy.value, |named| named.policy.value);
+        }
+        for (ops, own) in
+            [(&switches.to_app, &mut file.to_app), (&switches.to_salesforce, &mut file.to_salesforce)]
+        {
+            if ops.is_some() {
+                own.clone_from(ops);
+            }
+        }
+        file
     }
 
     /// The operations towards a side; nothing where the key is missing.

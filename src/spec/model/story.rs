@@ -1,6 +1,6 @@
 //! Inline tests: small stories of what was, what changed, what should happen.
 
-use super::Literal;
+use super::{GroupSpec, Literal, OpList};
 use crate::diag::Span;
 use crate::model::PipelineName;
 use crate::spec::spanned::says_the_same;
@@ -99,6 +99,17 @@ pub struct Expect {
 
 says_the_same!(Expect { span } { op, app, salesforce, untouched, exact, error });
 
+/// `with`: how the switches of the file stand in a test, whatever the file says now.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Switches {
+    /// `groups`: those that are named; the others stand as in the file
+    pub groups: Vec<GroupSpec>,
+    /// `to_app`
+    pub to_app: Option<Entry<OpList>>,
+    /// `to_salesforce`
+    pub to_salesforce: Option<Entry<OpList>>,
+}
+
 /// One inline test.
 #[derive(Clone, Debug)]
 pub struct TestSpec {
@@ -106,6 +117,8 @@ pub struct TestSpec {
     pub span: Span,
     /// `name`
     pub name: Spanned<String>,
+    /// `with`
+    pub with: Option<Entry<Switches>>,
     /// `before`: linked and in sync
     pub before: Option<Entry<Records>>,
     /// `change`
@@ -120,4 +133,4 @@ pub struct TestSpec {
     pub expect: Option<Entry<Expect>>,
 }
 
-says_the_same!(TestSpec { span } { name, before, change, others, lookups, now, expect });
+says_the_same!(TestSpec { span } { name, with, before, change, others, lookups, now, expect });

@@ -57,6 +57,7 @@ generation: 2
 renamed_from: old
 tests:
   - name: t
+    with: { groups: { g: off }, to_app: [create], to_salesforce: [create, update] }
     before: { salesforce: [{ Id: 1 }, { Id: 2 }], app: { id: 1 } }
     change: { salesforce: deleted, app: { a: 1 } }
     others: { app: [{ id: 2 }] }

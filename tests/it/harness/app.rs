@@ -30,6 +30,8 @@ pub struct AppResource {
     pub since: Option<&'static str>,
     pub deleted: Option<&'static str>,
     pub finds: &'static [(&'static str, &'static str)],
+    /// Fields that it finds however small letters and capitals stand.
+    pub finds_any_case: &'static [&'static str],
     pub required: &'static [&'static str],
     pub unique: &'static [&'static str],
     pub refused: &'static [(&'static str, u16, &'static str)],
@@ -55,6 +57,7 @@ impl AppResource {
             since: owned(self.since),
             deleted: owned(self.deleted),
             finds: self.finds.iter().map(|(param, field)| ((*param).into(), (*field).into())).collect(),
+            finds_any_case: self.finds_any_case.iter().map(|field| (*field).to_owned()).collect(),
             unique: self.unique.iter().map(|field| (*field).to_owned()).collect(),
             refused: self
                 .refused

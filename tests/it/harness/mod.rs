@@ -1,6 +1,7 @@
 //! What the tests of several themes share.
 
 pub mod app;
+pub mod clock;
 pub mod inbox;
 pub mod plans;
 pub mod postgres;

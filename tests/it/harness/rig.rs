@@ -64,16 +64,7 @@ impl Rig {
 
     /// Copies a set of the repository.
     pub fn copy_set(&self, set: &str) {
-        let from = Path::new(env!("CARGO_MANIFEST_DIR")).join("pipelines").join(set);
-        for part in ["", "connections"] {
-            for entry in std::fs::read_dir(from.join(part)).expect("the set is there") {
-                let path = entry.expect("an entry").path();
-                if path.is_file() {
-                    let to = self.folder().join(part).join(path.file_name().expect("a name"));
-                    std::fs::copy(&path, to).expect("a copy");
-                }
-            }
-        }
+        copy_set(set, &self.folder());
     }
 
     /// Writes a file of the folder.
@@ -125,6 +116,21 @@ impl Rig {
     /// The database of the app.
     pub fn database(&self) -> rusqlite::Connection {
         rusqlite::Connection::open(self.dir.path().join("warehouse.db")).expect("the database opens")
+    }
+}
+
+/// Copies the files of a set of the repository into a folder.
+pub fn copy_set(set: &str, folder: &Path) {
+    let from = Path::new(env!("CARGO_MANIFEST_DIR")).join("pipelines").join(set);
+    for part in ["", "connections"] {
+        std::fs::create_dir_all(folder.join(part)).expect("a folder");
+        for entry in std::fs::read_dir(from.join(part)).expect("the set is there") {
+            let path = entry.expect("an entry").path();
+            if path.is_file() {
+                let to = folder.join(part).join(path.file_name().expect("a name"));
+                std::fs::copy(&path, to).expect("a copy");
+            }
+        }
     }
 }
 

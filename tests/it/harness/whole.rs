@@ -4,23 +4,28 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use jiff::SignedDuration;
 use serde_json::{Map, Value as Json};
 use sfsync::cli::demo::sets::{self, Set, StandIns};
-use sfsync::model::{ConnectionName, PipelineName};
+use sfsync::model::{Clock, ConnectionName, PipelineName};
 use sfsync::runtime::control::{Control as _, FailureFilter, FailureView, PlanQuery, Why};
 use sfsync::runtime::doors::Door;
 use sfsync::runtime::planning::PlanAnswer;
-use sfsync::runtime::sign_in::Disconnected;
+use sfsync::runtime::sign_in::{Connected, Disconnected};
 use sfsync::runtime::status::{PipelineStatus, State};
-use sfsync::runtime::supervisor::Supervisor;
+use sfsync::runtime::supervisor::{Options, Supervisor};
 use sfsync::runtime::task::Command;
 use sfsync::serve::{ControlSlot, Listening, Serving};
 use sfsync_sandbox::app::{App, AppSettings};
 use sfsync_sandbox::org::QueryOptions;
-use sfsync_sandbox::{OrgConfig, Population, SandboxConfig};
+use sfsync_sandbox::{OAuthClient, OrgConfig, Population, SandboxConfig};
 use tokio_util::sync::CancellationToken;
 
+use super::clock::Ahead;
 use super::rig::{PATIENCE, Rig, until};
+
+/// Where a browser comes back to.
+const CALLBACK: &str = "/oauth/callback";
 
 /// How long nothing has to happen before it is looked again.
 const MOMENT: Duration = Duration::from_millis(100);
@@ -29,6 +34,8 @@ const MOMENT: Duration = Duration::from_millis(100);
 pub struct Whole {
     pub set: &'static Set,
     pub rig: Rig,
+    /// What the daemon takes for the time.
+    pub clock: Arc<Ahead>,
     app: Option<App>,
     pub notices: App,
     /// Where the daemon listens, the same over restarts.
@@ -53,6 +60,25 @@ pub fn org_of(set: &str, opportunities: u32) -> SandboxConfig {
 impl Whole {
     /// Everything but the daemon.
     pub async fn of(set: &str, config: SandboxConfig) -> Self {
+        Self::at(&free_address(), set, config).await
+    }
+
+    /// The same, with the daemon at this address, whose sign-in is the one that is shipped: a person at a browser.
+    pub async fn with_a_person(set: &str, config: SandboxConfig) -> Self {
+        let address = free_address();
+        let app = OAuthClient::new("web-app", "web-secret").redirect_uri(format!("{address}{CALLBACK}"));
+        let auto_approve = Some("integration@acme.example".to_owned());
+        let config = SandboxConfig { clients: vec![app], auto_approve, ..config };
+        let mut whole = Self::at(&address, set, config).await;
+        for (name, value) in [("SF_CLIENT_ID", "web-app"), ("SF_CLIENT_SECRET", "web-secret")] {
+            whole.rig.secrets.0.insert(name.to_owned(), value.to_owned());
+        }
+        let here = [("flow: client_credentials", "flow: authorization_code")];
+        whole.rig.edit_file("connections/salesforce.yaml", &here);
+        whole
+    }
+
+    async fn at(address: &str, set: &str, config: SandboxConfig) -> Self {
         let set = Set::named(set).expect("it is shipped");
         let mut rig = Rig::new(config).await;
         let app = match set.app() {
@@ -63,10 +89,7 @@ impl Whole {
             None => None,
         };
         let notices = sets::notices().await.expect("it starts");
-        // A free port, which stays the daemon's.
-        let free = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
-        let address = format!("http://{}", free.local_addr().expect("an address"));
-        drop(free);
+        let address = address.to_owned();
         let database = rig.secrets.0["WAREHOUSE_DB"].clone();
         let stand_ins = StandIns {
             sandbox: &rig.sandbox,
@@ -81,7 +104,7 @@ impl Whole {
         for (name, text) in set.for_stand_ins() {
             rig.write(name, &text);
         }
-        Self { set, rig, app, notices, address, running: None }
+        Self { set, rig, clock: Arc::default(), app, notices, address, running: None }
     }
 
     /// The same with an org of about so many opportunities, and started.
@@ -98,7 +121,13 @@ impl Whole {
         let listen = self.address.trim_start_matches("http://").to_owned();
         let serving = Serving { listen, sockets: vec![socket], admin_token: None };
         let listening = Listening::bind(serving).await.expect("the port is free");
-        let daemon = Supervisor::start(self.rig.options()).await.expect("the daemon starts");
+        let daemon = Supervisor::start(Options {
+            clock: Arc::clone(&self.clock) as Arc<dyn Clock>,
+            ..self.rig.options()
+        })
+        .await
+        .expect("the daemon starts");
+        daemon.is_reached_at(format!("{}{CALLBACK}", self.address));
         let (slot, stop) = (ControlSlot::default(), CancellationToken::new());
         let door: Arc<dyn sfsync::runtime::control::Control> = Arc::new(Door(Arc::clone(&daemon)));
         let _ = slot.set(door);
@@ -166,6 +195,42 @@ impl Whole {
         assert!(!never, "{what} never came: {shown}");
     }
 
+    /// So many minutes go by, and it comes: nobody asks to look.
+    pub async fn comes_within(&self, minutes: i64, what: &str, is_so: impl Fn(&Self) -> bool) {
+        assert!(!is_so(self), "{what}: it is so already");
+        self.clock.by(SignedDuration::from_mins(minutes));
+        self.until(what, is_so).await;
+    }
+
+    /// Time goes by until people are told so.
+    pub async fn told_in_time(&self, what: &str, is_so: impl Fn(&Self) -> bool) {
+        let waits = async {
+            while !is_so(self) {
+                self.clock.by(SignedDuration::from_secs(15));
+                drop(tokio::time::timeout(MOMENT, self.door().changed()).await);
+            }
+        };
+        let never = tokio::time::timeout(PATIENCE, waits).await.is_err();
+        assert!(!never, "nobody was told of {what}: {:?}", self.told());
+    }
+
+    /// What came to the place that is notified: kind, pipeline and text, letter by letter.
+    pub fn told(&self) -> Vec<Vec<[String; 3]>> {
+        let letters = self.notices.records("notices").expect("they are kept");
+        // A channel gets the text alone: a line for each thing, with all pipelines that have it.
+        let line = |line: &str| {
+            let mut parts = line.splitn(3, ": ").map(str::to_owned);
+            let (kind, names) = (parts.next().unwrap_or_default(), parts.next().unwrap_or_default());
+            let text = parts.next().unwrap_or_default();
+            let one = |name: &str| [kind.clone(), name.to_owned(), text.clone()];
+            names.split(", ").map(one).collect::<Vec<_>>()
+        };
+        letters
+            .iter()
+            .map(|letter| letter["text"].as_str().unwrap_or_default().lines().flat_map(line).collect())
+            .collect()
+    }
+
     /// Waits for a status.
     pub async fn status(&self, name: &str, wanted: impl Fn(&PipelineStatus) -> bool) -> PipelineStatus {
         until(self.daemon(), name, wanted).await
@@ -195,12 +260,18 @@ impl Whole {
         self.door().disconnect(&ConnectionName::from("salesforce")).await.expect("it disconnects")
     }
 
-    /// Signs in again.
-    pub async fn connect(&self) {
+    /// Signs in again; where a person has to, that person opens the address and is sent back to the daemon. What was told before.
+    pub async fn connect(&self) -> (Vec<String>, Connected) {
         let name = ConnectionName::from("salesforce");
-        self.door().sign_in(&name).await.expect("it signs in");
+        let begun = self.door().sign_in(&name).await.expect("it begins");
+        if let Some(url) = begun.url {
+            let _ = rustls::crypto::ring::default_provider().install_default();
+            let browser = reqwest::Client::builder().no_proxy().build().expect("a browser");
+            let page = browser.get(url).send().await.expect("a page").text().await.expect("a text");
+            assert!(page.contains("salesforce is signed in"), "{page}");
+        }
         let state = self.door().signed_in(&name).await.expect("it is signed in");
-        assert!(state.connected.is_some());
+        (begun.needs, state.connected.expect("somebody is signed in"))
     }
 
     pub fn insert(&self, object: &str, fields: Json) -> String {
@@ -261,6 +332,12 @@ impl Whole {
             failures.iter().map(|one| (&one.failure.pipeline, &one.failure.code, &one.view)).collect();
         format!("{states:#?}\n{failures:#?}")
     }
+}
+
+/// A free port, which stays the daemon's.
+fn free_address() -> String {
+    let free = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    format!("http://{}", free.local_addr().expect("an address"))
 }
 
 fn map(json: Json) -> Map<String, Json> {

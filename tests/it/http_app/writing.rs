@@ -4,6 +4,7 @@ use axum::http::Method;
 use jiff::Timestamp;
 use serde_json::{Value as Json, json};
 use sfsync::connect::{Destination, MatchQuery, Trace};
+use sfsync::expr::NormalForm;
 use sfsync::model::{Class, Key, Value, WriteOp};
 
 use super::rig::{create, destination, named, open, row, update, write};
@@ -223,6 +224,45 @@ async fn records_are_found_by_the_app_or_in_its_list() {
         let is_exact = text == FILE;
         assert_eq!(found.len(), usize::from(!is_exact), "the index knows own writes, whatever their case");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_app_that_compares_letter_by_letter_is_found_out_and_its_list_is_read() {
+    let app = app().await;
+    let http = open(&app.url, FILE).await.unwrap();
+    let mut to = destination(&http, "people");
+    for mail in ["kim@acme.fi", "Jane.Doe@Acme.fi"] {
+        app.put(PEOPLE, json!({ "name": "x", "email": mail }));
+    }
+    let mails = ["jane.doe@acme.fi", "nobody@acme.fi", "kim@acme.fi"].map(Value::text).to_vec();
+    let exact = MatchQuery::exact(2, mails);
+    assert_eq!(to.find(&exact).await.unwrap().len(), 1, "nothing says that other letters are the same");
+    let query = MatchQuery { form: Some(NormalForm::Email), ..exact };
+    let found = to.find(&query).await.unwrap();
+    let mut found: Vec<(usize, String)> = found.iter().map(|hit| (hit.value, hit.key.to_string())).collect();
+    found.sort();
+    assert_eq!(found, [(0, "2".to_owned()), (2, "1".to_owned())]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_app_that_finds_every_spelling_is_asked_and_its_list_is_not_read() {
+    let any_case = AppResource { finds_any_case: &["email"], ..people() };
+    let config = AppConfig { pages: AppPages::Page, page: 10, ..AppConfig::new(vec![any_case]) };
+    let app = App::start(config).await;
+    for at in 0..300 {
+        app.put(PEOPLE, json!({ "name": "x", "email": format!("p{at}@acme.fi") }));
+    }
+    let paged = format!("{FILE}paginate: {{ type: page, param: page, size_param: per_page, size: 10 }}\n");
+    let http = open(&app.url, &paged).await.unwrap();
+    let mut to = destination(&http, "people");
+    let query = |mail: &str| MatchQuery {
+        form: Some(NormalForm::Email),
+        ..MatchQuery::exact(2, vec![Value::text(mail)])
+    };
+    assert_eq!(to.find(&query("nobody@acme.fi")).await.unwrap().len(), 0);
+    assert_eq!(app.count(&Method::GET, PEOPLE), 3, "the question, a page, the question of the trial");
+    assert_eq!(to.find(&query("no.one@acme.fi")).await.unwrap().len(), 0);
+    assert_eq!(app.count(&Method::GET, PEOPLE), 4, "it is tried once");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -2,14 +2,11 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
-use std::time::Duration;
 
 use futures_util::future::select_all;
-use jiff::{SignedDuration, Timestamp};
+use jiff::SignedDuration;
 use serde_json::{Map, Value as Json};
 use sfsync::model::{Clock, Failure, PipelineName};
-use sfsync::runtime::clock::SystemClock;
 use sfsync::runtime::control::Control;
 use sfsync::runtime::doors::Door;
 use sfsync::runtime::status::{PipelineStatus, State};
@@ -22,6 +19,7 @@ use sfsync_sandbox::org::{Customization, QueryOptions};
 use sfsync_sandbox::{OrgConfig, SandboxConfig};
 use tokio_util::sync::CancellationToken;
 
+use crate::harness::clock::Ahead;
 use crate::harness::inbox::Inbox;
 use crate::harness::rig::{PATIENCE, Rig, until};
 
@@ -43,27 +41,6 @@ pub struct Set {
 
 /// The org of every set on this machine, whose user signs in by itself.
 pub const ORG: &str = "login_url: ${env:SF_LOGIN_URL}\npubsub_url: ${env:SF_LOGIN_URL}";
-
-/// A clock that can be put ahead; it waits as long as any other.
-#[derive(Default)]
-pub struct Ahead(AtomicI64);
-
-impl Ahead {
-    pub fn by(&self, length: SignedDuration) {
-        self.0.fetch_add(length.as_secs(), Ordering::Relaxed);
-    }
-}
-
-#[async_trait::async_trait]
-impl Clock for Ahead {
-    fn now(&self) -> Timestamp {
-        SystemClock.now() + SignedDuration::from_secs(self.0.load(Ordering::Relaxed))
-    }
-
-    async fn sleep(&self, length: Duration) {
-        SystemClock.sleep(length).await;
-    }
-}
 
 pub struct Bench {
     /// What the daemon takes for the time.
@@ -276,6 +253,13 @@ impl Bench {
         };
         let came = tokio::time::timeout(PATIENCE, wait).await.is_ok();
         assert!(came, "{what}: {}", self.shown());
+    }
+
+    /// So many minutes go by, and it comes: nobody asks to look.
+    pub async fn comes_within(&self, minutes: i64, what: &str, is_so: impl Fn(&Self) -> bool) {
+        assert!(!is_so(self), "{what}: it is so already");
+        self.clock.by(SignedDuration::from_mins(minutes));
+        self.comes(what, is_so).await;
     }
 
     /// One pass of these pipelines, as at the end of their minutes; of all, without names.

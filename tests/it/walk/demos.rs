@@ -10,7 +10,7 @@ use sfsync::cli::demo::sets::{SETS, Set};
 
 use crate::harness::whole::{Whole, org_of};
 
-fn sfsync(folder: &Path, secrets: &BTreeMap<String, String>, arguments: &[&str]) -> Output {
+pub fn sfsync(folder: &Path, secrets: &BTreeMap<String, String>, arguments: &[&str]) -> Output {
     let mut command = Command::new(cargo_bin("sfsync"));
     command.current_dir(folder).args(arguments).envs(secrets);
     command.env_remove("SFSYNC_CONFIG").env_remove("SFSYNC_SOCKET").env_remove("SFSYNC_STATE_KEY");
@@ -18,7 +18,7 @@ fn sfsync(folder: &Path, secrets: &BTreeMap<String, String>, arguments: &[&str])
     command.output().unwrap()
 }
 
-fn said(output: &Output) -> String {
+pub fn said(output: &Output) -> String {
     String::from_utf8([output.stdout.as_slice(), output.stderr.as_slice()].concat()).unwrap()
 }
 

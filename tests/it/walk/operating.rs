@@ -356,6 +356,30 @@ async fn only_a_single_opportunity_or_account_updates_its_record() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_people_change_in_the_app_is_repaired_or_theirs_and_never_reaches_salesforce() {
+    let mut whole = quiet().await;
+    let id = deal(&whole, json!({ "Site__c": "Oulu" }));
+    there(&whole, "Acme rollout").await;
+    let shown = "SELECT p.name, p.site, p.status, d.name AS deal FROM projects p JOIN crm_deals d ON d.project_id = p.id";
+    whole.until("the deal", |whole| whole.rows(shown) == ["Acme rollout|Oulu|tentative|Acme rollout"]).await;
+    let number = whole.app().records("projects").unwrap()[0]["id"].as_u64().unwrap();
+    let mine = json!({ "name": "Mine", "site": "Turku", "status": "archived" });
+    whole.app().edit("projects", number, mine).unwrap();
+    let reference = whole.app().records("crm_deals").unwrap()[0]["id"].as_u64().unwrap();
+    whole.app().edit("crm_deals", reference, json!({ "name": "Mine" })).unwrap();
+    whole.look(&["projects", "deals"]).await;
+    whole.compare("projects").await;
+    whole.compare("deals").await;
+    let repaired = ["Acme rollout|Oulu|archived|Acme rollout"];
+    whole.until("what is kept in sync", |whole| whole.rows(shown) == repaired).await;
+    let found = whole.org(&format!("SELECT Name, Site__c FROM Opportunity WHERE Id = '{id}'"));
+    assert_eq!((&found[0]["Name"], &found[0]["Site__c"]), (&json!("Acme rollout"), &json!("Oulu")));
+    let (writes, _) = whole.rig.sandbox.org().writes_since(0);
+    assert!(writes.iter().all(|write| write.object == "Operating__Sync__c"), "{writes:?}");
+    whole.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_import_is_complete_and_a_disconnect_and_a_reconnect_double_nothing() {
     let mut whole = Whole::started("operating", 150).await;
     whole.loaded(&PIPELINES).await;
