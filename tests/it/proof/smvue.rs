@@ -58,8 +58,11 @@ impl Actual {
         for name in TABLES {
             let mut table = tables::postgres(client, name, "salesforce_id", &mut found).await;
             for row in table.values_mut() {
-                // The app's own.
+                // The app's own; nobody has chosen a manager there.
                 row.remove("updated_at");
+                if row.remove("manager_id").is_some_and(|manager| !manager.is_null()) {
+                    found.push(format!("{name}: a manager was written"));
+                }
                 // A key that was emptied holds null, one that never had a value is not there: both are nothing.
                 if let Some(Json::Object(keys)) = row.get_mut("custom") {
                     keys.retain(|_, value| !value.is_null());
