@@ -139,9 +139,9 @@ impl Bench {
 #[tokio::test(flavor = "multi_thread")]
 async fn operating_holds_every_value_after_ten_thousand_edits() {
     let rounds = 10 * u64::from(factor());
-    let mut bench = Bench::start(Bench::rig(400 * factor(), 11 + seed()).await).await;
+    let mut bench = Bench::start(Bench::rig(440 * factor(), 11 + seed()).await).await;
     bench.prove("after the first load").await;
-    assert!(bench.rows() > 300, "{} rows", bench.rows());
+    assert!(bench.rows() > 400, "{} rows", bench.rows());
     for round in 0..rounds {
         bench.edit(seed() + round * 1_000, 1_000);
         bench.prove(&format!("after {} edits", (round + 1) * 1_000)).await;
