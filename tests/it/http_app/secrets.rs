@@ -39,8 +39,8 @@ fn encoded(text: &str) -> String {
 
 /// What an app says that shows its list only to whoever knows the key: record by record, with the key where the next one is.
 fn guarded(heard: &Heard, key: &str, next: impl Fn(usize) -> Option<(&'static str, String)>) -> Says {
-    let given =
-        percent_decode_str(heard.param("api_key").unwrap_or_default()).decode_utf8_lossy().into_owned();
+    let written = heard.param("api_key").unwrap_or_default().replace('+', " ");
+    let given = percent_decode_str(&written).decode_utf8_lossy();
     if given != key {
         return Says::json(json!({ "error": "no such key" })).status(403);
     }
