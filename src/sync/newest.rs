@@ -94,7 +94,9 @@ mod tests {
 
         fn looks(&mut self, repair: bool, between: &[Step], second: i64) {
             let read = self.clone();
-            between.iter().for_each(|step| self.does(step));
+            for step in between {
+                self.does(step);
+            }
             for at in [NAME, PHONE] {
                 let winner = match read.verdict(at, repair) {
                     Verdict::Write(Side::App) => S,
@@ -135,7 +137,9 @@ mod tests {
     /// The names of both sides after everything.
     fn names(on_null: OnNull, steps: &[Step]) -> (&'static str, &'static str) {
         let mut pair = Pair::new(on_null);
-        steps.iter().for_each(|step| pair.does(step));
+        for step in steps {
+            pair.does(step);
+        }
         (pair.values[S][NAME], pair.values[A][NAME])
     }
 
