@@ -45,7 +45,9 @@ impl Org {
                 let near = selection.stored(&state.store.schema);
                 let writer = json::Writer { scope: &scope };
                 for rows in rows[range].chunks(NEAR) {
-                    near.iter().for_each(|column| state.store.table(table).bring_near(*column, rows));
+                    for column in &near {
+                        state.store.table(table).bring_near(*column, rows);
+                    }
                     for row in rows {
                         writer.record(RowRef { table, row: *row }, &result.object, &selection.nodes, out);
                         out.push(b',');
