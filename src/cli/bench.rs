@@ -80,6 +80,12 @@ pub(super) fn looking(context: &Context) -> Result<Bench, Failure> {
     })
 }
 
+/// The daemon that answers; else the folder with its state, for what only looks at the state or notes something in it.
+pub(super) fn daemon_or_state(context: &Context) -> Result<Bench, Failure> {
+    let daemon = context.daemon();
+    if daemon.answers() { Ok(Bench::Daemon(daemon)) } else { looking(context) }
+}
+
 fn bench_with(context: &Context, open: fn(&Path) -> StateOpened) -> Result<Bench, Failure> {
     let folder = context.folder();
     // A socket that is named is meant.
