@@ -52,6 +52,10 @@ impl Door {
 
 #[async_trait::async_trait]
 impl Control for Door {
+    fn folder(&self) -> Option<std::path::PathBuf> {
+        std::fs::canonicalize(&self.0.folder).ok()
+    }
+
     fn pipelines(&self) -> Vec<PipelineStatus> {
         self.0.statuses()
     }

@@ -159,7 +159,9 @@ mod tests {
         // Even the superuser cannot read the memory of a process from its beginning.
         std::os::unix::fs::symlink("/proc/self/mem", folder.path().join("c.yaml")).unwrap();
         let texts = read(folder.path()).unwrap();
-        assert!(matches!(&texts.pipelines["a"].trouble, Some(Trouble::Twin(other)) if other.ends_with("a.yml")));
+        assert!(
+            matches!(&texts.pipelines["a"].trouble, Some(Trouble::Twin(other)) if other.ends_with("a.yml"))
+        );
         assert_eq!(texts.pipelines["b"].trouble, None);
         assert!(matches!(&texts.pipelines["c"].trouble, Some(Trouble::Unreadable(_))));
     }

@@ -93,9 +93,8 @@ fn read<T>(
     parse: impl FnOnce(SourceId, &SourceMap) -> Parsed<T>,
 ) -> (SourceId, Arc<Parsed<T>>) {
     let same = known.filter(|(source, parsed)| {
-        let is_same = |known: &crate::diag::Source| {
-            *known.path == *file.path && known.text.as_bytes() == file.bytes
-        };
+        let is_same =
+            |known: &crate::diag::Source| *known.path == *file.path && known.text.as_bytes() == file.bytes;
         file.trouble.is_none() && !was_in_trouble(parsed) && map.get(*source).is_some_and(is_same)
     });
     if let Some((source, parsed)) = same {
@@ -135,7 +134,8 @@ fn in_trouble(trouble: &Trouble, span: Span) -> Diagnostic {
     match trouble {
         Trouble::Unreadable(why) => {
             let title = format!("the file cannot be read: {why}");
-            Diagnostic::error("E009", title, span, "").help("let the user of the daemon read it (chown, chmod), or remove it")
+            Diagnostic::error("E009", title, span, "")
+                .help("let the user of the daemon read it (chown, chmod), or remove it")
         }
         Trouble::Twin(other) => Diagnostic::error("E211", "two files have the same name", span, "")
             .note(format!("the other is {other}"))

@@ -142,7 +142,8 @@ pub(super) fn clock_time(at: Timestamp) -> String {
 /// The last good version of a file. Where the folder was spelled otherwise when it ran (`.` and `/etc/sfsync`), the newest of the same name.
 pub(super) fn good_of<'a>(good: &'a BTreeMap<String, LastGood>, path: &str) -> Option<&'a LastGood> {
     let same = |known: &&String| name_of(known) == name_of(path);
-    let newest = || good.keys().filter(same).filter_map(|path| good.get(path)).max_by_key(|good| good.loaded_at);
+    let newest =
+        || good.keys().filter(same).filter_map(|path| good.get(path)).max_by_key(|good| good.loaded_at);
     good.get(path).or_else(newest)
 }
 

@@ -208,3 +208,18 @@ async fn two_files_of_one_name_are_told_and_the_last_good_version_runs() {
     assert!(report.diagnostics.is_empty(), "{report:?}");
     assert!(small.status("accounts").config.current);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_last_good_version_needs_may_be_gone_from_disk() {
+    let small = Small::loaded(10).await;
+    small.reload("deals.yaml", "salesforce: [").await;
+    small.remove("accounts.yaml").await;
+    let report = small.remove("connections/warehouse.yaml").await;
+    assert!(file_state(&report, "deals.yaml").starts_with("last good of"), "{report:?}");
+    assert!(small.status("deals").config.loaded_at.is_some());
+    let small = small.restart().await;
+    // Its lookups go on with the links that the other pipeline left.
+    small.state("deals", State::Degraded).await;
+    let (_, deal) = small.deal("After the restart");
+    small.becomes("deals", &format!("SELECT count(*) FROM deals WHERE salesforce_id = '{deal}'"), 1).await;
+}

@@ -41,7 +41,11 @@ async fn a_run_takes_a_renamed_file_for_no_new_one() {
     let before = rows(&rig);
     std::fs::rename(rig.folder().join("accounts.yaml"), rig.folder().join("customers.yaml")).unwrap();
     let check = output(&rig, &["check"]).await;
-    assert!(said(&check).contains("W210") && said(&check).contains("renamed_from: accounts"), "{}", said(&check));
+    assert!(
+        said(&check).contains("W210") && said(&check).contains("renamed_from: accounts"),
+        "{}",
+        said(&check)
+    );
     refused(&rig, &["run"], &["customers has errors: sfsync check customers"]).await;
     assert_eq!(rows(&rig), before, "no record was made twice");
     rig.edit_file("customers.yaml", &[("to_app:", "renamed_from: accounts\nto_app:")]);

@@ -53,7 +53,8 @@ impl Supervisor {
             }
             log_changes(&before.files, file);
             let (path, version) = (files.path(file.source), (&plan.name, &*made_of.text));
-            if let Err(error) = self.meaning().try_again(version, self.good(path).as_ref(), self.clock.now()) {
+            if let Err(error) = self.meaning().try_again(version, self.good(path).as_ref(), self.clock.now())
+            {
                 tracing::error!(pipeline = %plan.name, %error, "what failed could not be made due");
             }
             let made = Made::of(file, &plan, catalog);

@@ -65,7 +65,7 @@ impl Supervisor {
     ) -> Result<Judged, StoreError> {
         self.meaning().check_lineage(&mut desired, catalog, |path| self.since(path))?;
         self.meaning().check_renamed(&mut desired)?;
-        let removed = self.removed_but_named(texts, &desired.files);
+        let mut removed = self.removed_but_named(texts, &desired.files);
         let broken = desired.compiled.pipelines.values().any(Result::is_err)
             || desired.compiled.connections.values().any(Result::is_err)
             || desired.files.settings.as_ref().is_some_and(crate::spec::Parsed::has_errors);
@@ -78,8 +78,14 @@ impl Supervisor {
             changed,
         };
         if broken {
-            let replaced = self.replaced(texts, &removed, &mut judged);
-            let mut files = load::parse_after(&replaced, &judged.desired.files, |path| self.since(path));
+            let mut replaced = self.replaced(texts, &mut judged);
+            let parse =
+                |texts: &Texts| load::parse_after(texts, &judged.desired.files, |path| self.since(path));
+            // The versions that go on may name what the broken ones on disk do not.
+            removed.extend(self.removed_but_named(texts, &parse(&replaced)));
+            self.bring_back(&removed, &mut replaced);
+            self.bring_back_connections(&parse(&replaced), &mut replaced);
+            let mut files = parse(&replaced);
             silence(&mut files, &removed);
             let earlier = judged.desired.earlier();
             let catalog = self.with_stored(catalog, &files);
@@ -103,13 +109,8 @@ impl Supervisor {
         Catalog { orgs: known.orgs, databases: known.databases, ..catalog.clone() }
     }
 
-    /// The texts with those of broken files in their last good version, and those of removed pipelines that others still name.
-    fn replaced(
-        &self,
-        texts: &Texts,
-        removed: &BTreeMap<PipelineName, String>,
-        judged: &mut Judged,
-    ) -> Texts {
+    /// The texts with those of broken files in their last good version.
+    fn replaced(&self, texts: &Texts, judged: &mut Judged) -> Texts {
         let mut replaced = texts.clone();
         let (compiled, old) = (&judged.desired.compiled, &mut judged.old);
         let mut instead = |file: &File| {
@@ -129,11 +130,33 @@ impl Supervisor {
         if judged.desired.files.settings.as_ref().is_some_and(crate::spec::Parsed::has_errors) {
             replaced.settings = texts.settings.as_ref().and_then(&mut instead);
         }
+        replaced
+    }
+
+    /// Adds the last good versions of pipelines whose files are gone.
+    fn bring_back(&self, removed: &BTreeMap<PipelineName, String>, texts: &mut Texts) {
         for (name, path) in removed {
             let good = self.good(path).map(|good| File::new(path.clone(), good.text.into_bytes()));
-            put(&mut replaced.pipelines, name.as_str(), good);
+            put(&mut texts.pipelines, name.as_str(), good);
         }
-        replaced
+    }
+
+    /// Adds the last good versions of connections whose files are gone although pipelines need them.
+    fn bring_back_connections(&self, files: &Files, texts: &mut Texts) {
+        let values = files.pipelines.iter().filter_map(|file| file.value());
+        let named = values
+            .flat_map(|file| [file.salesforce.connection_name(), file.app.resource.connection.value.clone()]);
+        let missing: BTreeSet<ConnectionName> =
+            named.filter(|name| !texts.connections.contains_key(name.as_str())).collect();
+        let good = self.good.read().unwrap_or_else(PoisonError::into_inner);
+        for name in missing {
+            let fits = |path: &&String| stem(path) == name.as_str() && path.contains("connections/");
+            let newest = good.keys().filter(fits).filter_map(|path| Some((path, good.get(path)?)));
+            if let Some((path, good)) = newest.max_by_key(|(_, good)| good.loaded_at) {
+                let file = File::new(path.clone(), good.text.clone().into_bytes());
+                texts.connections.insert(name.to_string(), file);
+            }
+        }
     }
 
     /// What must not run although its last good version would compile: files that look renamed.

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Workbench, WorkError};
+use super::{WorkError, Workbench};
 use crate::model::{FailureKind, PipelineName};
 use crate::runtime::lineage::{Lineage, Made};
 use crate::runtime::meaning::{Meaning, good_of};
@@ -63,7 +63,8 @@ impl Workbench {
     pub(super) fn standing(&self, name: &PipelineName) -> Result<usize, StoreError> {
         let Some(store) = &self.store else { return Ok(0) };
         let filter = FailureFilter { pipeline: Some(name.clone()), ..FailureFilter::default() };
-        let failed = store.failures(&filter)?.into_iter().filter(|failure| failure.kind == FailureKind::Failed);
+        let failed =
+            store.failures(&filter)?.into_iter().filter(|failure| failure.kind == FailureKind::Failed);
         Ok(failed.count())
     }
 }

@@ -115,7 +115,10 @@ impl Workbench {
             };
             let error = result.err().map(WorkError::from);
             let counts = Counts::default();
-            reports.insert(plan.name.clone(), RunReport { pipeline: plan.name.clone(), counts, standing: 0, error });
+            reports.insert(
+                plan.name.clone(),
+                RunReport { pipeline: plan.name.clone(), counts, standing: 0, error },
+            );
         }
         let settled = self.settle_queues((&plans, *approved, begun), &registry, &mut reports).await;
         // Runners know each other by the registry: without this nobody else could open the state.
