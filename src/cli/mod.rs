@@ -139,14 +139,12 @@ impl Context {
     /// The daemon that would answer: on `--socket`, or on the first of the usual places. Without `--socket` it has to be the one of the
     /// folder that is named or stood in.
     fn daemon(&self) -> Daemon {
-        match &self.socket {
-            Some(path) => Daemon::new(vec![path.clone()], None),
-            None => {
-                let meant = self.config.is_some() || is_ours(Path::new("."));
-                let folder = meant.then(|| std::fs::canonicalize(self.folder()).ok()).flatten();
-                Daemon::new(serve::candidates(self.state().as_deref()), folder)
-            }
+        if let Some(path) = &self.socket {
+            return Daemon::new(vec![path.clone()], None);
         }
+        let meant = self.config.is_some() || is_ours(Path::new("."));
+        let folder = meant.then(|| std::fs::canonicalize(self.folder()).ok()).flatten();
+        Daemon::new(serve::candidates(self.state().as_deref()), folder)
     }
 
     /// The folder to work on.
