@@ -10,7 +10,7 @@ use super::*;
 use crate::connect::Limit;
 use crate::connect::memory::{Call, Fault, Gate, MemoryDestination, MemoryKey, MemorySource, MemoryTable};
 use crate::expr::Engine;
-use crate::model::{ConnectionName, PipelineName, Row, Value};
+use crate::model::{ConnectionName, Cursor, PipelineName, Row, Value};
 use crate::plan::catalog::{Catalog, DatabaseCatalog};
 use crate::runtime::clock::ManualClock;
 use crate::runtime::facts::OrgFacts;
