@@ -5,6 +5,7 @@ mod connect;
 mod decode;
 mod inspect;
 mod listen;
+mod merge;
 mod numeric;
 mod pages;
 mod read;
