@@ -139,6 +139,7 @@ impl World {
             limit: Limit { records: self.limit, bytes: 16 << 20 },
             calculated: None,
             swings: self.swings.clone(),
+            kept: sfsync::runtime::kept::Kept::default(),
             run: Timestamp::from_second(self.runs).unwrap(),
             interrupt: Arc::new(AtomicBool::new(false)),
             store,
