@@ -281,9 +281,10 @@ impl Source for OnePage {
         }
         let done = matches!(from, Some(Cursor::Changes { .. })) || self.handed_out == self.table.rows().len();
         let job = || Backfill::Job { id: "750".to_owned(), pages: Vec::new(), rows: self.handed_out as u64 };
-        let next = match done {
-            true => Cursor::Changes { upto: anchor, within: None },
-            false => Cursor::Backfill { anchor, done: job() },
+        let next = if done {
+            Cursor::Changes { upto: anchor, within: None }
+        } else {
+            Cursor::Backfill { anchor, done: job() }
         };
         self.stands = Some(next.clone());
         Ok(Read::Batch { events, next, more: !done, total: None })

@@ -15,6 +15,9 @@ use crate::harness::rig::PATIENCE;
 /// Between two wishes for a pass that failed: nobody waits for the pauses between tries.
 const IMPATIENCE: Duration = Duration::from_millis(100);
 
+/// What differs for so long will differ for ever, on a machine that is busy with other tests, too.
+const LULL: Duration = Duration::from_secs(20);
+
 /// Waits until all of them have made their first load.
 pub async fn loaded(supervisor: &Arc<Supervisor>, names: &[&str]) {
     if supervisor.statuses().iter().any(|status| status.state == State::Invalid) {
@@ -91,17 +94,20 @@ async fn settled(supervisor: &Supervisor, names: &[&str]) {
     }
 }
 
-/// Compares until it is equal or patience ends: records that were kept back are looked at when what they waited for is linked, which
-/// no pass announces.
+/// Compares until it is equal, or until nothing has changed for a while: records that were kept back are looked at when what they waited
+/// for is linked, which no pass announces.
 pub async fn eventually(
     supervisor: &Arc<Supervisor>,
     mut differences: impl AsyncFnMut() -> Vec<String>,
 ) -> Vec<String> {
-    let begun = std::time::Instant::now();
+    let (mut before, mut since) = (Vec::new(), std::time::Instant::now());
     loop {
         let found = differences().await;
-        if found.is_empty() || begun.elapsed() > Duration::from_secs(6) {
+        if found.is_empty() || (found == before && since.elapsed() > LULL) {
             return found;
+        }
+        if found != before {
+            (before, since) = (found, std::time::Instant::now());
         }
         let mut changes: Vec<_> = supervisor
             .statuses()
