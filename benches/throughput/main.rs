@@ -84,7 +84,8 @@ struct Column {
     loads: Vec<Load>,
     peaks: Vec<u64>,
     idle_calls: u64,
-    after_changes: (Duration, u64),
+    /// How long each look after changes took, and how many records it read.
+    looks: Vec<(Duration, u64)>,
 }
 
 async fn bench(arguments: &Arguments) -> Outcome<()> {
@@ -149,7 +150,7 @@ impl Bench {
     async fn postgres(&self, postgres: &Postgres) -> Outcome<Column> {
         let connection = "type: postgres\nurl: ${env:WAREHOUSE}\nresources:\n  deals: { table: deals }\n";
         let mut column = Column::new("PostgreSQL");
-        for run in 0..self.runs {
+        for _ in 0..self.runs {
             postgres.reset()?;
             column.floor.push(self.pages.to_postgres(&self.folder, &postgres.url)?);
             let daemon = self.load(&mut column, connection, ("WAREHOUSE", &postgres.url)).await?;
@@ -157,7 +158,7 @@ impl Bench {
             if different != "0" {
                 return Err(format!("{different} rows differ from those of the floor").into());
             }
-            self.finish(daemon, &mut column, run + 1 == self.runs).await?;
+            self.finish(daemon, &mut column).await?;
         }
         Ok(column)
     }
@@ -166,7 +167,7 @@ impl Bench {
         let connection = "type: sqlite\npath: ${env:WAREHOUSE}\nresources:\n  deals: { table: deals }\n";
         let file = self.folder.join("warehouse.db");
         let mut column = Column::new("SQLite");
-        for run in 0..self.runs {
+        for _ in 0..self.runs {
             reset_sqlite(&file)?;
             column.floor.push(self.pages.to_sqlite(&self.folder, &file)?);
             let daemon =
@@ -176,7 +177,7 @@ impl Bench {
             if different != "0" {
                 return Err(format!("{different} rows of the floor are missing").into());
             }
-            self.finish(daemon, &mut column, run + 1 == self.runs).await?;
+            self.finish(daemon, &mut column).await?;
         }
         Ok(column)
     }
@@ -194,17 +195,19 @@ impl Bench {
         Ok(daemon)
     }
 
-    /// The last daemon also looks when nothing happened, and after one record in a hundred changed.
-    async fn finish(&self, mut daemon: Daemon, column: &mut Column, last: bool) -> Outcome<()> {
-        if last {
-            self.org.forget_calls().await?;
-            daemon.look()?;
-            column.idle_calls = self.org.calls().await?.0;
-            let records = column.loads.last().map_or(0, |load| load.records);
-            self.org.edit(u32::try_from(records / 100)?).await?;
-            column.after_changes = daemon.look()?;
-        }
+    /// Each daemon also looks when nothing happened, and after one record in a hundred changed.
+    async fn finish(&self, mut daemon: Daemon, column: &mut Column) -> Outcome<()> {
+        self.org.forget_calls().await?;
+        daemon.look()?;
+        column.idle_calls = column.idle_calls.max(self.org.calls().await?.0);
+        let records = column.loads.last().map_or(0, |load| load.records);
+        self.org.edit(u32::try_from(records / 100)?).await?;
+        let look = daemon.look()?;
+        println!("{}", facts::look(column.name, look));
+        column.looks.push(look);
         column.peaks.push(daemon.peak()?);
+        // The windows of the next daemon do not reach back over these edits.
+        self.org.wait(700).await?;
         daemon.stop()
     }
 }
@@ -212,7 +215,7 @@ impl Bench {
 impl Column {
     fn new(name: &'static str) -> Self {
         let (floor, loads, peaks) = (Vec::new(), Vec::new(), Vec::new());
-        Self { name, floor, loads, peaks, idle_calls: 0, after_changes: (Duration::ZERO, 0) }
+        Self { name, floor, loads, peaks, idle_calls: 0, looks: Vec::new() }
     }
 }
 

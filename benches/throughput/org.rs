@@ -86,7 +86,12 @@ impl Org {
         // Half of the random edits are of other objects.
         let edits = json!({ "seed": 7, "count": opportunities * 2, "creates": 0, "updates": 1, "deletes": 0, "undeletes": 0 });
         self.control("POST", "edits", edits).await?;
-        self.control("POST", "clock", json!({ "advance_seconds": 120 })).await.map(drop)
+        self.wait(120).await
+    }
+
+    /// Lets time pass in the org.
+    pub async fn wait(&self, seconds: u32) -> Result<(), Box<dyn Error>> {
+        self.control("POST", "clock", json!({ "advance_seconds": seconds })).await.map(drop)
     }
 
     /// A finished bulk job over the measured fields, for the floor: address of its results, access token.

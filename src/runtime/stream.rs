@@ -80,8 +80,8 @@ struct Load<'a, 'p> {
 }
 
 impl Runner {
-    /// Goes on from a cursor. Gives the first answer of the source that is not one of many batches: the last one, to be settled by the
-    /// caller.
+    /// Goes on from a cursor. Gives the first answer of the source that is not one of many batches, to be settled by the caller; of the
+    /// last of many only the cursor is left.
     pub(super) async fn stream(
         &mut self,
         pass: &mut Gathered,
@@ -110,11 +110,18 @@ impl Runner {
                     }
                 }
             };
-            let batch = match read {
-                Ok(Read::Batch { events, next, more: true, total }) if is_within(&next) => {
-                    Batch { events, next, total }
+            let (batch, last) = match (read, &place) {
+                (Ok(Read::Batch { events, next, more: true, total }), _) if is_within(&next) => {
+                    (Batch { events, next, total }, None)
                 }
-                last => {
+                // The last of many is written beside those before it; only its cursor is the caller's.
+                (Ok(Read::Batch { events, next, more: false, total }), Some(place))
+                    if !events.is_empty() && !writing.is_empty() =>
+                {
+                    let last = Read::Batch { events: Vec::new(), next, more: false, total };
+                    (Batch { events, next: place.clone(), total }, Some(last))
+                }
+                (last, _) => {
                     load.finish(&mut writing).await?;
                     return Ok(last?);
                 }
@@ -123,6 +130,10 @@ impl Runner {
             let writer = load.writer(&mut writing).await?;
             place = Some(batch.next.clone());
             writing.push_back(write(shared, writer, batch));
+            if let Some(last) = last {
+                load.finish(&mut writing).await?;
+                return Ok(last);
+            }
             if self.interrupt.load(Ordering::Relaxed) {
                 load.finish(&mut writing).await?;
                 return Err(PassError::Interrupted);

@@ -203,6 +203,7 @@ on_both!(
     a_deleted_record_archives_its_row_and_one_that_was_never_there_nothing,
     the_policy_of_a_row_does_not_keep_it_from_being_archived,
     deletes_beyond_the_limit_wait_for_a_person_once,
+    deletes_at_the_end_of_a_long_window_hold_its_cursor,
     a_record_that_leaves_the_filter_is_deleted,
     a_change_of_other_fields_writes_nothing,
 );
@@ -312,6 +313,35 @@ async fn deletes_beyond_the_limit_wait_for_a_person_once(kind: Kind) {
         assert_eq!(bench.rows("SELECT name FROM people").await, ["G"]);
         bench.rig.stop().await;
     }
+}
+
+/// A window of several pages is written by two writers at once, its last page too.
+async fn deletes_at_the_end_of_a_long_window_hold_its_cursor(kind: Kind) {
+    let mut bench = Bench::new(kind, &with(MIRROR, &DELETE)).await;
+    let some: Vec<String> = (0..4_300).map(|at| format!("n{at}")).collect();
+    let ids = bench.contacts(&some.iter().map(String::as_str).collect::<Vec<_>>());
+    let daemon = bench.start().await;
+    for id in &ids[..4_295] {
+        bench.rig.sandbox.org().update("Contact", id, map(json!({ "Email": "new@x.com" }))).unwrap();
+    }
+    bench.later();
+    bench.delete(&ids[4_295..]);
+    let status = asks(&daemon).await;
+    assert!(status.message.contains("wants 5 deletes in the app, max_deletes is 3"), "{}", status.message);
+    let changed = "SELECT count(*) FROM people WHERE email = 'new@x.com'";
+    assert_eq!(bench.rows(changed).await, ["4295"], "what is no delete is written");
+    drop(daemon);
+    bench.rig.stop().await;
+
+    // Whoever starts again asks again: the window is not over.
+    let daemon = bench.rig.start().await;
+    until(&daemon, "people", |status| status.state == State::Approval).await;
+    assert_eq!(bench.rows("SELECT count(*) FROM people").await, ["4300"]);
+    told(&daemon, Command::Approve).await;
+    until(&daemon, "people", |status| status.state == State::Running && status.totals.deleted == 5).await;
+    assert_eq!(bench.rows("SELECT count(*) FROM people").await, ["4295"]);
+    drop(daemon);
+    bench.is_settled().await;
 }
 
 async fn a_record_that_leaves_the_filter_is_deleted(kind: Kind) {

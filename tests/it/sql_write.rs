@@ -22,6 +22,7 @@ on_both!(
     two_writes_to_one_record_in_one_batch_keep_their_order,
     json_paths_change_their_own_key_only,
     bad_records_among_ten_thousand_cost_only_themselves,
+    a_refused_record_undoes_nothing_beside_it,
     a_constraint_names_what_it_refuses,
     deferred_constraints_cost_only_their_record,
     records_are_found_by_text_number_and_id,
@@ -228,10 +229,13 @@ async fn upserts_by_a_unique_column_answer_generated_keys(database: Database) {
     let rows = fetched(&mut table, &keys).await;
     let ids: Vec<_> = rows.iter().map(|row| row.as_ref().unwrap().get(0).to_string()).collect();
     assert_eq!(ids, ["b", "a", "c"]);
-    let again = table.write(vec![op("a", "1"), op("b", "2"), op("d", "1")], WriteMode::Load).await.unwrap();
-    assert_eq!(words(&again), ["unchanged", "written", "written"]);
-    let Outcome::Unchanged { key } = &again[0] else { panic!("unchanged") };
-    assert_eq!((key, &key_of(&again[1])), (&keys[1], &keys[0]));
+    for (mode, name) in [(WriteMode::Load, "2"), (WriteMode::Changes, "3")] {
+        let batch = vec![op("a", "1"), op("b", name), op(&format!("new in {name}"), "1")];
+        let again = table.write(batch, mode).await.unwrap();
+        assert_eq!(words(&again), ["unchanged", "written", "written"]);
+        let Outcome::Unchanged { key } = &again[0] else { panic!("unchanged") };
+        assert_eq!((key, &key_of(&again[1])), (&keys[1], &keys[0]));
+    }
 }
 
 async fn two_writes_to_one_record_in_one_batch_keep_their_order(database: Database) {
@@ -300,6 +304,23 @@ async fn bad_records_among_ten_thousand_cost_only_themselves(database: Database)
         assert_eq!(database.number("SELECT count(*) FROM clients").await, 9_997);
         database.execute("DELETE FROM clients").await;
     }
+}
+
+async fn a_refused_record_undoes_nothing_beside_it(database: Database) {
+    database
+        .execute("CREATE TABLE clients (id text PRIMARY KEY, name text, amount numeric CHECK (amount < 77))")
+        .await;
+    let mut table = database.destination(clients(&database)).await;
+    stored(&mut table, vec![client(1, "a"), client(2, "b"), client(3, "c"), client(4, "d")]).await;
+    let refused = upsert([Value::text("k00003"), "C".into(), decimal("78")]);
+    // Changed, refused though new, as it is, refused though there, new, changed.
+    let ops = vec![client(1, "A"), client(77, "x"), client(2, "b"), refused, client(5, "e"), client(4, "D")];
+    let outcomes = write(&mut table, ops).await;
+    assert_eq!(words(&outcomes), ["written", "R224", "unchanged", "R224", "written", "written"]);
+    let rows = database.rows("SELECT name, amount FROM clients ORDER BY id").await;
+    let stored =
+        rows.iter().map(|row| format!("{}{}", row[0].as_deref().unwrap(), row[1].as_deref().unwrap()));
+    assert_eq!(stored.collect::<Vec<_>>(), ["A1", "b2", "c3", "D4", "e5"]);
 }
 
 async fn a_constraint_names_what_it_refuses(database: Database) {

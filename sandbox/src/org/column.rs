@@ -144,6 +144,24 @@ impl Column {
         }
     }
 
+    /// Reads the cells of these rows and forgets them. Cells of rows far apart are slow to reach one by one, with the writing of a record
+    /// between them, and quick in a row: whoever reads them next finds them near.
+    pub(crate) fn bring_near(&self, rows: &[u32], texts: &Texts) {
+        fn read<T: Copy>(cells: &[T], rows: &[u32], each: impl Fn(T) -> u64) -> u64 {
+            let cell = |row: &u32| cells.get(*row as usize).map_or(0, |cell| each(*cell));
+            rows.iter().fold(0, |sum, row| sum ^ cell(row))
+        }
+        let first = |cell| texts.get(cell).and_then(|text| text.bytes().next()).map_or(0, u64::from);
+        std::hint::black_box(match self {
+            Self::Bool(cells) => read(cells, rows, u64::from),
+            Self::Number(cells, _) | Self::Stamp(cells) => read(cells, rows, i64::cast_unsigned),
+            Self::Date(cells) => read(cells, rows, |cell| u64::from(cell.cast_unsigned())),
+            Self::Symbol(cells) => read(cells, rows, u64::from),
+            Self::Reference(cells) => read(cells, rows, |cell| cell),
+            Self::Text(cells) => read(cells, rows, first),
+        });
+    }
+
     /// Writes a cell. A value of another kind than the column's is written as null.
     pub(crate) fn set(&mut self, row: u32, cell: &Cell<'_>, texts: &mut Texts, capacity: usize) {
         match self {

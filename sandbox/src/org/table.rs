@@ -93,6 +93,11 @@ impl Table {
         self.columns[usize::from(column)].get(row, &self.texts, symbols)
     }
 
+    /// See [`Column::bring_near`].
+    pub(crate) fn bring_near(&self, column: u16, rows: &[u32]) {
+        self.columns[usize::from(column)].bring_near(rows, &self.texts);
+    }
+
     /// Writes a cell and keeps the indexes right.
     pub(crate) fn set(&mut self, column: u16, row: u32, cell: &Cell<'_>) {
         let at = usize::from(column);

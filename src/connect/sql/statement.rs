@@ -142,6 +142,28 @@ impl<'a> Statements<'a> {
         })
     }
 
+    /// The change that an upsert makes of staged records that are there, only if something differs: it answers place in the batch and
+    /// key. `None` where the policies leave nothing to change, or the unique columns are not provided.
+    pub(super) fn update_by_unique(&self, provided: &[usize]) -> Option<String> {
+        let new = |_: &Target<'a>, part: &Part<'a>| self.input(part);
+        let targets = self.targets(provided);
+        let (set, differs) = self.changes(&targets, &new, (&self.spec.unique, Rule::OfColumns));
+        let unique = self.unique_inputs(provided);
+        if set.is_empty() || unique.len() < self.spec.unique.len() {
+            return None;
+        }
+        let by: Vec<_> = unique
+            .iter()
+            .map(|(name, at)| format!("t.{} = {}", ident(name), self.staged(name, *at)))
+            .collect();
+        let (table, set, by, differs) =
+            (self.table(), set.join(", "), by.join(" AND "), differs.join(" OR "));
+        let key = self.key_text("t.");
+        Some(format!(
+            "UPDATE {table} AS t SET {set} FROM {STAGE} b WHERE {RANGE} AND {by} AND ({differs}) RETURNING b.at, {key}"
+        ))
+    }
+
     /// A delete by key.
     pub(super) fn delete(&self) -> String {
         let (table, key) = (self.table(), ident(&self.spec.key.column));

@@ -12,6 +12,9 @@ use crate::org::single;
 use crate::org::soql::run::{self, QueryOptions, QueryResult, Rows};
 use crate::org::value::RowRef;
 
+/// Records that are brought near at once: what they hold fits beside the answer.
+const NEAR: usize = 250;
+
 impl Org {
     /// Parses and runs a query; the result holds row handles, not values.
     pub fn query(&self, soql: &str, options: &QueryOptions) -> Result<QueryResult, ApiError> {
@@ -34,21 +37,33 @@ impl Org {
     pub fn render_json(&self, result: &QueryResult, range: Range<usize>, out: &mut Vec<u8>) {
         let state = self.read();
         let scope = self.scope(&state, result.include_deleted, false);
-        let writer = json::Writer { scope: &scope };
+        let range = range.start.min(result.len())..range.end.min(result.len());
+        let start = out.len();
         let table = state.store.schema.object(result.object_index).table;
-        let first = range.start;
-        for number in range.start..range.end.min(result.len()) {
-            if number > first {
-                out.push(b',');
-            }
-            match &result.rows {
-                Rows::Records { rows, selection } => {
-                    let at = RowRef { table, row: rows[number] };
-                    writer.record(at, &result.object, &selection.nodes, out);
+        match &result.rows {
+            Rows::Records { rows, selection } => {
+                let near = selection.stored(&state.store.schema);
+                let writer = json::Writer { scope: &scope };
+                for rows in rows[range].chunks(NEAR) {
+                    for column in &near {
+                        state.store.table(table).bring_near(*column, rows);
+                    }
+                    for row in rows {
+                        writer.record(RowRef { table, row: *row }, &result.object, &selection.nodes, out);
+                        out.push(b',');
+                    }
                 }
-                Rows::Groups(groups) => json::write_group(groups, number, scope.reader, out),
-                Rows::Nothing => {}
             }
+            Rows::Groups(groups) => {
+                for number in range {
+                    json::write_group(groups, number, scope.reader, out);
+                    out.push(b',');
+                }
+            }
+            Rows::Nothing => return,
+        }
+        if out.len() > start {
+            out.pop();
         }
     }
 

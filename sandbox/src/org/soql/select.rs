@@ -8,7 +8,7 @@ use super::order::OrderKey;
 use super::resolve::{Access, End, Names, Resolved};
 use super::run::{Scope, compile_parts};
 use crate::org::error::ApiError;
-use crate::org::schema::{Field, FieldRef, FieldType, Flags};
+use crate::org::schema::{Field, FieldRef, FieldType, Flags, Schema};
 
 /// Most child subqueries and lookups of one query.
 const MAX_SUBQUERIES: usize = 20;
@@ -23,6 +23,14 @@ pub(crate) struct Selection {
     pub(crate) nodes: Vec<Node>,
     /// For CSV: one flat column for each path.
     pub(crate) columns: Vec<Column>,
+}
+
+impl Selection {
+    /// Columns of the table itself that are selected.
+    pub(crate) fn stored(&self, schema: &Schema) -> Vec<u16> {
+        let direct = self.columns.iter().filter_map(|column| column.access.direct());
+        direct.filter_map(|at| schema.field(at).column()).collect()
+    }
 }
 
 /// A flat column.

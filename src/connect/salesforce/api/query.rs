@@ -77,7 +77,7 @@ fn insert(nodes: &mut Vec<Node>, path: &str, leaf: Target) {
 
 /// Reads a page. Fails on anything that is not a page, such as HTML with status 200.
 pub fn decode_page(body: &[u8], shape: &Shape) -> Result<Page, serde_json::Error> {
-    let mut reader = serde_json::Deserializer::from_slice(body);
+    let mut reader = serde_json::Deserializer::from_str(text(body)?);
     let page = PageSeed(shape).deserialize(&mut reader)?;
     reader.end()?;
     Ok(page)
@@ -85,11 +85,16 @@ pub fn decode_page(body: &[u8], shape: &Shape) -> Result<Page, serde_json::Error
 
 /// Reads the answer of a retrieve by ids (section 6.2): a list in which records that are gone or hidden are null, which are left out.
 pub fn decode_records(body: &[u8], shape: &Shape) -> Result<Vec<Record>, serde_json::Error> {
-    let mut reader = serde_json::Deserializer::from_slice(body);
+    let mut reader = serde_json::Deserializer::from_str(text(body)?);
     let mut records = RecordsSeed(shape).deserialize(&mut reader)?;
     reader.end()?;
     records.retain(|record| !record.id.as_str().is_empty());
     Ok(records)
+}
+
+/// A body as text: looked at once as a whole, not once more for each of its values.
+fn text(body: &[u8]) -> Result<&str, serde_json::Error> {
+    std::str::from_utf8(body).map_err(|error| serde_json::Error::custom(format!("it is not UTF-8: {error}")))
 }
 
 struct PageSeed<'a>(&'a Shape);

@@ -283,19 +283,49 @@ impl Batch<'_> {
         staged: &Staged<'_>,
         part: Range<usize>,
     ) -> Result<(), Refusal> {
-        let answers = self.query(&statements.upsert(&staged.group.provided, true), &part).await?;
-        self.all_new &= answers.len() == part.len() && answers.iter().all(|answer| answer.get(2));
-        for answer in &answers {
+        let provided = &staged.group.provided;
+        let changed = if self.load { Vec::new() } else { self.change(statements, provided, &part).await? };
+        let mut put = Vec::new();
+        if changed.len() < part.len() {
+            self.unstage(&changed).await?;
+            put = self.query(&statements.upsert(provided, true), &part).await?;
+        }
+        self.all_new &= put.len() == part.len() && put.iter().all(|answer| answer.get(2));
+        // Only now: had one of them been refused, the changes would have been undone.
+        for answer in changed.iter().chain(&put) {
             self.settle(staged, answer.get(0), written(Key::app(answer.get::<_, &str>(1))));
         }
         if self.spec.key_is_in_row() {
             self.rest(staged, part, unchanged);
-        } else if answers.len() < part.len() {
-            for answer in self.query(&statements.key_by_unique(&staged.group.provided), &part).await? {
+        } else if changed.len() + put.len() < part.len() {
+            for answer in self.query(&statements.key_by_unique(provided), &part).await? {
                 self.settle(staged, answer.get(0), unchanged(Key::app(answer.get::<_, &str>(1))));
             }
         }
         Ok(())
+    }
+
+    /// Changes the records that are there. Most that changed in Salesforce are, and to try an insert first costs each a lock of its own.
+    async fn change(
+        &self,
+        statements: &Statements<'_>,
+        provided: &[usize],
+        part: &Range<usize>,
+    ) -> Result<Vec<tokio_postgres::Row>, Refusal> {
+        match statements.update_by_unique(provided) {
+            Some(sql) => self.query(&sql, part).await,
+            None => Ok(Vec::new()),
+        }
+    }
+
+    /// Leaves what is done out of what is staged.
+    async fn unstage(&self, done: &[tokio_postgres::Row]) -> Result<(), Refusal> {
+        if done.is_empty() {
+            return Ok(());
+        }
+        let places: Vec<i32> = done.iter().map(|answer| answer.get(0)).collect();
+        let sql = format!("DELETE FROM {STAGE} WHERE at = ANY($1)");
+        self.transaction.execute(&sql, &[&places]).await.map(drop).map_err(|error| refusal(&error))
     }
 
     /// Runs a statement that answers places; those without an outcome get this one.
