@@ -28,6 +28,7 @@ impl World {
             auth,
             headers: pairs(&http.headers)?,
             params: pairs(&http.params)?,
+            secrets: self.named_secrets(file),
             rate_limit: http.rate_limit.as_ref().map(|entry| entry.value),
             concurrency: http.concurrency() as usize,
             timeout: http.timeout(),

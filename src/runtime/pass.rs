@@ -327,7 +327,9 @@ impl Runner {
         total: Option<u64>,
     ) -> Result<(), PassError> {
         let commit = Commit { touched_upto: pass.setting.touched_upto, ..commit };
-        remember((&self.pipeline, &self.store, self.observer.as_ref()), pass, &commit, (loading, total))
+        remember((&self.pipeline, &self.store, self.observer.as_ref()), pass, &commit, (loading, total))?;
+        self.swings.remember(&self.store, &self.pipeline, pass.setting.facts.now.as_second())?;
+        Ok(())
     }
 
     pub(super) fn bench<'a>(&'a mut self, setting: &'a Setting) -> Bench<'a> {

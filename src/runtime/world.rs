@@ -265,6 +265,15 @@ impl World {
         Ok(SecretString::from(text))
     }
 
+    /// The secrets of a connection file, each by how the file writes it. One that is not set is told where it is needed.
+    pub(super) fn named_secrets(&self, file: &ConnectionFile) -> Vec<(String, SecretString)> {
+        let set = file.secrets.iter().filter_map(|secret| {
+            let value = self.secrets.get(&secret.source)?;
+            Some((secret.source.to_string(), SecretString::from(value)))
+        });
+        set.collect()
+    }
+
     fn resolve(&self, secret: &SecretRef) -> Result<String, ConnectError> {
         self.secrets.get(&secret.source).ok_or_else(|| {
             let message = format!("secret {} is not set", secret.source);

@@ -2,16 +2,21 @@
 //! a status back) make a pipeline write to both sides in turn. Every single write is right, so no merge can see it; the rhythm can.
 //! Pure: the shell keeps a [`Swing`] for each pair that was written lately, and holds the pair once it is too much.
 
+use serde::{Deserialize, Serialize};
+
+use crate::model::Side;
+
 /// Turns after which a pair is held.
 pub const TURNS: u8 = 10;
+
+/// Turns from which on the count outlives the daemon: fewer are life, and not worth a write.
+pub const REMEMBERED: u8 = 3;
 
 /// Writes that are further apart than this are no answer to each other, in seconds.
 pub const CALM: i64 = 6 * 3_600;
 
-use crate::model::Side;
-
 /// How the writes to a pair went lately.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Swing {
     /// The side that was written last.
     side: Side,
@@ -41,6 +46,16 @@ impl Swing {
     /// Whether it is too much.
     pub fn is_open(&self) -> bool {
         self.turns >= TURNS
+    }
+
+    /// Whether it has to be remembered over a restart.
+    pub fn is_remembered(&self) -> bool {
+        self.turns >= REMEMBERED
+    }
+
+    /// How often it went back and forth so far.
+    pub fn turns(&self) -> u8 {
+        self.turns
     }
 
     /// Whether it may be forgotten.

@@ -1,12 +1,11 @@
 //! What to do about one record, given everything that is known about it. One decision per record; the shell executes it.
 
-use std::cmp::Ordering;
-
 use jiff::Timestamp;
 
 use super::map::{Mapped, Slot};
 use super::matching::{Candidate, Match};
 use super::merge::{Baseline, Held, Kept, Turn, Verdict, Writable, merge_row};
+use super::newest::newest;
 use super::settle::{self, Fingerprints};
 use crate::model::{Key, Link, LinkState, Row, Side, Value};
 use crate::plan::{Conflict, LinkRule, Mapping, Pipeline, WritePolicy};
@@ -226,6 +225,7 @@ impl Merged {
             return;
         }
         let now = situation.fingerprints.of_views(mapping, &views);
+        let modified = |record: Option<Known<'_>>| record.and_then(|record| record.modified);
         let turn = Turn {
             row: mapping,
             may_write: writable(situation.pipeline, mapping),
@@ -234,7 +234,9 @@ impl Merged {
             agree: settle::agree(situation, at, now),
             now,
             then: situation.link.map_or(Baseline::default(), |link| settle::stored(link, at)),
-            newest: situation.take.or_else(|| newest(situation)),
+            newest: situation
+                .take
+                .or_else(|| newest(modified(situation.salesforce), modified(situation.app))),
             rule: if situation.take.is_some() { Conflict::Newest } else { mapping.conflict },
             outdone: situation.outdone && situation.take.is_none(),
             adopting: situation.adopting && situation.link.is_some(),
@@ -272,33 +274,5 @@ fn writable(pipeline: &Pipeline, mapping: &Mapping) -> Writable {
     Writable {
         salesforce: pipeline.to_salesforce.update && mapping.to_salesforce.is_on(),
         app: pipeline.to_app.update && mapping.to_app.is_on(),
-    }
-}
-
-fn newest(situation: &Situation<'_>) -> Option<Side> {
-    let salesforce = situation.salesforce.and_then(|record| record.modified)?;
-    let app = situation.app.and_then(|record| record.modified)?;
-    later(salesforce, app)
-}
-
-/// The side that changed later. Salesforce stamps whole seconds: within one of them nobody can say.
-fn later(salesforce: Timestamp, app: Timestamp) -> Option<Side> {
-    match app.as_second().cmp(&salesforce.as_second()) {
-        Ordering::Greater => Some(Side::App),
-        Ordering::Less => Some(Side::Salesforce),
-        Ordering::Equal => None,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn within_one_second_nobody_was_later() {
-        let at = |text: &str| -> Timestamp { format!("2026-03-01T12:00:{text}Z").parse().unwrap() };
-        assert_eq!(later(at("05"), at("06.1")), Some(Side::App));
-        assert_eq!(later(at("06"), at("05.9")), Some(Side::Salesforce));
-        assert_eq!(later(at("05"), at("05.2")), None, "Salesforce may have stamped at 05.9");
     }
 }

@@ -209,8 +209,17 @@ fn two_way(turn: &Turn<'_>) -> Winner {
         (true, false) => Winner::Side(Side::Salesforce),
         (false, true) => Winner::Side(Side::App),
         (false, false) if !turn.repair => Winner::Nobody(Kept::NoChange),
+        (false, false) if was_kept_empty(turn) => Winner::Nobody(Kept::NullKept),
         _ => by_rule(turn),
     }
+}
+
+/// An emptied field that left the other side as it was (`on_null: keep`), and nobody has touched either since. Which record changed last
+/// says nothing about it: that may have been another field, or our own write. Filled again, the field would have been emptied for nothing.
+fn was_kept_empty(turn: &Turn<'_>) -> bool {
+    turn.rule == Conflict::Newest
+        && turn.row.on_null == OnNull::Keep
+        && turn.salesforce.is_blank() != turn.app.is_blank()
 }
 
 fn by_rule(turn: &Turn<'_>) -> Winner {
@@ -243,7 +252,7 @@ fn policy(turn: &Turn<'_>, target: Side) -> Verdict {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use proptest::prelude::*;
 
     use super::*;
@@ -251,7 +260,7 @@ mod tests {
     use crate::model::{Kind, fingerprint};
     use crate::plan::{Flow, OnError};
 
-    fn row(write: WritePolicy, conflict: Conflict, on_null: OnNull) -> Mapping {
+    pub(in crate::sync) fn row(write: WritePolicy, conflict: Conflict, on_null: OnNull) -> Mapping {
         Mapping {
             span: Span { source: SourceId(0), start: 0, end: 0 },
             name: "Name → name".into(),

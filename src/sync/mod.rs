@@ -13,12 +13,13 @@ mod lookups;
 mod map;
 mod matching;
 mod merge;
+mod newest;
 mod old;
 mod settle;
 mod stored;
 mod undo;
 
-pub use breaker::{CALM, Swing, TURNS};
+pub use breaker::{CALM, REMEMBERED, Swing, TURNS};
 pub use carry::{Carrier, Uncarried};
 pub use decide::{Decision, Known, Mode, SideWrite, Situation, decide};
 pub use filter::{LeftOut, passes};

@@ -16,7 +16,8 @@ use tokio::sync::Semaphore;
 
 use super::auth::{Proof, header_name, sensitive};
 use super::config::{Config, TokenKeeper};
-use super::hidden::Hidden;
+use super::hidden::{self, Hidden};
+use super::kept::Kept;
 use super::pace::Pace;
 use super::{fault, links};
 use crate::connect::ConnectError;
@@ -257,6 +258,22 @@ impl Client {
             url.query_pairs_mut().extend_pairs(kept);
         }
         Ok(url)
+    }
+
+    /// A text of the app with the secrets in their places again; `None` where one is gone from the connection file.
+    pub(super) async fn whole(&self, kept: &Kept) -> Result<Option<String>, Trouble> {
+        let mut hidden = self.transport.hidden.clone();
+        if kept.takes(hidden::TOKEN)
+            && let Some(token) = self.proof.token(&self.transport, None).await?
+        {
+            hidden.add(&token);
+        }
+        Ok(hidden.whole(kept))
+    }
+
+    /// Whether all secrets of a text that was kept are still named by the connection file.
+    pub(super) fn knows(&self, kept: &Kept) -> bool {
+        self.transport.hidden.knows(kept, self.proof.renews())
     }
 
     /// Sends and waits for an answer. Reads are repeated where the app fails or does not answer; a write is only where it surely did

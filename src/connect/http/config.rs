@@ -73,6 +73,8 @@ pub struct Config {
     pub headers: Pairs,
     /// Sent with every request.
     pub params: Pairs,
+    /// The secrets that the connection file names, by their names. They are never shown or kept, wherever the app repeats them.
+    pub secrets: Pairs,
     /// At most so many requests.
     pub rate_limit: Option<Rate>,
     /// Requests at once.
@@ -96,6 +98,7 @@ impl Config {
             auth: Auth::None,
             headers: Pairs::new(),
             params: Pairs::new(),
+            secrets: Pairs::new(),
             rate_limit: None,
             concurrency: 4,
             timeout: Duration::from_secs(30),

@@ -175,7 +175,8 @@ impl HttpDestination {
             let paging = &self.resource.paging;
             let next = paging.after(&self.client, (&call.url, &place), (&answer, &json), count)?;
             let Some(next) = next.filter(|_| found.is_empty()) else { return Ok(found) };
-            call.url = paging.address(&self.client, first.clone(), &next)?;
+            let whole = next.whole(&self.client).await?;
+            call.url = paging.address(&self.client, first.clone(), &whole)?;
             place = next;
         }
         Err(fault::unlike(

@@ -12,6 +12,7 @@ mod fault;
 mod finder;
 mod hidden;
 mod index;
+mod kept;
 mod links;
 mod listing;
 mod overlap;

@@ -11,7 +11,9 @@ use xxhash_rust::xxh3::xxh3_64;
 use super::client::{Answer, Client};
 use super::fault;
 use super::finder::Finder;
+use super::kept::Kept;
 use crate::connect::ConnectError;
+use crate::model::Class;
 use crate::spec::Paginate;
 
 /// How many pages in a row may have no record and yet lead on.
@@ -27,9 +29,9 @@ pub(super) enum At {
     /// At a page or an offset.
     Number(u64),
     /// Where a cursor of the app leads.
-    Cursor(String),
+    Cursor(Kept),
     /// At an address: path and query.
-    Address(String),
+    Address(Kept),
 }
 
 /// `paginate`
@@ -41,6 +43,26 @@ pub(super) enum Paging {
     Cursor { next: Finder, param: String },
     Page { param: String, size: Option<(String, u32)>, wanted: Option<u32>, first: u64 },
     Offset { param: String, size: Option<(String, u32)>, wanted: Option<u32> },
+}
+
+impl At {
+    /// Whether it can still be asked for: the secrets in it are those of the connection file.
+    pub(super) fn is_known(&self, client: &Client) -> bool {
+        match self {
+            Self::First | Self::Number(_) => true,
+            Self::Cursor(kept) | Self::Address(kept) => client.knows(kept),
+        }
+    }
+
+    /// The place with the secrets in it, to be asked for.
+    pub(super) async fn whole(&self, client: &Client) -> Result<Self, ConnectError> {
+        let (Self::Cursor(kept) | Self::Address(kept)) = self else { return Ok(self.clone()) };
+        let text = client.whole(kept).await?.map(Kept::Whole).ok_or_else(|| {
+            let message = format!("{}: a list goes on with a secret that is gone", client.config().name);
+            ConnectError::new("R109", Class::Pipeline, message).help("name it in the connection file")
+        })?;
+        Ok(if matches!(self, Self::Cursor(_)) { Self::Cursor(text) } else { Self::Address(text) })
+    }
 }
 
 impl Paging {
@@ -70,16 +92,16 @@ impl Paging {
         }
     }
 
-    /// Puts a place into the address of a list.
+    /// Puts a place into the address of a list. The place is [`whole`](At::whole).
     pub(super) fn address(&self, client: &Client, mut url: Url, at: &At) -> Result<Url, ConnectError> {
-        if let At::Address(text) = at {
+        if let At::Address(Kept::Whole(text)) = at {
             return client.named(&url, text);
         }
         let mut add = |name: &str, value: &str| {
             url.query_pairs_mut().append_pair(name, value);
         };
         match (self, at) {
-            (Self::Cursor { param, .. }, At::Cursor(cursor)) => add(param, cursor),
+            (Self::Cursor { param, .. }, At::Cursor(Kept::Whole(cursor))) => add(param, cursor),
             (Self::Page { param, size, first, .. }, at) => {
                 add(param, &number(at).unwrap_or(*first).to_string());
                 if let Some((param, size)) = size {
@@ -107,15 +129,21 @@ impl Paging {
     ) -> Result<Option<At>, ConnectError> {
         match self {
             Self::None => Ok(None),
-            Self::LinkHeader => answer.next_link().map(|link| address(client, url, link)).transpose(),
+            Self::LinkHeader => {
+                answer.next_link().map(|link| address(client, (url, answer), link)).transpose()
+            }
             Self::NextUrl(next) => match next.one(json) {
-                Some(Json::String(link)) if !link.is_empty() => address(client, url, link).map(Some),
+                Some(Json::String(link)) if !link.is_empty() => {
+                    address(client, (url, answer), link).map(Some)
+                }
                 Some(Json::Null | Json::Bool(false) | Json::String(_)) | None => Ok(None),
                 Some(_) => Err(no_place(&client.config().name, next)),
             },
             Self::Cursor { next, .. } => match next.one(json) {
-                Some(Json::String(cursor)) if !cursor.is_empty() => Ok(Some(At::Cursor(cursor.clone()))),
-                Some(Json::Number(cursor)) => Ok(Some(At::Cursor(cursor.to_string()))),
+                Some(Json::String(cursor)) if !cursor.is_empty() => {
+                    Ok(Some(At::Cursor(answer.hidden.kept(cursor.clone()))))
+                }
+                Some(Json::Number(cursor)) => Ok(Some(At::Cursor(Kept::Whole(cursor.to_string())))),
                 Some(Json::Null | Json::Bool(false) | Json::String(_)) | None => Ok(None),
                 Some(_) => Err(no_place(&client.config().name, next)),
             },
@@ -147,10 +175,10 @@ fn number(at: &At) -> Option<u64> {
     }
 }
 
-fn address(client: &Client, url: &Url, link: &str) -> Result<At, ConnectError> {
+fn address(client: &Client, (url, answer): (&Url, &Answer), link: &str) -> Result<At, ConnectError> {
     let next = client.named(url, link)?;
     let query = next.query().map(|query| format!("?{query}")).unwrap_or_default();
-    Ok(At::Address(format!("{}{query}", next.path())))
+    Ok(At::Address(answer.hidden.kept(format!("{}{query}", next.path()))))
 }
 
 fn no_place(name: &crate::model::ConnectionName, next: &Finder) -> ConnectError {

@@ -72,7 +72,8 @@ pub(super) fn leads_away(id: &str) -> bool {
     matches!(id.trim(), "" | "." | "..")
 }
 
-fn spelled(value: &str) -> String {
+/// Percent-encoded.
+pub(super) fn spelled(value: &str) -> String {
     utf8_percent_encode(value, SPELLED).to_string()
 }
 

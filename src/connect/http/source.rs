@@ -191,14 +191,17 @@ impl HttpSource {
     fn taken_up(&mut self, from: Option<&Cursor>, since: Option<Timestamp>, place: Place) -> UnderWay {
         match self.under_way.take() {
             Some(known) if Some(&known.cursor) == from => known,
-            _ => UnderWay {
-                walk: Walk::new(&self.client, &self.spec.resource, since),
-                cursor: Cursor::Changes { upto: Timestamp::UNIX_EPOCH, within: None },
-                rest: VecDeque::new(),
-                parent: None,
-                next: Some(place.clone()),
-                place,
-            },
+            _ => {
+                let place = place.known(&self.client);
+                UnderWay {
+                    walk: Walk::new(&self.client, &self.spec.resource, since),
+                    cursor: Cursor::Changes { upto: Timestamp::UNIX_EPOCH, within: None },
+                    rest: VecDeque::new(),
+                    parent: None,
+                    next: Some(place.clone()),
+                    place,
+                }
+            }
         }
     }
 

@@ -47,6 +47,12 @@ impl Place {
         Key::app(serde_json::to_string(self).unwrap_or_default())
     }
 
+    /// The same, or the beginning where it needs a secret that the connection file does not name any more.
+    pub(super) fn known(self, client: &Client) -> Self {
+        let parents = self.parent.as_ref().is_none_or(|(at, _)| at.is_known(client));
+        if parents && self.at.is_known(client) { self } else { Self::default() }
+    }
+
     /// From a cursor; anything else is the beginning.
     pub(super) fn of(key: Option<&Key>) -> Self {
         key.and_then(|key| serde_json::from_str(key.as_str()).ok()).unwrap_or_default()
@@ -237,6 +243,7 @@ async fn fetch(
     let Some(endpoint) = &resource.list else { return Err(cannot_list(client, resource)) };
     let what = named(client, endpoint);
     let mut url = client.address(&endpoint.path(filling)?)?;
+    let at = &at.whole(client).await?;
     if !matches!(at, At::Address(_)) {
         for (name, value) in &resource.params {
             url.query_pairs_mut().append_pair(name, value.expose_secret());

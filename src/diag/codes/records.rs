@@ -58,7 +58,7 @@ family_pages! {
     "R303", "both sides changed the same field", "`conflict: hold`: nobody wins until somebody decides.";
     "R304", "the record a lookup needs is not linked", "`missing: fail` reports it.";
     "R305", "waits for a lookup", "The record is kept back until the record it refers to is linked; after 24 hours it is a failure.";
-    "R306", "the linked record vanished", "A linked Salesforce record is not found, neither as it is nor as deleted: deleted for good, or hidden from the integration user. The org's delete log would tell, and does not: its partner stays as it is. Comparisons ask again; if it was deleted, delete the partner by hand.";
+    "R306", "the linked record vanished", "A linked record is not found, and nothing says that it was deleted, so its partner stays as it is. A Salesforce record is there neither as it is nor as deleted, and the org's delete log does not tell: deleted for good, or hidden from the integration user. A record of an app behind HTTP is not in its list, and the app does not answer for single records (`get: none`). Comparisons ask again; if it was deleted, delete the partner by hand.";
     "R307", "a record goes back and forth", "Both sides were written in turn, again and again: something on a side changes what is written there, and the other side takes it for an edit. The record is held. Make the two agree (`as`, an expression, `to_app: false`), then use `failures resolve` or `failures retry`.";
     "R401", "an expression reached a limit", "50 000 operations, 1 MiB of text, 1 000 items, 32 levels. Only this record fails.";
     "R402", "an expression cannot be computed for this record", "The message names the place; write `?? 0` or `?? false` where a value may be empty.";

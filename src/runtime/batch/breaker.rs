@@ -1,17 +1,20 @@
 //! Pairs that are written to both sides in turn, without an end: counted here, judged by [`crate::sync::Swing`], held like a conflict.
 //!
-//! The counters live as long as the runner, which is until the file changes or the daemon ends: then a loop takes its turns again. What was
-//! held is durable, because the failure itself says so: as long as it stands and nobody has asked for another try, the pair is not
-//! written.
+//! A pair that has turned a few times is remembered in the state, so that a loop which takes longer than the daemon lives is stopped all the
+//! same. What was held is durable, because the failure itself says so: as long as it stands and nobody has asked for another try, the pair
+//! is not written.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use serde::{Deserialize, Serialize};
 
 use super::decide::{Fate, Item};
 use super::moved::Moved;
 use super::{Bench, failure_id};
 use crate::model::{FailureKind, Key, Side};
-use crate::store::StoreError;
+use crate::plan::Pipeline;
+use crate::store::{Store, StoreError};
 use crate::sync::{Decision, Held, Swing};
 
 /// Code of pairs that are held for it.
@@ -20,17 +23,71 @@ pub const CODE: &str = "R307";
 /// Pairs that are remembered at most; a mass change is no loop, and what was written before it may be forgotten for it.
 const MOST: usize = 20_000;
 
+/// Pairs that are remembered over a restart at most, those that turned most first. A loop beyond them is found once these are held.
+const MOST_STORED: usize = 500;
+
+/// The name of what is remembered among the facts of a pipeline.
+const FACT: &str = "swings";
+
 /// The swings of the pairs of a pipeline that were written lately, by Salesforce key. Cheap to clone: all clones are the same.
 #[derive(Clone, Debug, Default)]
 pub struct Swings {
-    pairs: Arc<Mutex<HashMap<Key, Swing>>>,
+    pairs: Arc<Mutex<Pairs>>,
     /// Those that move while they are written, which is another way of never coming to rest.
     pub(super) moved: Moved,
 }
 
+#[derive(Debug, Default)]
+struct Pairs {
+    swings: HashMap<Key, Swing>,
+    /// What the state remembers is not this any more.
+    is_new: bool,
+}
+
+/// What the state remembers. Rows are positions, so it holds for these rows only.
+#[derive(Debug, Serialize, Deserialize)]
+struct Remembered {
+    generation: u32,
+    row_set: u32,
+    swings: Vec<(Key, Swing)>,
+}
+
 impl Swings {
-    fn wrote(&self, pair: &Key, side: Side, rows: &[usize], now: i64) {
-        let mut swings = self.pairs.lock().unwrap_or_else(PoisonError::into_inner);
+    /// As the state remembers them for these rows; what it does not is counted anew.
+    pub fn remembered(store: &Store, pipeline: &Pipeline) -> Self {
+        let known = store.pipeline_fact(&pipeline.name, FACT).unwrap_or_else(|error| {
+            tracing::warn!(pipeline = %pipeline.name, %error, "records that go back and forth are counted anew");
+            None
+        });
+        let (generation, row_set) = (pipeline.generation, pipeline.row_set.id);
+        let known =
+            known.filter(|known: &Remembered| known.generation == generation && known.row_set == row_set);
+        let swings = known.map(|known| known.swings.into_iter().collect()).unwrap_or_default();
+        Self { pairs: Arc::new(Mutex::new(Pairs { swings, is_new: false })), ..Self::default() }
+    }
+
+    /// After a commit: what the state remembers is brought up to date, where that says something new.
+    pub(in crate::runtime) fn remember(
+        &self,
+        store: &Store,
+        pipeline: &Pipeline,
+        now: i64,
+    ) -> Result<(), StoreError> {
+        let Some(mut swings) = self.lock().news(now) else { return Ok(()) };
+        swings.sort_by_key(|(_, swing)| std::cmp::Reverse(swing.turns()));
+        swings.truncate(MOST_STORED);
+        let fact = Remembered { generation: pipeline.generation, row_set: pipeline.row_set.id, swings };
+        store.save_pipeline_fact(&pipeline.name, FACT, &fact)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Pairs> {
+        self.pairs.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Pairs {
+    fn wrote(&mut self, pair: &Key, side: Side, rows: &[usize], now: i64) {
+        let swings = &mut self.swings;
         if swings.len() >= MOST && !swings.contains_key(pair) {
             swings.retain(|_, swing| !swing.is_calm(now));
             if swings.len() >= MOST {
@@ -38,17 +95,25 @@ impl Swings {
             }
         }
         let after = Swing::after(swings.get(pair), side, rows, now);
+        self.is_new |= after.is_remembered();
         swings.insert(pair.clone(), after);
     }
 
     /// The rows that swing, if it is too much.
     fn too_much(&self, pair: &Key) -> Option<Vec<usize>> {
-        let swings = self.pairs.lock().unwrap_or_else(PoisonError::into_inner);
-        swings.get(pair).filter(|swing| swing.is_open()).map(|swing| swing.rows().to_vec())
+        self.swings.get(pair).filter(|swing| swing.is_open()).map(|swing| swing.rows().to_vec())
     }
 
-    fn forget(&self, pair: &Key) {
-        self.pairs.lock().unwrap_or_else(PoisonError::into_inner).remove(pair);
+    fn forget(&mut self, pair: &Key) {
+        self.is_new |= self.swings.remove(pair).is_some_and(|swing| swing.is_remembered());
+    }
+
+    /// What has to be remembered now, if something changed.
+    fn news(&mut self, now: i64) -> Option<Vec<(Key, Swing)>> {
+        let is_worth = |(_, swing): &(&Key, &Swing)| swing.is_remembered() && !swing.is_calm(now);
+        let swings = self.swings.iter().filter(is_worth);
+        std::mem::take(&mut self.is_new)
+            .then(|| swings.map(|(pair, swing)| (pair.clone(), swing.clone())).collect())
     }
 }
 
@@ -65,7 +130,7 @@ impl Bench<'_> {
                 continue;
             };
             let Some(pair) = item.key_on(Side::Salesforce) else { continue };
-            let mut rows = self.swings.too_much(pair);
+            let mut rows = self.swings.lock().too_much(pair);
             if rows.is_none() {
                 if any_held.is_none() {
                     let summary = self.store.summary(&self.pipeline.name, self.pipeline.generation)?;
@@ -105,14 +170,14 @@ impl Bench<'_> {
             return;
         };
         if let Some(write) = writes.iter().find(|write| write.side == side) {
-            self.swings.wrote(pair, side, &write.rows, self.facts.now.as_second());
+            self.swings.lock().wrote(pair, side, &write.rows, self.facts.now.as_second());
         }
     }
 
     /// From now on the failure holds it; a person begins the count anew.
     pub(super) fn is_held_for_swinging(&self, item: &Item) {
         if let Some(pair) = item.key_on(Side::Salesforce) {
-            self.swings.forget(pair);
+            self.swings.lock().forget(pair);
         }
     }
 }

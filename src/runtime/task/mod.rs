@@ -1,7 +1,9 @@
 //! The task of one pipeline: it tells the table of its life ([`super::state`]) what happens, carries out what follows, and shows how it is.
 //! It owns nothing that outlives it; what it knows is in the state, so it may be stopped between any two batches.
 
+mod memory;
 mod observer;
+mod passes;
 mod show;
 #[cfg(test)]
 mod tests;
@@ -15,21 +17,19 @@ use tokio::sync::{Notify, mpsc, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
+use self::memory::{APPROVED, Allowed, COMPARED};
 pub use self::observer::TaskObserver;
+use self::passes::{is_loaded, make, outcome};
 use super::compare::DIFFERENCES;
 use super::metrics::Metrics;
-use super::pass::{Asked, PassError, Runner};
+use super::pass::Runner;
 use super::registry::Registry;
 use super::state::{Effect, Hours, Input, Life, Outcome, Pass, Phase, Rules, Wish, Work};
 use super::status::{Comparison, PipelineStatus};
-use crate::model::{Clock, Counts, Cursor, Key, Side};
-use crate::plan::{Pipeline, Scope};
+use crate::model::{Clock, Key, Side};
+use crate::plan::Pipeline;
 use crate::store::Store;
 
-/// Name of the fact that keeps when everything was compared last.
-const COMPARED: &str = "compared";
-/// Name of the fact that keeps which mass change a person has allowed.
-const APPROVED: &str = "approved";
 /// Records of one pass that nobody asked for: touched by others, failed and due.
 const RECORDS: usize = 2_000;
 
@@ -342,39 +342,6 @@ impl Task {
         let retry = self.parts.store.next_retry(&self.parts.pipeline.name).ok().flatten();
         self.life.due(&self.rules, self.parts.clock.now(), retry)
     }
-
-    fn remember_pause(&self, by: Option<&str>) {
-        let name = &self.parts.pipeline.name;
-        if let Err(error) = self.parts.store.set_paused(name, by, self.parts.clock.now()) {
-            tracing::error!(pipeline = %name, %error, "the pause could not be stored");
-        }
-        // Who was signed out wants no change events until somebody signs in again.
-        self.parts.registry.tell_moved();
-    }
-
-    fn remember_approval(&self, work: Option<Work>) {
-        let name = &self.parts.pipeline.name;
-        let allowed = Allowed { version: self.parts.version, work };
-        if let Err(error) = self.parts.store.save_pipeline_fact(name, APPROVED, &allowed) {
-            tracing::warn!(pipeline = %name, %error, "the approval could not be stored; after a restart it is asked for again");
-        }
-    }
-
-    fn remember_comparison(&self, at: Timestamp) {
-        let name = &self.parts.pipeline.name;
-        if let Err(error) = self.parts.store.save_pipeline_fact(name, COMPARED, &at) {
-            tracing::warn!(pipeline = %name, %error, "the time of the comparison could not be stored");
-        }
-    }
-}
-
-/// A mass change that a person has allowed and that has not come to its end.
-#[derive(Clone, Copy, Debug, serde::Serialize, serde::Deserialize)]
-struct Allowed {
-    /// Of which text the plan was made that asked.
-    version: u64,
-    /// The pass; nothing once it is done.
-    work: Option<Work>,
 }
 
 /// What a task hears while it waits.
@@ -395,60 +362,4 @@ fn rules(pipeline: &Pipeline, zone: &jiff::tz::TimeZone) -> Rules {
         hours: during.map(Hours::new),
         zone: zone.clone(),
     }
-}
-
-/// Whether the first load is complete, as the cursor tells. What comes on demand has none.
-fn is_loaded(parts: &TaskParts) -> bool {
-    let pipeline = &parts.pipeline;
-    let cursor = |side| parts.store.cursor(&pipeline.name, pipeline.generation, side).ok().flatten();
-    let is_loaded = |side| matches!(cursor(side), Some(Cursor::Changes { .. }));
-    pipeline.sources().all(|side| pipeline.scope(side) == Scope::Referenced || is_loaded(side))
-}
-
-/// Records to look at, by side, and those about which a person has decided.
-type Wanted<'a> = (&'a [(Side, Key)], &'a [(Side, Key, Side)]);
-
-/// The records of a pass by side, those first about which a person has decided.
-fn requests((keys, decided): Wanted<'_>) -> Vec<Asked> {
-    let mut requests = Vec::new();
-    for side in [Side::Salesforce, Side::App] {
-        for take in [Side::Salesforce, Side::App] {
-            let of = decided.iter().filter(|(at, _, by)| *at == side && *by == take);
-            let keys = of.map(|(_, key, _)| key.clone()).collect();
-            requests.push(Asked { side, keys, take: Some(take) });
-        }
-        let keys = keys.iter().filter(|(at, _)| *at == side).map(|(_, key)| key.clone()).collect();
-        requests.push(Asked { side, keys, take: None });
-    }
-    requests
-}
-
-async fn make(runner: &mut Runner, pass: Pass, wanted: Wanted<'_>) -> Result<Counts, PassError> {
-    match pass.work {
-        // Whatever is in the queue was asked for by somebody, so it takes part in `scope: referenced` too.
-        Work::Records => runner.asked_for(&requests(wanted), pass.approved).await,
-        Work::Changes => {
-            let counts = runner.changes(pass.approved).await?;
-            runner.refresh().await?;
-            Ok(counts)
-        }
-        Work::Everything => {
-            let counts = runner.everything(pass.approved).await?;
-            runner.refreshed();
-            Ok(counts)
-        }
-    }
-}
-
-fn outcome(result: Result<Counts, PassError>) -> Outcome {
-    let error = match result {
-        Ok(_) => return Outcome::Done,
-        Err(PassError::Interrupted) => return Outcome::Interrupted,
-        Err(PassError::Approval(approval)) => return Outcome::Approval(approval),
-        Err(PassError::FailuresInARow(count)) => return Outcome::FailuresInARow(count),
-        Err(PassError::Store(error)) => super::build::state_failed(error),
-        Err(PassError::Connect(error)) => error,
-    };
-    let help = error.help.as_deref().map(|help| format!(" ({help})")).unwrap_or_default();
-    Outcome::Failed { class: error.class, message: format!("{}{help}", error.message) }
 }

@@ -11,7 +11,7 @@ use super::*;
 use crate::connect::memory::{Call, Fault, Gate, MemoryDestination, MemoryKey, MemorySource, MemoryTable};
 use crate::connect::{ConnectError, Limit, Source};
 use crate::expr::Engine;
-use crate::model::{Backfill, Change, ChangeEvent, ConnectionName, PipelineName, Read, Row, Value};
+use crate::model::{Backfill, Change, ChangeEvent, ConnectionName, Cursor, PipelineName, Read, Row, Value};
 use crate::plan::catalog::{Catalog, DatabaseCatalog};
 use crate::runtime::clock::ManualClock;
 use crate::runtime::facts::OrgFacts;

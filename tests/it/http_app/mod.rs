@@ -6,5 +6,6 @@ mod liar;
 mod lies;
 mod reading;
 mod rig;
+mod secrets;
 mod signing;
 mod writing;

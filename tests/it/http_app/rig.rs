@@ -32,7 +32,17 @@ pub async fn open(url: &str, text: &str) -> Result<HttpApp, ConnectError> {
 }
 
 pub async fn open_with(url: &str, text: &str, store: Option<Arc<Store>>) -> Result<HttpApp, ConnectError> {
-    let secrets = TestSecrets(HashMap::from([("SECRET".to_owned(), "s3cret".to_owned())]));
+    open_knowing("s3cret", url, text, store).await
+}
+
+/// The same with another value of `${env:SECRET}`.
+pub async fn open_knowing(
+    secret: &str,
+    url: &str,
+    text: &str,
+    store: Option<Arc<Store>>,
+) -> Result<HttpApp, ConnectError> {
+    let secrets = TestSecrets(HashMap::from([("SECRET".to_owned(), secret.to_owned())]));
     let mut map = SourceMap::default();
     let text = format!("type: http\n{}", text.replace("URL", url));
     let source = add_file(&mut map, "connections/app.yaml", text.as_bytes());

@@ -70,6 +70,42 @@ async fn what_is_held_stays_held_over_a_restart_until_a_person_decides() {
 }
 
 #[tokio::test]
+async fn a_loop_that_outlives_the_daemon_is_stopped_all_the_same() {
+    let mut world = World::new(BOTH);
+    let key = answered(&mut world, 2).await;
+    for _ in 0..4 {
+        world.die();
+        assert!(!is_held(&mut world), "{}", world.shown());
+        again(&mut world, &key, 1).await;
+    }
+    assert!(is_held(&mut world), "{}", world.shown());
+    // A person decides, and the daemon begins anew: the loop has all its turns again.
+    world.runner().resolved(S, &[Key::app("s1")], A).await.unwrap();
+    world.settle().await;
+    world.die();
+    again(&mut world, &key, 2).await;
+    assert!(equal(&world, &key) && !is_held(&mut world), "{}", world.shown());
+}
+
+#[tokio::test]
+async fn what_is_remembered_of_a_loop_is_of_its_rows_only() {
+    let edits = [
+        // The rows are the same, so the loop goes on.
+        ("phone, conflict: app }", "phone, conflict: salesforce }", true),
+        // Others: a position may be another row.
+        ("industry, to_app: false }", "industry }", false),
+    ];
+    for (from, to, held) in edits {
+        let mut world = World::new(BOTH);
+        let key = answered(&mut world, 4).await;
+        assert!(BOTH.contains(from));
+        world.edit(&BOTH.replace(from, to));
+        again(&mut world, &key, 2).await;
+        assert_eq!(is_held(&mut world), held, "{to}: {}", world.shown());
+    }
+}
+
+#[tokio::test]
 async fn another_try_that_somebody_asks_for_is_made() {
     let mut world = World::new(BOTH);
     let key = answered(&mut world, 6).await;

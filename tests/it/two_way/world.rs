@@ -33,7 +33,7 @@ pub struct World {
     store: Option<Arc<Store>>,
     limit: usize,
     runs: i64,
-    swings: Swings,
+    swings: Option<Swings>,
 }
 
 impl World {
@@ -54,7 +54,7 @@ impl World {
             store: None,
             limit: 10_000,
             runs: 0,
-            swings: Swings::default(),
+            swings: None,
         }
     }
 
@@ -74,6 +74,7 @@ impl World {
             assert_eq!(names(&edited), names(&self.pipeline), "the tables keep their columns");
         }
         self.pipeline = edited;
+        self.swings = None;
     }
 
     pub fn store(&mut self) -> Arc<Store> {
@@ -84,7 +85,7 @@ impl World {
     /// The process dies: everything that is not on the disk is gone.
     pub fn die(&mut self) {
         self.store = None;
-        self.swings = Swings::default();
+        self.swings = None;
     }
 
     pub fn table(&self, side: Side) -> &MemoryTable {
@@ -123,6 +124,8 @@ impl World {
         let name = &self.pipeline.name;
         store.save_row_set(name, self.pipeline.row_set.id, &self.pipeline.row_set.rows).unwrap();
         let row_sets = store.row_sets(name).unwrap();
+        let remembered = || Swings::remembered(&store, &self.pipeline);
+        let swings = self.swings.get_or_insert_with(remembered).clone();
         Runner {
             pipeline: Arc::clone(&self.pipeline),
             source: Box::new(MemorySource::new(self.salesforce.clone())),
@@ -138,7 +141,7 @@ impl World {
             observer: Arc::new(Deaf),
             limit: Limit { records: self.limit, bytes: 16 << 20 },
             calculated: None,
-            swings: self.swings.clone(),
+            swings,
             kept: sfsync::runtime::kept::Kept::default(),
             run: Timestamp::from_second(self.runs).unwrap(),
             interrupt: Arc::new(AtomicBool::new(false)),
