@@ -16,7 +16,7 @@ use super::deals::FIELDS;
 
 /// The pipeline as it runs: with what describe and the database say about every field.
 pub fn compiled(pipeline: &str, lane: Lane) -> Result<Arc<Pipeline>, Box<dyn Error>> {
-    let file = |path: &str, text: &str| (path.to_owned(), File { path: path.to_owned(), bytes: text.into() });
+    let file = |path: &str, text: &str| (path.to_owned(), File::new(path, text.into()));
     let salesforce = "type: salesforce\nenvironment: production\nauth: { flow: client_credentials, client_id: a, \
         client_secret: '${env:SECRET}' }\n";
     let texts = Texts {

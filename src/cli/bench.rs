@@ -10,7 +10,9 @@ use crate::runtime::clock::SystemClock;
 use crate::runtime::control::ControlError;
 use crate::runtime::pass::PassError;
 use crate::runtime::schemas::Schemas;
-use crate::runtime::service::{ServiceSettings, SettingsError, StateOpened, open_state, state_to_look_at};
+use crate::runtime::service::{
+    ServiceSettings, SettingsError, StateOpened, is_begun, open_state, state_to_look_at,
+};
 use crate::runtime::workbench::{WorkError, Workbench};
 use crate::runtime::world::ProcessSecrets;
 
@@ -78,6 +80,19 @@ pub(super) fn looking(context: &Context) -> Result<Bench, Failure> {
         Bench::Free(bench) => Bench::Free(Box::new(bench.only_looking())),
         daemon @ Bench::Daemon(_) => daemon,
     })
+}
+
+/// The state of the folder, for what only looks at it or notes something in it, or the daemon that has it; where there is none, the daemon
+/// that answers.
+pub(super) fn daemon_or_state(context: &Context) -> Result<Bench, Failure> {
+    let begun = settings(&context.folder()).is_ok_and(|settings| is_begun(&settings.state));
+    match looking(context) {
+        Ok(bench) if begun => Ok(bench),
+        other => {
+            let daemon = context.daemon();
+            if daemon.answers() { Ok(Bench::Daemon(daemon)) } else { other }
+        }
+    }
 }
 
 fn bench_with(context: &Context, open: fn(&Path) -> StateOpened) -> Result<Bench, Failure> {

@@ -1,5 +1,6 @@
 //! Calls to the running daemon over its unix socket. Read [`Daemon`].
 
+use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -9,7 +10,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::exit::Failure;
-use crate::serve::Refused;
+use crate::serve::{FOLDER, Refused};
 
 /// A reload looks at every system; nothing else takes longer.
 const PATIENCE: Duration = Duration::from_secs(150);
@@ -18,6 +19,8 @@ const PATIENCE: Duration = Duration::from_secs(150);
 #[derive(Debug)]
 pub(super) struct Daemon {
     sockets: Vec<PathBuf>,
+    /// The configuration folder that is meant, absolute; `None` where any daemon is.
+    folder: Option<PathBuf>,
 }
 
 /// What it answered.
@@ -38,8 +41,8 @@ impl Answer {
 }
 
 impl Daemon {
-    pub(super) fn new(sockets: Vec<PathBuf>) -> Self {
-        Self { sockets }
+    pub(super) fn new(sockets: Vec<PathBuf>, folder: Option<PathBuf>) -> Self {
+        Self { sockets, folder }
     }
 
     /// `GET`; `path` in its parts, which may hold any character.
@@ -120,6 +123,9 @@ impl Daemon {
         };
         let client = Client::builder().unix_socket(socket.clone()).no_proxy().build().map_err(failed)?;
         let mut request = client.request(method, url(path)?).query(query);
+        if let Some(folder) = &self.folder {
+            request = request.header(FOLDER, folder.as_os_str().as_bytes());
+        }
         if !body.is_empty() {
             request = request.header(CONTENT_TYPE, "application/json").body(body);
         }

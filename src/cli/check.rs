@@ -99,7 +99,7 @@ pub(super) async fn run(args: Args, context: &Context) -> Result<Exit, Failure> 
         }
     }
     if args.online {
-        workbench.look(true).await;
+        workbench.look(true).await?;
     }
     known(&workbench, &args.names, context)?;
     let mut report = workbench.check(&args.names, context.screen.color);

@@ -3,10 +3,12 @@
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
+use super::bench::{self, Bench};
 use super::exit::{Exit, Failure};
 use super::{Context, failure_form, failure_groups, table};
 use crate::model::{FailureId, FailureKind, FailureWay, Side};
 use crate::runtime::control::FailureView;
+use crate::runtime::workbench::Workbench;
 use crate::serve::{FailureList, FailureQuery, Forgotten, ResolveQuery, Resolved, Retried};
 
 /// Show, retry or drop records that could not be settled
@@ -65,15 +67,7 @@ pub(super) async fn run(args: Args, context: &Context) -> Result<Exit, Failure> 
         What::List { pipeline, code, all } => {
             list(&FailureQuery { pipeline, code, id: None }, all, context).await
         }
-        What::Show { id } => {
-            let found: FailureView = context.daemon().get(&["api", "failures", &id], &()).await?;
-            context.screen.show(&found, || {
-                let file = failure_form::file_of(&found, &context.folder());
-                let message = failure_form::message(&found, file, context.screen.color);
-                format!("{message}\n\n{}", details(&found, Timestamp::now(), &TimeZone::system()))
-            });
-            Ok(Exit::Done)
-        }
+        What::Show { id } => show(&id, context).await,
         What::Retry { which, code } => retry(&which, code, context).await,
         What::Resolve { id, take } => {
             let daemon = context.daemon();
@@ -84,12 +78,34 @@ pub(super) async fn run(args: Args, context: &Context) -> Result<Exit, Failure> 
             });
             Ok(Exit::Done)
         }
-        What::Drop { id } => {
-            let dropped: Forgotten = context.daemon().delete(&["api", "failures", &id]).await?;
-            context.screen.show(&dropped, || format!("Dropped {}.", dropped.forgotten));
-            Ok(Exit::Done)
-        }
+        What::Drop { id } => forget(&id, context).await,
     }
+}
+
+async fn show(id: &str, context: &Context) -> Result<Exit, Failure> {
+    let found: FailureView = match bench::daemon_or_state(context)? {
+        Bench::Daemon(daemon) => daemon.get(&["api", "failures", id], &()).await?,
+        Bench::Free(bench) => bench.failure(id)?,
+    };
+    context.screen.show(&found, || {
+        let file = failure_form::file_of(&found, &context.folder());
+        let message = failure_form::message(&found, file, context.screen.color);
+        format!("{message}\n\n{}", details(&found, Timestamp::now(), &TimeZone::system()))
+    });
+    Ok(Exit::Done)
+}
+
+async fn forget(id: &str, context: &Context) -> Result<Exit, Failure> {
+    let dropped: Forgotten = match bench::daemon_or_state(context)? {
+        Bench::Daemon(daemon) => daemon.delete(&["api", "failures", id]).await?,
+        Bench::Free(bench) => {
+            let failure = bench.failure(id)?.failure;
+            bench.drop_failure(&failure.id)?;
+            Forgotten { forgotten: failure.id.0 }
+        }
+    };
+    context.screen.show(&dropped, || format!("Dropped {}.", dropped.forgotten));
+    Ok(Exit::Done)
 }
 
 fn side(text: &str) -> Result<Side, String> {
@@ -101,14 +117,20 @@ fn side(text: &str) -> Result<Side, String> {
 }
 
 async fn list(query: &FailureQuery, all: bool, context: &Context) -> Result<Exit, Failure> {
-    let list: FailureList = context.daemon().get(&["api", "failures"], query).await?;
+    let list: FailureList = match bench::daemon_or_state(context)? {
+        Bench::Daemon(daemon) => daemon.get(&["api", "failures"], query).await?,
+        Bench::Free(bench) => FailureList { failures: bench.failures(&query.clone().into())? },
+    };
     context.screen.show(&list, || listed(&list.failures, all, (Timestamp::now(), &TimeZone::system())));
     Ok(Exit::Done)
 }
 
 /// A word that names a pipeline means all of its failures; anything else is an id.
 async fn retry(which: &str, code: Option<String>, context: &Context) -> Result<Exit, Failure> {
-    let daemon = context.daemon();
+    let daemon = match bench::daemon_or_state(context)? {
+        Bench::Daemon(daemon) => daemon,
+        Bench::Free(bench) => return retry_later(&bench, which, code, context),
+    };
     let known: crate::serve::StatusAnswer = daemon.get(&["api", "pipelines"], &()).await?;
     let retried: Retried = if known.pipelines.iter().any(|status| status.name.as_str() == which) {
         let query = FailureQuery { pipeline: Some(which.to_owned()), code, id: None };
@@ -116,11 +138,31 @@ async fn retry(which: &str, code: Option<String>, context: &Context) -> Result<E
     } else {
         daemon.post(&["api", "failures", which, "retry"], &()).await?
     };
-    context.screen.show(&retried, || match retried.retried {
-        1 => "1 record is tried again now.".to_owned(),
-        many => format!("{many} records are tried again now."),
+    context.screen.show(&retried, || format!("{} tried again now.", records(retried.retried)));
+    Ok(Exit::Done)
+}
+
+/// Without a daemon: the next run tries them.
+fn retry_later(
+    bench: &Workbench,
+    which: &str,
+    code: Option<String>,
+    context: &Context,
+) -> Result<Exit, Failure> {
+    let query = if bench.names().iter().any(|name| name.as_str() == which) {
+        FailureQuery { pipeline: Some(which.to_owned()), code, id: None }
+    } else {
+        FailureQuery { id: Some(bench.failure(which)?.failure.id.0), ..FailureQuery::default() }
+    };
+    let retried = Retried { retried: bench.retry_failures(&query.into())? };
+    context.screen.show(&retried, || {
+        format!("{} tried again with the next sfsync run or daemon.", records(retried.retried))
     });
     Ok(Exit::Done)
+}
+
+fn records(count: usize) -> String {
+    if count == 1 { "1 record is".to_owned() } else { format!("{count} records are") }
 }
 
 /// Records that share a cause are one line, unless every record is asked for.

@@ -136,19 +136,22 @@ struct Context {
 }
 
 impl Context {
-    /// The daemon that would answer: on `--socket`, or on the first of the usual places.
+    /// The daemon that would answer: on `--socket`, or on the first of the usual places. Without `--socket` it has to be the one of the
+    /// folder that is named or stood in.
     fn daemon(&self) -> Daemon {
-        let sockets =
-            self.socket.clone().map_or_else(|| serve::candidates(self.state().as_deref()), |path| vec![path]);
-        Daemon::new(sockets)
+        if let Some(path) = &self.socket {
+            return Daemon::new(vec![path.clone()], None);
+        }
+        let meant = self.config.is_some() || is_ours(Path::new("."));
+        let folder = meant.then(|| std::fs::canonicalize(self.folder()).ok()).flatten();
+        Daemon::new(serve::candidates(self.state().as_deref()), folder)
     }
 
     /// The folder to work on.
     fn folder(&self) -> PathBuf {
         self.config.clone().unwrap_or_else(|| {
             let here = Path::new(".");
-            let is_ours = here.join("settings.yaml").is_file() || here.join("connections").is_dir();
-            if is_ours { here.to_owned() } else { PathBuf::from("/etc/sfsync") }
+            if is_ours(here) { here.to_owned() } else { PathBuf::from("/etc/sfsync") }
         })
     }
 
@@ -156,6 +159,11 @@ impl Context {
     fn state(&self) -> Option<PathBuf> {
         bench::settings(&self.folder()).ok().map(|settings| settings.state)
     }
+}
+
+/// Whether a folder looks like a configuration folder.
+fn is_ours(folder: &Path) -> bool {
+    folder.join("settings.yaml").is_file() || folder.join("connections").is_dir()
 }
 
 /// Runs the program: arguments in, exit code out. Called once, by `main`.

@@ -18,7 +18,8 @@ use crate::serve::shown::thousands;
 /// Make one pass of each pipeline and exit, for cron and CI
 ///
 /// The state remembers where it was, as that of a daemon; both cannot use the same state at once: while a daemon runs, sfsync sync asks it
-/// to look. Exit code 1 if a record failed or a pipeline ended early.
+/// to look. What failed is tried again when it is due,
+/// and when its file changed. Exit code 1 if a record failed, now or earlier, and is not settled, or a pipeline ended early.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     /// Pipelines; without names all
@@ -36,6 +37,8 @@ pub(super) struct Args {
 struct Ran {
     pipeline: PipelineName,
     counts: Counts,
+    /// Records that failed, now or earlier, and are not settled.
+    standing: usize,
     error: Option<String>,
 }
 
@@ -66,12 +69,12 @@ pub(super) async fn run(args: Args, context: &Context) -> Result<Exit, Failure> 
     }
     let ran: Vec<Ran> = reports.into_iter().map(|report| ran(report, query.full)).collect();
     context.screen.show(&ran, || render(&ran));
-    let failed = ran.iter().any(|ran| ran.error.is_some() || ran.counts.failed > 0);
+    let failed = ran.iter().any(|ran| ran.error.is_some() || ran.counts.failed > 0 || ran.standing > 0);
     Ok(if failed { Exit::Errors } else { Exit::Done })
 }
 
 fn ran(report: RunReport, full: bool) -> Ran {
-    let RunReport { pipeline, counts, error } = report;
+    let RunReport { pipeline, counts, standing, error } = report;
     let error = error.map(|error| match error {
         WorkError::Pass(PassError::Approval(approval)) => {
             let full = if full { " --full" } else { "" };
@@ -79,7 +82,7 @@ fn ran(report: RunReport, full: bool) -> Ran {
         }
         error => Failure::from(error).in_one_line(),
     });
-    Ran { pipeline, counts, error }
+    Ran { pipeline, counts, standing, error }
 }
 
 fn render(ran: &[Ran]) -> String {
@@ -110,6 +113,15 @@ fn render(ran: &[Ran]) -> String {
     for ran in ran {
         if let Some(error) = &ran.error {
             let _ = writeln!(text, "\n{}  not done: {error}", ran.pipeline);
+        }
+        if ran.standing > 0 {
+            let records = if ran.standing == 1 { "record is" } else { "records are" };
+            let _ = writeln!(
+                text,
+                "\n{0}  {1} {records} not settled: sfsync failures list {0}",
+                ran.pipeline,
+                thousands(ran.standing as u64)
+            );
         }
     }
     text

@@ -210,6 +210,11 @@ pub struct UndoQuery {
 /// Everything that can be asked of a running daemon.
 #[async_trait::async_trait]
 pub trait Control: Send + Sync {
+    /// The configuration folder, absolute, where it is known.
+    fn folder(&self) -> Option<std::path::PathBuf> {
+        None
+    }
+
     /// All pipelines, by name.
     fn pipelines(&self) -> Vec<PipelineStatus>;
     /// One pipeline.

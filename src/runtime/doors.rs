@@ -4,15 +4,14 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use crate::diag::codes;
 use crate::model::{ConnectionName, Failure, FailureId, FailureKind, Key, LinkState, PipelineName, Side};
-use crate::spec::grammar::closest;
 
 use super::batch::{BACK_AND_FORTH, FailureDetail};
 use super::control::{
     ApiUse, Control, ControlError, ControlErrorKind, FailureFilter, FailureView, LinkView, PlanQuery,
     ReloadReport, SignInBegun, SignInState, UndoQuery, Why,
 };
+use super::failing;
 use super::hooks::{HookHead, HookOpen, HookRefusal, HookTaken};
 use super::planning::PlanAnswer;
 use super::schemas::Schemas;
@@ -39,40 +38,11 @@ impl Door {
         if self.0.command(name, command).await { Ok(()) } else { Err(no_pipeline(name)) }
     }
 
-    fn filter(filter: &FailureFilter) -> crate::store::FailureFilter {
-        crate::store::FailureFilter {
-            pipeline: filter.pipeline.clone(),
-            id: filter.id.clone(),
-            code: filter.code.clone(),
-            resolved: false,
-        }
-    }
-
     /// A name or a code that nobody knows is a slip of the pen, not an empty list.
     fn knows(&self, filter: &FailureFilter) -> Result<(), ControlError> {
-        let near = |wrong: &str, known: &[&str]| {
-            let meant = closest(wrong, known.iter().copied());
-            meant.map(|meant| format!("did you mean {meant}?")).unwrap_or_default()
-        };
-        if let Some(name) = filter.pipeline.as_ref() {
-            let running = self.0.statuses().into_iter().map(|status| status.name);
-            let known: Vec<PipelineName> =
-                running.chain(self.0.store.pipelines().into_iter().map(|(name, _)| name)).collect();
-            if !known.contains(name) {
-                let known: Vec<&str> = known.iter().map(PipelineName::as_str).collect();
-                let message = format!("there is no pipeline {name}");
-                let help = near(name.as_str(), &known);
-                return Err(ControlError::new(ControlErrorKind::NotFound, message).help(help));
-            }
-        }
-        if let Some(code) = filter.code.as_deref().filter(|code| codes::page(code).is_none()) {
-            let known: Vec<&str> = codes::pages().into_iter().map(|page| page.code).collect();
-            let help = [near(code, &known), "sfsync explain lists the codes".to_owned()];
-            let help = help.into_iter().filter(|help| !help.is_empty()).collect::<Vec<_>>().join(" ");
-            let message = format!("there is no code {code}");
-            return Err(ControlError::new(ControlErrorKind::NotFound, message).help(help));
-        }
-        Ok(())
+        let running = self.0.statuses().into_iter().map(|status| status.name);
+        let kept = self.0.store.pipelines().into_iter().map(|(name, _)| name);
+        failing::check(filter, &running.chain(kept).collect::<Vec<_>>())
     }
 
     async fn generation(&self, name: &PipelineName) -> Result<u32, ControlError> {
@@ -82,6 +52,10 @@ impl Door {
 
 #[async_trait::async_trait]
 impl Control for Door {
+    fn folder(&self) -> Option<std::path::PathBuf> {
+        std::fs::canonicalize(&self.0.folder).ok()
+    }
+
     fn pipelines(&self) -> Vec<PipelineStatus> {
         self.0.statuses()
     }
@@ -152,18 +126,14 @@ impl Control for Door {
 
     async fn failures(&self, filter: FailureFilter) -> Result<Vec<FailureView>, ControlError> {
         self.knows(&filter)?;
-        let failures = self.0.store.failures(&Self::filter(&filter)).map_err(failed)?;
-        Ok(failures
-            .into_iter()
-            .map(|failure| FailureView { view: FailureDetail::from_text(&failure.detail), failure })
-            .collect())
+        failing::views(&self.0.store, &filter).map_err(failed)
     }
 
     async fn retry(&self, filter: FailureFilter) -> Result<usize, ControlError> {
         self.knows(&filter)?;
         let now = self.0.clock.now();
-        let failures = self.0.store.failures(&Self::filter(&filter)).map_err(failed)?;
-        let count = self.0.store.retry_failures(&Self::filter(&filter), now).map_err(failed)?;
+        let failures = self.0.store.failures(&failing::of_store(&filter)).map_err(failed)?;
+        let count = self.0.store.retry_failures(&failing::of_store(&filter), now).map_err(failed)?;
         for failure in failures {
             if let Some(running) = self.0.registry.get(&failure.pipeline) {
                 running.wake.notify_one();

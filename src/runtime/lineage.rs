@@ -110,6 +110,9 @@ impl Lineage {
         let generation = made.identity.generation;
         let mut line = self.line(store, name)?;
         let before = line.get(&generation);
+        // An org that does not say who it is now is no other org.
+        let org = made.org.clone().or_else(|| before?.org.clone());
+        let made = &Made { org, ..made.clone() };
         if before == Some(made) {
             return store.activate(name, generation, now);
         }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use super::folder::{File, Texts};
+use super::folder::{File, Texts, Trouble};
 use super::stories::{StoryResult, run_stories, switched};
 use super::tables::Statements;
 use crate::diag::{Diagnostic, Severity, SourceId, SourceMap, Span};
@@ -92,8 +92,10 @@ fn read<T>(
     known: Option<(SourceId, &Arc<Parsed<T>>)>,
     parse: impl FnOnce(SourceId, &SourceMap) -> Parsed<T>,
 ) -> (SourceId, Arc<Parsed<T>>) {
-    let same = known.filter(|(source, _)| {
-        map.get(*source).is_some_and(|known| *known.path == *file.path && known.text.as_bytes() == file.bytes)
+    let same = known.filter(|(source, parsed)| {
+        let is_same =
+            |known: &crate::diag::Source| *known.path == *file.path && known.text.as_bytes() == file.bytes;
+        file.trouble.is_none() && !was_in_trouble(parsed) && map.get(*source).is_some_and(is_same)
     });
     if let Some((source, parsed)) = same {
         return (source, Arc::clone(parsed));
@@ -102,8 +104,13 @@ fn read<T>(
     (source, Arc::new(broken.unwrap_or_else(|| parse(source, map))))
 }
 
-/// Adds a file; bytes that are no text give a message of their own.
+/// Adds a file; one that cannot be used at all, or whose bytes are no text, gives a message of its own.
 fn add<T>(map: &mut SourceMap, file: &File) -> (SourceId, Option<Parsed<T>>) {
+    if let Some(trouble) = &file.trouble {
+        let source = map.put(&file.path, &String::from_utf8_lossy(&file.bytes));
+        let diagnostics = vec![in_trouble(trouble, Span { source, start: 0, end: 0 })];
+        return (source, Some(Parsed { value: None, diagnostics }));
+    }
     match std::str::from_utf8(&file.bytes) {
         Ok(text) => (map.put(&file.path, text), None),
         Err(error) => {
@@ -115,6 +122,24 @@ fn add<T>(map: &mut SourceMap, file: &File) -> (SourceId, Option<Parsed<T>>) {
                     .help("save the file as UTF-8");
             (source, Some(Parsed { value: None, diagnostics: vec![message] }))
         }
+    }
+}
+
+/// Whether a file was not read for what it says.
+fn was_in_trouble<T>(parsed: &Parsed<T>) -> bool {
+    parsed.diagnostics.iter().any(|message| ["E009", "E211"].contains(&message.code.0))
+}
+
+fn in_trouble(trouble: &Trouble, span: Span) -> Diagnostic {
+    match trouble {
+        Trouble::Unreadable(why) => {
+            let title = format!("the file cannot be read: {why}");
+            Diagnostic::error("E009", title, span, "")
+                .help("let the user of the daemon read it (chown, chmod), or remove it")
+        }
+        Trouble::Twin(other) => Diagnostic::error("E211", "two files have the same name", span, "")
+            .note(format!("the other is {other}"))
+            .help("keep one of them"),
     }
 }
 

@@ -115,7 +115,7 @@ pub fn last_good(
     }
     let mut texts = Texts::default();
     for ((is_connection, name), (path, good)) in newest {
-        let file = File { path, bytes: good.text.into_bytes() };
+        let file = File::new(path, good.text.into_bytes());
         if is_connection {
             texts.connections.insert(name, file);
         } else if name != "settings" && !is_gone(&PipelineName::from(name.as_str())) {
@@ -228,7 +228,7 @@ impl Workbench {
     /// What a sync would do, and what the files would change against the last versions that a daemon ran. Writes nothing: tables that
     /// `create_tables` would make are made by a run.
     pub async fn plan(&mut self, query: &PlanQuery) -> Result<PlanAnswer, WorkError> {
-        self.look(false).await;
+        self.look(false).await?;
         let Some(store) = &self.store else {
             return Err(WorkError::Unknown("this needs a state folder".to_owned()));
         };

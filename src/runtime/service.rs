@@ -95,6 +95,11 @@ pub fn open_state(folder: &Path) -> StateOpened {
     Store::open(folder, &key).map(Arc::new)
 }
 
+/// Whether a state was begun in a folder.
+pub fn is_begun(folder: &Path) -> bool {
+    Store::is_begun(folder)
+}
+
 /// The state in a folder for whoever only looks: where none was begun yet, one in memory that is gone with its owner.
 pub fn state_to_look_at(folder: &Path) -> StateOpened {
     if Store::is_begun(folder) { open_state(folder) } else { Store::passing().map(Arc::new) }

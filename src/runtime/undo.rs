@@ -352,7 +352,7 @@ impl Supervisor {
 impl Workbench {
     /// The same without a daemon.
     pub async fn undo(&mut self, name: &str, query: &UndoQuery) -> Result<UndoReport, WorkError> {
-        self.look(false).await;
+        self.look(false).await?;
         let plans = self.plans(&[name.to_owned()])?;
         let (Some(store), Some(plan)) = (self.store.clone(), plans.first()) else {
             return Err(WorkError::Unknown("this needs a state folder".to_owned()));

@@ -1,6 +1,7 @@
 //! Work on a folder without a daemon: check, inline tests, plans, one pass and exit. The same loading, the same runners, the same policy.
 
 mod checking;
+mod kept;
 mod running;
 
 pub use self::checking::{CheckReport, FileCheck};
@@ -81,6 +82,8 @@ pub struct RunReport {
     pub pipeline: PipelineName,
     /// What was done.
     pub counts: Counts,
+    /// Records that failed, now or earlier, and are not settled.
+    pub standing: usize,
     /// Why it ended early, or did not begin.
     pub error: Option<WorkError>,
 }
@@ -102,7 +105,10 @@ impl Workbench {
         let loading = Loading { engine: &engine, catalog: &catalog, now: clock.now(), ignore_not_yet: false };
         let loaded = load::load(files, &loading);
         let looked = Looked { catalog, ..Looked::default() };
-        Ok(Self { folder: folder.to_owned(), texts, engine, world, store, clock, looked, loaded })
+        let folder = folder.to_owned();
+        let mut bench = Self { folder, texts, engine, world, store, clock, looked, loaded };
+        bench.keep_meaning()?;
+        Ok(bench)
     }
 
     /// For verbs that only look: nothing outside is begun by them, not even an empty database file.
@@ -124,7 +130,7 @@ impl Workbench {
     }
 
     /// Looks at the systems and checks again with what they say.
-    pub async fn look(&mut self, again: bool) {
+    pub async fn look(&mut self, again: bool) -> Result<(), WorkError> {
         let now = self.clock.now();
         let files = load::parse(&self.texts, |_| None);
         self.looked = catalogs::look(&files, &self.world, self.store.as_deref(), now, again).await;
@@ -132,6 +138,7 @@ impl Workbench {
             Loading { engine: &self.engine, catalog: &self.looked.catalog, now, ignore_not_yet: false };
         self.loaded = load::load(files, &loading);
         refused::refuse(&mut self.loaded, &self.looked);
+        Ok(self.keep_meaning()?)
     }
 
     /// Checks again with what a daemon knows of the systems.

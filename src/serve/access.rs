@@ -12,6 +12,28 @@ use super::answer::Refusal;
 use super::router::Shared;
 use crate::runtime::hooks::TokenDigest;
 
+/// In which the command line says which configuration folder it means. Two daemons may run on one machine, and a command in the folder of
+/// one of them must not reach the other.
+pub const FOLDER: &str = "x-sfsync-folder";
+
+/// Refuses what is meant for the daemon of another folder.
+pub(super) async fn meant(State(shared): State<Shared>, request: Request, next: Next) -> Response {
+    use std::os::unix::ffi::OsStrExt as _;
+    let runs = shared.control.get().and_then(|control| control.folder());
+    match (runs, request.headers().get(FOLDER)) {
+        (Some(runs), Some(meant)) if runs.as_os_str().as_bytes() != meant.as_bytes() => {
+            let (runs, meant) = (runs.display(), String::from_utf8_lossy(meant.as_bytes()));
+            Refusal::new(
+                StatusCode::CONFLICT,
+                format!("the daemon that answers runs the folder {runs}, and this command means {meant}"),
+                format!("for that daemon add --config {runs}; for another one start it, and name its socket with --socket"),
+            )
+            .into_response()
+        }
+        _ => next.run(request).await,
+    }
+}
+
 /// Which listener a request came in by.
 #[derive(Clone)]
 pub enum Door {

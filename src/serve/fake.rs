@@ -116,6 +116,9 @@ fn link() -> LinkView {
 
 #[async_trait::async_trait]
 impl Control for FakeDaemon {
+    fn folder(&self) -> Option<std::path::PathBuf> {
+        Some("/etc/sfsync".into())
+    }
     fn pipelines(&self) -> Vec<PipelineStatus> {
         vec![status("projects")]
     }

@@ -21,7 +21,7 @@ mod sign_in;
 mod socket;
 mod undo;
 
-pub use access::Door;
+pub use access::{Door, FOLDER};
 pub use answer::{Forgotten, Refused};
 pub use configuration::CheckQuery;
 pub use failures::{FailureList, FailureQuery, ResolveQuery, Resolved, Retried};

@@ -13,7 +13,7 @@ use axum::middleware::{self, Next};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::{delete, get, post};
 
-use super::access::{Door, admit};
+use super::access::{Door, admit, meant};
 use super::answer::Refusal;
 use super::hooks::Gates;
 use super::{configuration, failures, health, hooks, links, page, pipelines, plan, sign_in, undo};
@@ -64,6 +64,7 @@ pub fn router(control: ControlSlot, door: Door) -> Router {
         .merge(guarded)
         .fallback(unknown)
         .method_not_allowed_fallback(not_allowed)
+        .layer(middleware::from_fn_with_state(shared.clone(), meant))
         .layer(middleware::from_fn(bounded))
         .layer(DefaultBodyLimit::max(LARGEST_BODY))
         .with_state(shared)

@@ -271,3 +271,20 @@ async fn while_it_starts_it_is_alive_and_not_ready() {
         assert!(body.contains("the daemon is starting"), "{body}");
     }
 }
+
+#[tokio::test]
+async fn what_is_meant_for_the_daemon_of_another_folder_does_nothing() {
+    let daemon = daemon(FakeDaemon::default(), None).await;
+    let told_by = async |folder: &str| {
+        let client = client().unix_socket(daemon.socket.clone()).build().unwrap();
+        let request = client.post("http://sfsync/api/pipelines/projects/pause").header(super::FOLDER, folder);
+        let answer = request.send().await.unwrap();
+        (answer.status().as_u16(), answer.text().await.unwrap())
+    };
+    let (status, text) = told_by("/etc/staging").await;
+    assert_eq!(status, 409, "{text}");
+    assert!(text.contains("runs the folder /etc/sfsync") && text.contains("means /etc/staging"), "{text}");
+    assert_eq!(daemon.told(), Vec::<String>::new());
+    assert_eq!(told_by("/etc/sfsync").await.0, 202);
+    assert_eq!(daemon.told().len(), 1);
+}

@@ -11,23 +11,23 @@ use crate::harness::rig::Rig;
 use crate::harness::small::{ACCOUNTS, Small};
 
 /// Accounts into a table, and a state of its own.
-async fn accounts() -> Rig {
+pub(crate) async fn accounts() -> Rig {
     let rig = Small::empty(5).await;
     rig.write("accounts.yaml", ACCOUNTS);
     settings(&rig, &rig.dir.path().join("state"));
     rig
 }
 
-async fn output(rig: &Rig, arguments: &[&str]) -> Output {
+pub(crate) async fn output(rig: &Rig, arguments: &[&str]) -> Output {
     sfsync(rig, arguments).output().await.unwrap()
 }
 
-fn said(output: &Output) -> String {
+pub(crate) fn said(output: &Output) -> String {
     [&output.stdout[..], &output.stderr[..]].map(String::from_utf8_lossy).concat()
 }
 
 /// It fails with all of these words.
-async fn refused(rig: &Rig, arguments: &[&str], words: &[&str]) {
+pub(crate) async fn refused(rig: &Rig, arguments: &[&str], words: &[&str]) {
     let output = output(rig, arguments).await;
     let told = said(&output);
     assert_eq!(output.status.code(), Some(1), "{arguments:?}: {told}");
@@ -36,12 +36,12 @@ async fn refused(rig: &Rig, arguments: &[&str], words: &[&str]) {
     }
 }
 
-async fn works(rig: &Rig, arguments: &[&str]) {
+pub(crate) async fn works(rig: &Rig, arguments: &[&str]) {
     let output = output(rig, arguments).await;
     assert_eq!(output.status.code(), Some(0), "{arguments:?}: {}", said(&output));
 }
 
-fn rows(rig: &Rig) -> i64 {
+pub(crate) fn rows(rig: &Rig) -> i64 {
     rig.database().query_row("SELECT count(*) FROM clients", [], |row| row.get(0)).unwrap()
 }
 

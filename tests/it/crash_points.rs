@@ -148,7 +148,7 @@ impl Observer for Alone {
 }
 
 fn plan(pipeline: &str) -> Arc<Pipeline> {
-    let file = |path: &str, text: &str| File { path: path.to_owned(), bytes: text.as_bytes().to_vec() };
+    let file = |path: &str, text: &str| File::new(path, text.as_bytes().to_vec());
     let mut texts = Texts::default();
     texts.pipelines.insert("budgets".to_owned(), file("budgets.yaml", pipeline));
     for (name, text) in CONNECTIONS {

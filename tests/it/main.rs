@@ -31,6 +31,7 @@ mod reload_files;
 mod reload_identity;
 mod reload_incremental;
 mod reload_systems;
+mod runs;
 mod salesforce_currency;
 mod salesforce_events;
 mod salesforce_faults;

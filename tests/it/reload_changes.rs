@@ -4,7 +4,7 @@ use serde_json::json;
 use sfsync::runtime::status::State;
 
 use crate::harness::rig::until;
-use crate::harness::small::{DEALS, Small, file_state};
+use crate::harness::small::{ACCOUNTS, DEALS, Small, file_state};
 
 fn with_line(line: &str) -> String {
     DEALS.replace("reconcile: off\n", &format!("reconcile: off\n{line}\n"))
@@ -193,4 +193,17 @@ async fn a_changed_connection_goes_on_from_the_cursor() {
     small.becomes("deals", &format!("SELECT count(*) FROM deals WHERE salesforce_id = '{deal}'"), 1).await;
     let after = small.totals("deals");
     assert!(after.created <= before.created + 2, "{after:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_failed_is_tried_again_with_the_edited_file() {
+    let rig = Small::empty(10).await;
+    let row = "{ salesforce: Name, app: name }";
+    rig.write("accounts.yaml", &ACCOUNTS.replace(row, "{ app: name, to_app: 'fail(\"not yet\")' }"));
+    let small = Small::of(rig).await;
+    let failed = until(&small.daemon, "accounts", |status| status.counts.failed > 0).await.counts.failed;
+    assert_eq!(small.number("SELECT count(*) FROM clients"), 0);
+    small.reload("accounts.yaml", ACCOUNTS).await;
+    until(&small.daemon, "accounts", |status| status.counts.failed == 0).await;
+    assert_eq!(small.number("SELECT count(*) FROM clients"), i64::try_from(failed).unwrap());
 }

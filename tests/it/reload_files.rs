@@ -180,3 +180,46 @@ async fn a_panic_free_end_of_all_pipelines() {
     let small = small.restart().await;
     until(&small.daemon, "deals", |status| status.passes > 0).await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_that_cannot_be_read_is_alone() {
+    let small = Small::loaded(10).await;
+    // Even the superuser cannot read the memory of a process from its beginning.
+    std::os::unix::fs::symlink("/proc/self/mem", small.rig.folder().join("locked.yaml")).unwrap();
+    let shouted = DEALS.replace("app: name }", "app: name, to_app: 'upper(value)' }");
+    let report = small.reload("deals.yaml", &shouted).await;
+    assert_eq!(codes(&report), ["E009"]);
+    assert_eq!(file_state(&report, "deals.yaml"), "taken over");
+    assert_eq!(file_state(&report, "locked.yaml"), "invalid");
+    let small = small.restart().await;
+    small.state("deals", State::Running).await;
+    assert!(small.status("deals").config.current);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_files_of_one_name_are_told_and_the_last_good_version_runs() {
+    let small = Small::loaded(10).await;
+    let report = small.reload("accounts.yml", &ACCOUNTS.replace("clients", "others")).await;
+    assert_eq!(codes(&report), ["E211"]);
+    let config = small.status("accounts").config;
+    assert!(!config.current && config.problem.is_some(), "{config:?}");
+    small.state("accounts", State::Running).await;
+    let report = small.remove("accounts.yml").await;
+    assert!(report.diagnostics.is_empty(), "{report:?}");
+    assert!(small.status("accounts").config.current);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_last_good_version_needs_may_be_gone_from_disk() {
+    let small = Small::loaded(10).await;
+    small.reload("deals.yaml", "salesforce: [").await;
+    small.remove("accounts.yaml").await;
+    let report = small.remove("connections/warehouse.yaml").await;
+    assert!(file_state(&report, "deals.yaml").starts_with("last good of"), "{report:?}");
+    assert!(small.status("deals").config.loaded_at.is_some());
+    let small = small.restart().await;
+    // Its lookups go on with the links that the other pipeline left.
+    small.state("deals", State::Degraded).await;
+    let (_, deal) = small.deal("After the restart");
+    small.becomes("deals", &format!("SELECT count(*) FROM deals WHERE salesforce_id = '{deal}'"), 1).await;
+}

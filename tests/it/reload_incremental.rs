@@ -101,7 +101,7 @@ struct Scene {
 }
 
 fn file(path: &str, text: &str) -> File {
-    File { path: path.to_owned(), bytes: text.as_bytes().to_vec() }
+    File::new(path, text.as_bytes().to_vec())
 }
 
 const ORG: &str = "type: salesforce\nenvironment: production\nlogin_url: ${env:URL}\nauth: { flow: client_credentials, client_id: '${env:ID}', client_secret: '${env:SECRET}' }\n";

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use super::Checked;
+use super::app::AppKind;
 use super::unit::{Out, RowView};
 use crate::diag::{Diagnostic, Span};
 use crate::model::Side;
@@ -12,10 +13,9 @@ pub(super) fn check_writes(checked: &Checked<'_>, out: &mut Out) {
         let mut seen: HashMap<String, (&RowView<'_>, Span)> = HashMap::new();
         for row in checked.unit.rows.iter().filter(|row| row.writes(side)) {
             let Some((path, span)) = row.field(side) else { continue };
-            let key = match side {
-                Side::Salesforce => path.to_lowercase(),
-                Side::App => path.to_owned(),
-            };
+            // SQLite has one column for `name` and `Name`.
+            let one = side == Side::Salesforce || checked.unit.app.kind == Some(AppKind::Sqlite);
+            let key = if one { path.to_lowercase() } else { path.to_owned() };
             match seen.get(&key) {
                 Some((first, place)) => out.push(twice(side, path, (span, row), (*place, first))),
                 None => drop(seen.insert(key, (row, span))),

@@ -47,28 +47,21 @@ impl Supervisor {
         self.registry.set_order(&plans);
         for (plan, made_of) in beginning {
             let Some(file) = files.pipeline(&plan.name).and_then(|file| file.value()) else { continue };
-            if let Err(error) = self.rename(&files, file) {
+            if let Err(error) = self.meaning().rename(&files, file) {
                 tracing::error!(pipeline = %plan.name, %error, "the state could not be renamed; the pipeline is not started");
                 continue;
             }
             log_changes(&before.files, file);
+            let (path, version) = (files.path(file.source), (&plan.name, &*made_of.text));
+            if let Err(error) = self.meaning().try_again(version, self.good(path).as_ref(), self.clock.now())
+            {
+                tracing::error!(pipeline = %plan.name, %error, "what failed could not be made due");
+            }
             let made = Made::of(file, &plan, catalog);
             self.begin(Seed { plan, made, made_of, files: Arc::clone(&files), catalog: Arc::clone(catalog) })
                 .await;
         }
         self.registry.set_absent(judged.absent.clone());
-        Ok(())
-    }
-
-    /// Moves the state of a file that says what it was called before.
-    fn rename(&self, files: &Files, file: &PipelineFile) -> Result<(), StoreError> {
-        let from = self.state_name(files, file);
-        if from != file.name {
-            self.store.rename(&from, &file.name)?;
-            self.lineage.changed(&from);
-            self.lineage.changed(&file.name);
-            tracing::info!(pipeline = %file.name, %from, "links and cursors moved to the new name");
-        }
         Ok(())
     }
 
@@ -82,21 +75,7 @@ impl Supervisor {
             self.drop_status(name);
             tracing::info!(pipeline = %name, "pipeline removed; its state is kept");
         }
-        let files = &desired.files;
-        let suspects = desired.compiled.diagnostics.iter().any(|message| message.code.to_string() == "W210");
-        let claimed = |name: &PipelineName| {
-            files
-                .pipelines
-                .iter()
-                .filter_map(|file| file.value()?.renamed_from.as_ref())
-                .any(|from| from.value == *name)
-        };
-        for (name, _) in self.store.pipelines() {
-            if files.pipeline(&name).is_none() && !suspects && !claimed(&name) {
-                self.store.set_removed(&name, Some(self.clock.now()))?;
-            }
-        }
-        Ok(())
+        self.meaning().forget_gone(desired, self.clock.now())
     }
 
     /// Both sides of every pipeline, secrets included, as hashes.

@@ -5,18 +5,16 @@ use std::sync::{Arc, PoisonError};
 
 use jiff::Timestamp;
 
-use super::show::clock_time;
 use crate::diag::{Diagnostic, SourceId};
 use crate::model::{ConnectionName, PipelineName};
 use crate::plan::catalog::Catalog;
 use crate::plan::{Broken, Files};
 use crate::runtime::catalogs;
 use crate::runtime::folder::{File, Texts};
-use crate::runtime::lineage::Made;
 use crate::runtime::load::{self, Loaded};
 use crate::runtime::refused;
 use crate::runtime::supervisor::Supervisor;
-use crate::spec::{Entry, PipelineFile};
+use crate::spec::Entry;
 use crate::store::StoreError;
 
 /// What is wanted and what runs instead of it where it is broken.
@@ -65,9 +63,9 @@ impl Supervisor {
         (catalog, changed, refused): (&Catalog, BTreeSet<String>, &BTreeSet<ConnectionName>),
         now: Timestamp,
     ) -> Result<Judged, StoreError> {
-        self.check_lineage(&mut desired, catalog)?;
-        self.check_renamed(&mut desired)?;
-        let removed = self.removed_but_named(texts, &desired.files);
+        self.meaning().check_lineage(&mut desired, catalog, |path| self.since(path))?;
+        self.meaning().check_renamed(&mut desired)?;
+        let mut removed = self.removed_but_named(texts, &desired.files);
         let broken = desired.compiled.pipelines.values().any(Result::is_err)
             || desired.compiled.connections.values().any(Result::is_err)
             || desired.files.settings.as_ref().is_some_and(crate::spec::Parsed::has_errors);
@@ -80,13 +78,19 @@ impl Supervisor {
             changed,
         };
         if broken {
-            let replaced = self.replaced(texts, &removed, &mut judged);
-            let mut files = load::parse_after(&replaced, &judged.desired.files, |path| self.since(path));
+            let mut replaced = self.replaced(texts, &mut judged);
+            let parse =
+                |texts: &Texts| load::parse_after(texts, &judged.desired.files, |path| self.since(path));
+            // The versions that go on may name what the broken ones on disk do not.
+            removed.extend(self.removed_but_named(texts, &parse(&replaced)));
+            self.bring_back(&removed, &mut replaced);
+            self.bring_back_connections(&parse(&replaced), &mut replaced);
+            let mut files = parse(&replaced);
             silence(&mut files, &removed);
             let earlier = judged.desired.earlier();
             let catalog = self.with_stored(catalog, &files);
             let mut instead = self.load(files, (&catalog, now), &earlier);
-            self.check_lineage(&mut instead, &catalog)?;
+            self.meaning().check_lineage(&mut instead, &catalog, |path| self.since(path))?;
             self.withhold(&judged.desired, &mut instead);
             refused::withhold(&mut instead, &judged.desired.files, refused);
             judged.old.retain(|path, _| is_good(&instead, path));
@@ -105,19 +109,14 @@ impl Supervisor {
         Catalog { orgs: known.orgs, databases: known.databases, ..catalog.clone() }
     }
 
-    /// The texts with those of broken files in their last good version, and those of removed pipelines that others still name.
-    fn replaced(
-        &self,
-        texts: &Texts,
-        removed: &BTreeMap<PipelineName, String>,
-        judged: &mut Judged,
-    ) -> Texts {
+    /// The texts with those of broken files in their last good version.
+    fn replaced(&self, texts: &Texts, judged: &mut Judged) -> Texts {
         let mut replaced = texts.clone();
         let (compiled, old) = (&judged.desired.compiled, &mut judged.old);
         let mut instead = |file: &File| {
             let good = self.good(&file.path)?;
             old.insert(file.path.clone(), good.loaded_at);
-            Some(File { path: file.path.clone(), bytes: good.text.into_bytes() })
+            Some(File::new(file.path.clone(), good.text.into_bytes()))
         };
         for (name, _) in compiled.pipelines.iter().filter(|(_, plan)| plan.is_err()) {
             let file = texts.pipelines.get(name.as_str()).and_then(&mut instead);
@@ -131,11 +130,33 @@ impl Supervisor {
         if judged.desired.files.settings.as_ref().is_some_and(crate::spec::Parsed::has_errors) {
             replaced.settings = texts.settings.as_ref().and_then(&mut instead);
         }
-        for (name, path) in removed {
-            let good = self.good(path).map(|good| File { path: path.clone(), bytes: good.text.into_bytes() });
-            put(&mut replaced.pipelines, name.as_str(), good);
-        }
         replaced
+    }
+
+    /// Adds the last good versions of pipelines whose files are gone.
+    fn bring_back(&self, removed: &BTreeMap<PipelineName, String>, texts: &mut Texts) {
+        for (name, path) in removed {
+            let good = self.good(path).map(|good| File::new(path.clone(), good.text.into_bytes()));
+            put(&mut texts.pipelines, name.as_str(), good);
+        }
+    }
+
+    /// Adds the last good versions of connections whose files are gone although pipelines need them.
+    fn bring_back_connections(&self, files: &Files, texts: &mut Texts) {
+        let values = files.pipelines.iter().filter_map(|file| file.value());
+        let named = values
+            .flat_map(|file| [file.salesforce.connection_name(), file.app.resource.connection.value.clone()]);
+        let missing: BTreeSet<ConnectionName> =
+            named.filter(|name| !texts.connections.contains_key(name.as_str())).collect();
+        let good = self.good.read().unwrap_or_else(PoisonError::into_inner);
+        for name in missing {
+            let fits = |path: &&String| stem(path) == name.as_str() && path.contains("connections/");
+            let newest = good.keys().filter(fits).filter_map(|path| Some((path, good.get(path)?)));
+            if let Some((path, good)) = newest.max_by_key(|(_, good)| good.loaded_at) {
+                let file = File::new(path.clone(), good.text.clone().into_bytes());
+                texts.connections.insert(name.to_string(), file);
+            }
+        }
     }
 
     /// What must not run although its last good version would compile: files that look renamed.
@@ -148,70 +169,6 @@ impl Supervisor {
                 instead.compiled.pipelines.insert(file.name.clone(), Err(Broken));
             }
         }
-    }
-
-    /// E504 for files that would use their links for something else.
-    fn check_lineage(&self, loaded: &mut Loaded, catalog: &Catalog) -> Result<(), StoreError> {
-        let mut refused = Vec::new();
-        for file in loaded.files.pipelines.iter().filter_map(|file| file.value()) {
-            let Some(Ok(plan)) = loaded.compiled.pipelines.get(&file.name) else { continue };
-            let made = Made::of(file, plan, catalog);
-            let state = self.state_name(&loaded.files, file);
-            let path = loaded.files.path(file.source);
-            let good = self.since(path).map(clock_time);
-            if let Some(error) = self.lineage.check(&self.store, (file, &made), &state, good.as_deref())? {
-                refused.push((file.name.clone(), error));
-            }
-        }
-        for (name, error) in refused {
-            loaded.compiled.diagnostics.push(error);
-            loaded.compiled.pipelines.insert(name, Err(Broken));
-        }
-        Ok(())
-    }
-
-    /// The name under which the state of a file is kept: its own, or that of `renamed_from` until the state has moved.
-    pub(super) fn state_name(&self, files: &Files, file: &PipelineFile) -> PipelineName {
-        match &file.renamed_from {
-            Some(from) if self.moves(files, file, &from.value) => from.value.clone(),
-            _ => file.name.clone(),
-        }
-    }
-
-    fn moves(&self, files: &Files, file: &PipelineFile, from: &PipelineName) -> bool {
-        let known = self.store.pipelines();
-        let has_state = |name: &PipelineName| known.iter().any(|(known, _)| known == name);
-        files.pipeline(from).is_none() && has_state(from) && !has_state(&file.name)
-    }
-
-    /// W210 for new files that look like renamed ones; they are not started.
-    fn check_renamed(&self, desired: &mut Loaded) -> Result<(), StoreError> {
-        let known = self.store.pipelines();
-        let files = &desired.files;
-        let claimed: BTreeSet<&PipelineName> = files
-            .pipelines
-            .iter()
-            .filter_map(|file| Some(&file.value()?.renamed_from.as_ref()?.value))
-            .collect();
-        let is_gone = |name: &PipelineName| {
-            files.pipeline(name).is_none()
-                && !claimed.contains(name)
-                && self.store.flags(name).removed.is_none()
-        };
-        let gone: Vec<(PipelineName, u32)> =
-            known.iter().filter(|(name, _)| is_gone(name)).cloned().collect();
-        if gone.is_empty() {
-            return Ok(());
-        }
-        let names: BTreeSet<&PipelineName> = known.iter().map(|(name, _)| name).collect();
-        let is_new = |file: &&PipelineFile| !names.contains(&file.name);
-        let came: Vec<&PipelineFile> =
-            files.pipelines.iter().filter_map(|file| file.value()).filter(is_new).collect();
-        for (name, warning) in self.lineage.suspicions(&self.store, &gone, &came)? {
-            desired.compiled.diagnostics.push(warning);
-            desired.compiled.pipelines.insert(name, Err(Broken));
-        }
-        Ok(())
     }
 
     /// Pipelines without a file whose links are still looked up, with the path that their file had.

@@ -15,6 +15,7 @@ use super::catalogs::{self, Look, Looked};
 use super::control::ReloadReport;
 use super::folder::Texts;
 use super::load::{self, Earlier, Loaded, Loading};
+use super::meaning::{Meaning, good_of};
 use super::refused;
 use super::supervisor::{Latest, StartError, Supervisor};
 use crate::diag::Diagnostic;
@@ -72,12 +73,16 @@ impl Supervisor {
     }
 
     pub(super) fn since(&self, path: &str) -> Option<Timestamp> {
-        let good = self.good.read().unwrap_or_else(PoisonError::into_inner);
-        good.get(path).map(|good| good.loaded_at)
+        self.good(path).map(|good| good.loaded_at)
     }
 
     pub(super) fn good(&self, path: &str) -> Option<LastGood> {
-        self.good.read().unwrap_or_else(PoisonError::into_inner).get(path).cloned()
+        let good = self.good.read().unwrap_or_else(PoisonError::into_inner);
+        good_of(&good, path).cloned()
+    }
+
+    pub(super) fn meaning(&self) -> Meaning<'_> {
+        Meaning { store: &self.store, lineage: &self.lineage }
     }
 
     /// What the files say, checked against what is known of the systems. A file that changed and does not fit gets a second look at

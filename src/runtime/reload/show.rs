@@ -11,6 +11,7 @@ use crate::plan::Files;
 use crate::runtime::control::{FileReport, ReloadReport};
 use crate::runtime::folder::Texts;
 use crate::runtime::load::Loaded;
+use crate::runtime::meaning::clock_time;
 use crate::runtime::status::{ConfigStatus, State};
 use crate::runtime::supervisor::{Latest, Supervisor};
 use crate::spec::{Entry, PipelineFile, Settings, Template};
@@ -216,9 +217,4 @@ fn cold(before: &Latest, now: Option<&Settings>) -> Option<String> {
         .map(|(name, _)| name)
         .collect();
     (!changed.is_empty()).then(|| format!("taken over; {} from the next start", changed.join(", ")))
-}
-
-/// `14:02`, in UTC.
-pub(super) fn clock_time(at: Timestamp) -> String {
-    at.to_zoned(jiff::tz::TimeZone::UTC).strftime("%H:%M").to_string()
 }

@@ -33,7 +33,7 @@ impl Supervisor {
             .trim_end_matches(".yaml")
             .trim_end_matches(".yml")
             .to_owned();
-        let file = folder::File { path: path.to_owned(), bytes: text.as_bytes().to_vec() };
+        let file = folder::File::new(path, text.as_bytes().to_vec());
         if path.contains("connections/") {
             texts.connections.insert(name, file);
         } else if name == "settings" {

@@ -27,7 +27,7 @@ const DATABASE: &str = "type: sqlite\npath: /tmp/never.db\ncreate_tables: true\n
 const PIPELINE: &str = "salesforce:\n  object: Account\n  backfill: { during: 20:00-06:00 }\n  poll: 15 minutes\napp: db.clients\nto_app: [create, update]\nmatch: [sf_id]\nreconcile: off\nfields:\n  - { salesforce: Id, app: sf_id }\n  - { salesforce: Name, app: name }\n";
 
 fn plan() -> Arc<Pipeline> {
-    let file = |path: &str, text: &str| File { path: path.to_owned(), bytes: text.as_bytes().to_vec() };
+    let file = |path: &str, text: &str| File::new(path, text.as_bytes().to_vec());
     let mut texts = Texts::default();
     texts.connections.insert("salesforce".to_owned(), file("connections/salesforce.yaml", ORG));
     texts.connections.insert("db".to_owned(), file("connections/db.yaml", DATABASE));

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex as StdMutex, PoisonError};
 
+use jiff::Timestamp;
 use tokio::sync::{Mutex, Notify, watch};
 
 use super::{RunReport, WorkError, Workbench};
@@ -94,8 +95,10 @@ impl Workbench {
         observer: Arc<dyn Observer>,
     ) -> Result<Vec<RunReport>, WorkError> {
         let RunQuery { names, full, approved } = query;
-        self.look(false).await;
+        self.look(false).await?;
         let plans = self.plans(names)?;
+        self.enter_state()?;
+        let begun = self.clock.now();
         let tally = Arc::new(Tally { counts: StdMutex::default(), observer });
         let registry = self.runners(&(Arc::clone(&tally) as Arc<dyn Observer>)).await?;
         let mut reports = BTreeMap::new();
@@ -112,14 +115,18 @@ impl Workbench {
             };
             let error = result.err().map(WorkError::from);
             let counts = Counts::default();
-            reports.insert(plan.name.clone(), RunReport { pipeline: plan.name.clone(), counts, error });
+            reports.insert(
+                plan.name.clone(),
+                RunReport { pipeline: plan.name.clone(), counts, standing: 0, error },
+            );
         }
-        let settled = self.settle_queues((&plans, *approved), &registry, &mut reports).await;
+        let settled = self.settle_queues((&plans, *approved, begun), &registry, &mut reports).await;
         // Runners know each other by the registry: without this nobody else could open the state.
         registry.clear();
         settled?;
         for (name, report) in &mut reports {
             report.counts = tally.of(name);
+            report.standing = self.standing(name)?;
         }
         let done = plans.iter().filter_map(|plan| reports.remove(&plan.name));
         Ok(done.chain(self.broken(names)).collect())
@@ -131,6 +138,7 @@ impl Workbench {
         let report = |by| RunReport {
             pipeline: name.clone(),
             counts: Counts::default(),
+            standing: 0,
             error: Some(WorkError::Paused { name: name.clone(), by }),
         };
         Ok(store.paused(name)?.map(|mark| report(mark.by)))
@@ -151,14 +159,17 @@ impl Workbench {
         let report = |name: &PipelineName| RunReport {
             pipeline: name.clone(),
             counts: Counts::default(),
+            standing: 0,
             error: Some(WorkError::Broken(name.clone())),
         };
         all.map(|(name, _)| report(name)).collect()
     }
 
+    /// Looks at single records until nothing moves: those that other pipelines touched, and those that failed earlier and were due when
+    /// this run began.
     async fn settle_queues(
         &self,
-        (plans, approved): (&[Arc<Pipeline>], bool),
+        (plans, approved, begun): (&[Arc<Pipeline>], bool, Timestamp),
         registry: &Registry,
         reports: &mut BTreeMap<PipelineName, RunReport>,
     ) -> Result<(), WorkError> {
@@ -171,7 +182,11 @@ impl Workbench {
                 };
                 let mut asked = Vec::new();
                 for side in [Side::Salesforce, Side::App] {
-                    asked.push(Asked { side, keys: store.touched(&plan.name, side, 10_000)?, take: None });
+                    let mut keys = store.touched(&plan.name, side, 10_000)?;
+                    keys.extend(store.due_retries(&plan.name, side, begun, 10_000)?);
+                    keys.sort();
+                    keys.dedup();
+                    asked.push(Asked { side, keys, take: None });
                 }
                 let waits = asked.iter().any(|asked| !asked.keys.is_empty());
                 let Some(running) = registry.get(&plan.name).filter(|_| waits) else { continue };

@@ -19,7 +19,7 @@ auth: { flow: client_credentials, client_id: a, client_secret: '${env:SECRET}' }
 
 /// The plan of one file between `salesforce` and a PostgreSQL database `shop`, which may be told about its resources.
 pub fn plan(name: &str, pipeline: &str, resources: &str, catalog: &Catalog) -> Arc<Pipeline> {
-    let file = |path: &str, text: &str| (path.to_owned(), File { path: path.to_owned(), bytes: text.into() });
+    let file = |path: &str, text: &str| (path.to_owned(), File::new(path, text.into()));
     let shop = format!("type: postgres\nurl: ${{env:URL}}\n{resources}");
     let texts = Texts {
         settings: None,
