@@ -95,6 +95,7 @@ pub async fn runner(
         limit: batch_of(pipeline, files, shop.limit),
         calculated: calculated(shop, pipeline, (files, catalog)).await?,
         swings: super::batch::Swings::remembered(&shop.store, pipeline),
+        kept: super::kept::Kept::default(),
         run: shop.clock.now(),
         interrupt: Arc::new(AtomicBool::new(false)),
     })

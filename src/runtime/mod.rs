@@ -21,6 +21,7 @@ pub mod follow;
 mod gathering;
 pub mod hooks;
 pub mod keeper;
+pub mod kept;
 pub mod lineage;
 mod listen;
 pub mod load;

@@ -16,6 +16,7 @@ use tokio::sync::OwnedMutexGuard;
 use super::batch::{BatchError, Bench, Item, Partners, References, Swings};
 use super::calculated::Calculated;
 use super::facts::{OrgFacts, RunFacts};
+use super::kept::Kept;
 use super::mass::{Approval, Ending};
 use super::settling::{remember, settle};
 use super::status::Comparison;
@@ -102,6 +103,8 @@ pub struct Runner {
     pub calculated: Option<Calculated>,
     /// How the writes to pairs went lately.
     pub swings: Swings,
+    /// What was read of a bulk job when its load was interrupted.
+    pub kept: Kept,
     /// When the run began, for `undo`: a run may be several passes, if they were interrupted.
     pub run: Timestamp,
     /// Set by others: end the pass at the next edge of a batch.
@@ -235,14 +238,8 @@ impl Runner {
         let mut pass = self.gathered(Mode::Changes, side);
         let from = self.store.cursor(self.name(), self.pipeline.generation, side)?;
         let mut loading = !matches!(from, Some(Cursor::Changes { .. }));
-        let streams = self.pipeline.lane == Lane::Mirror && (loading || pass.setting.partners.turn.is_none());
-        let twin = if streams { self.app.twin() } else { None };
         pass.gathers = self.gathers(&pass, loading);
-        let limit = self.batches(&pass, loading);
-        let mut read = match twin {
-            Some(twin) => Box::pin(self.stream(&mut pass, from, twin)).await?,
-            None => self.source_of(side)?.read(from.as_ref(), limit).await?,
-        };
+        let mut read = Box::pin(self.begin(&mut pass, from)).await?;
         loop {
             let Read::Batch { events, next, more, total } = read else {
                 Box::pin(self.everything(approved)).await?;
@@ -258,6 +255,7 @@ impl Runner {
             if pass.is_much() || !goes_on {
                 commit.absorb(self.write_gathered(&mut pass).await?);
             }
+            let place = interrupted.then(|| next.clone());
             let held = pass.holds_cursor().then(|| next.clone());
             if held.is_none() && pass.later.is_empty() {
                 commit.cursors.push((side, next));
@@ -265,11 +263,30 @@ impl Runner {
             self.commit(&mut pass, commit, mode == WriteMode::Load, total)?;
             drop(turn);
             match ahead {
-                Some(_) if interrupted => return Err(PassError::Interrupted),
+                Some(ahead) if interrupted => {
+                    if let (Some(place), Ok(read)) = (place, ahead) {
+                        self.kept.keep(side, place, read);
+                    }
+                    return Err(PassError::Interrupted);
+                }
                 Some(next) => read = next?,
                 None => return Ok(Ending { pass, cursor: held }),
             }
         }
+    }
+
+    /// The first answer of a side that the caller settles: the last one of many batches of a mirror, or what comes after the cursor.
+    async fn begin(&mut self, pass: &mut Gathered, from: Option<Cursor>) -> Result<Read, PassError> {
+        let (side, loading) = (pass.setting.origin, !matches!(from, Some(Cursor::Changes { .. })));
+        let streams = self.pipeline.lane == Lane::Mirror && (loading || pass.setting.partners.turn.is_none());
+        if let Some(twin) = if streams { self.app.twin() } else { None } {
+            return self.stream(pass, from, twin).await;
+        }
+        if let Some(read) = self.kept.take(side, from.as_ref()) {
+            return Ok(read);
+        }
+        let limit = self.batches(pass, loading);
+        Ok(self.source_of(side)?.read(from.as_ref(), limit).await?)
     }
 
     /// Settles a batch while the next one is being read; one after the other where the batch may write to the side that is read.

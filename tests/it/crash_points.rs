@@ -234,6 +234,7 @@ impl Scene {
             limit: Limit::default(),
             calculated: None,
             swings: sfsync::runtime::batch::Swings::default(),
+            kept: sfsync::runtime::kept::Kept::default(),
             run: jiff::Timestamp::UNIX_EPOCH,
             interrupt: Arc::new(AtomicBool::new(false)),
         }

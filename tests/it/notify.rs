@@ -3,6 +3,7 @@
 use sfsync::runtime::status::State;
 use sfsync::runtime::task::Command;
 
+use crate::harness::clock::Fast;
 use crate::harness::inbox::Inbox;
 use crate::harness::small::{ACCOUNTS, Small};
 
@@ -22,6 +23,8 @@ async fn told() -> (Small, Inbox) {
     rig.write("settings.yaml", "notify: [channel]\n");
     let all = ACCOUNTS.replace("reconcile: off", "reconcile: off\nnotify: [channel, alarm, mailbox]");
     rig.write("accounts.yaml", &all);
+    // Nobody waits for the daemon to look whether there is something to tell.
+    rig.clock = std::sync::Arc::new(Fast::by(10));
     let small = Small::of(rig).await;
     small.caught_up().await;
     (small, inbox)

@@ -1,17 +1,17 @@
 //! The set `worksights` where the org does not give what it asks for: each pipeline says how it is, and goes on by polling.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use serde_json::{Value as Json, json};
-use sfsync::model::Clock;
 use sfsync::runtime::status::{PipelineStatus, State};
-use sfsync::runtime::supervisor::{Options, Supervisor};
+use sfsync::runtime::supervisor::Supervisor;
 use sfsync_sandbox::org::VisibilityRule;
 use sfsync_sandbox::{Edition, EventSettings, OrgConfig, SandboxConfig};
 
 use crate::harness::app::{App, AppAuth, AppConfig, AppPages, AppResource};
+use crate::harness::clock::Fast;
 use crate::harness::rig::{PATIENCE, Rig, until};
 use crate::salesforce_rig::object_of;
 
@@ -36,24 +36,8 @@ const WITHOUT: [&str; 8] = [
     "users",
 ];
 
-/// A clock that runs two hundred times as fast: ten minutes take three seconds.
-struct Fast {
-    began: (Instant, Timestamp),
-}
-
-const FASTER: u32 = 200;
-
-#[async_trait::async_trait]
-impl Clock for Fast {
-    fn now(&self) -> Timestamp {
-        let (began, at) = self.began;
-        at + SignedDuration::try_from(began.elapsed() * FASTER).unwrap()
-    }
-
-    async fn sleep(&self, length: Duration) {
-        tokio::time::sleep(length / FASTER).await;
-    }
-}
+/// Ten minutes take a second.
+const FASTER: u32 = 600;
 
 struct Bench {
     rig: Rig,
@@ -106,9 +90,8 @@ impl Bench {
         let user = ann["Id"].as_str().unwrap().to_owned();
         app.put("/users", json!({ "email": ann["Email"], "name": "Ann" }));
         prepare(&rig);
-        let clock = Arc::new(Fast { began: (Instant::now(), Timestamp::now()) });
-        let daemon = Supervisor::start(Options { clock, ..rig.options() }).await.unwrap();
-        rig.supervisor = Some(Arc::clone(&daemon));
+        rig.clock = Arc::new(Fast::by(FASTER));
+        let daemon = rig.start().await;
         Self { rig, app, daemon, user }
     }
 

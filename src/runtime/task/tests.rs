@@ -1,16 +1,17 @@
 //! A task with its passes: what the table of its life says is carried out.
 
 use std::collections::HashMap;
+use std::sync::atomic::AtomicUsize;
 use std::time::Duration;
 
 use tempfile::TempDir;
 use tokio::task::JoinHandle;
 
 use super::*;
-use crate::connect::Limit;
 use crate::connect::memory::{Call, Fault, Gate, MemoryDestination, MemoryKey, MemorySource, MemoryTable};
+use crate::connect::{ConnectError, Limit, Source};
 use crate::expr::Engine;
-use crate::model::{ConnectionName, Cursor, PipelineName, Row, Value};
+use crate::model::{Backfill, Change, ChangeEvent, ConnectionName, Cursor, PipelineName, Read, Row, Value};
 use crate::plan::catalog::{Catalog, DatabaseCatalog};
 use crate::runtime::clock::ManualClock;
 use crate::runtime::facts::OrgFacts;
@@ -59,6 +60,11 @@ struct Stage {
 impl Stage {
     /// It begins at this time.
     fn set(now: &str, records: usize) -> Self {
+        Self::reading(now, records, |table| Box::new(MemorySource::new(table)))
+    }
+
+    /// It begins at this time, and reads the table in its own way.
+    fn reading(now: &str, records: usize, reads: impl FnOnce(MemoryTable) -> Box<dyn Source>) -> Self {
         let (clock, plan) = (Arc::new(ManualClock::at(now.parse().unwrap())), plan());
         let dir = tempfile::tempdir().unwrap();
         let store = Arc::new(Store::open(&dir.path().join("state"), &StoreKey::File).unwrap());
@@ -80,7 +86,7 @@ impl Stage {
         let runner = Runner {
             pipeline: Arc::clone(&plan),
             store: Arc::clone(&store),
-            source: Box::new(MemorySource::new(source.clone())),
+            source: reads(source.clone()),
             salesforce: None,
             app_source: None,
             app: Box::new(MemoryDestination::new(app.clone())),
@@ -94,6 +100,7 @@ impl Stage {
             limit: Limit { records: 2, ..Limit::default() },
             calculated: None,
             swings: crate::runtime::batch::Swings::default(),
+            kept: crate::runtime::kept::Kept::default(),
             run: clock.now(),
             interrupt: Arc::default(),
         };
@@ -246,5 +253,72 @@ async fn a_pause_holds_and_is_remembered() {
     stage.until(|status| status.passes > passes).await;
     assert_eq!(stage.app.rows().len(), 4);
     assert_eq!(stage.store.paused(&PipelineName::from("clients")).unwrap(), None);
+    stage.end().await;
+}
+
+/// A first load by one job of one page: whoever goes on from another place than where it stands begins the page again.
+struct OnePage {
+    table: MemoryTable,
+    stands: Option<Cursor>,
+    handed_out: usize,
+    begun: Arc<AtomicUsize>,
+}
+
+#[async_trait::async_trait]
+impl Source for OnePage {
+    async fn read(&mut self, from: Option<&Cursor>, limit: Limit) -> Result<Read, ConnectError> {
+        let anchor = Timestamp::UNIX_EPOCH;
+        let mut events = Vec::new();
+        if matches!(from, Some(Cursor::Backfill { .. })) {
+            if from != self.stands.as_ref() || self.handed_out == 0 {
+                self.begun.fetch_add(1, Ordering::Relaxed);
+                self.handed_out = 0;
+            }
+            let rows = self.table.rows().into_iter().skip(self.handed_out).take(limit.records);
+            let event = |(key, row)| ChangeEvent { key, change: Change::Upsert(row), version: None };
+            events.extend(rows.map(event));
+            self.handed_out += events.len();
+        }
+        let done = matches!(from, Some(Cursor::Changes { .. })) || self.handed_out == self.table.rows().len();
+        let job = || Backfill::Job { id: "750".to_owned(), pages: Vec::new(), rows: self.handed_out as u64 };
+        let next = if done {
+            Cursor::Changes { upto: anchor, within: None }
+        } else {
+            Cursor::Backfill { anchor, done: job() }
+        };
+        self.stands = Some(next.clone());
+        Ok(Read::Batch { events, next, more: !done, total: None })
+    }
+
+    async fn fetch(&mut self, _: &[Key]) -> Result<Vec<ChangeEvent>, ConnectError> {
+        Ok(Vec::new())
+    }
+}
+
+#[tokio::test]
+async fn a_load_by_bulk_that_is_interrupted_at_every_batch_goes_on_with_its_download() {
+    let begun = Arc::<AtomicUsize>::default();
+    let count = Arc::clone(&begun);
+    let mut stage = Stage::reading("2026-03-01T21:00:00Z", 7, |table| {
+        Box::new(OnePage { table, stands: None, handed_out: 0, begun: count })
+    });
+    let gate = Gate::default();
+    for _ in 0..4 {
+        stage.app.fault(Call::Write, Fault::Hold(gate.clone()));
+    }
+    for batch in 1..=4 {
+        gate.arrival().await;
+        // News of a record, as they come while the rest is loaded.
+        let news = Command::Records(Side::Salesforce, vec![Key::salesforce("001000000000000")]);
+        stage.commands.send(news).await.unwrap();
+        while stage.commands.capacity() < stage.commands.max_capacity() {
+            tokio::task::yield_now().await;
+        }
+        gate.open();
+        let loaded = stage.until(move |status| status.totals.read >= (2 * batch).min(7)).await;
+        assert_eq!(loaded.totals.unchanged, 0, "nothing comes twice");
+    }
+    stage.until(|status| status.state == State::Running).await;
+    assert_eq!((stage.app.rows().len(), begun.load(Ordering::Relaxed)), (7, 1), "one download brought all");
     stage.end().await;
 }

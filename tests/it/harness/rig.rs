@@ -38,6 +38,8 @@ pub struct Rig {
     pub sandbox: Sandbox,
     pub dir: TempDir,
     pub secrets: TestSecrets,
+    /// What daemons take for the time.
+    pub clock: Arc<dyn Clock>,
     pub supervisor: Option<Arc<Supervisor>>,
 }
 
@@ -54,7 +56,7 @@ impl Rig {
             ("SF_CLIENT_SECRET".to_owned(), Sandbox::CLIENT_SECRET.to_owned()),
             ("WAREHOUSE_DB".to_owned(), database),
         ]);
-        Self { sandbox, dir, secrets: TestSecrets(secrets), supervisor: None }
+        Self { sandbox, dir, secrets: TestSecrets(secrets), clock: Arc::new(SystemClock), supervisor: None }
     }
 
     /// The configuration folder.
@@ -93,7 +95,7 @@ impl Rig {
         Options {
             folder: self.folder(),
             store: self.store(),
-            clock: Arc::new(SystemClock) as Arc<dyn Clock>,
+            clock: Arc::clone(&self.clock),
             secrets: Arc::new(self.secrets.clone()),
             limit: Limit::default(),
         }

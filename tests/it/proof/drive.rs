@@ -6,14 +6,17 @@ use std::time::Duration;
 use sfsync::model::PipelineName;
 use sfsync::runtime::control::{Control as _, FailureFilter, FailureView};
 use sfsync::runtime::doors::Door;
-use sfsync::runtime::status::State;
+use sfsync::runtime::status::{PipelineStatus, State};
 use sfsync::runtime::supervisor::Supervisor;
 use sfsync::runtime::task::Command;
 
 use crate::harness::rig::PATIENCE;
 
-/// A pass that failed is asked for again after this, so that nobody waits for the pauses between tries.
-const IMPATIENCE: Duration = Duration::from_millis(700);
+/// Between two wishes for a pass that failed: nobody waits for the pauses between tries.
+const IMPATIENCE: Duration = Duration::from_millis(100);
+
+/// What differs for so long will differ for ever, on a machine that is busy with other tests, too.
+const LULL: Duration = Duration::from_secs(20);
 
 /// Waits until all of them have made their first load.
 pub async fn loaded(supervisor: &Arc<Supervisor>, names: &[&str]) {
@@ -59,17 +62,22 @@ async fn pass(supervisor: &Supervisor, name: &str, full: bool, before: u64) {
     let mut status = supervisor.status_receiver(&PipelineName::from(name)).expect("the pipeline is there");
     let begun = std::time::Instant::now();
     loop {
-        let done = status.wait_for(|status| status.passes > before && status.state == State::Running);
-        if tokio::time::timeout(IMPATIENCE, done).await.is_ok() {
+        let is_done = |status: &PipelineStatus| status.passes > before && status.state == State::Running;
+        let left = (PATIENCE * 4).saturating_sub(begun.elapsed());
+        let waits = status.wait_for(|status| is_done(status) || rests_in_trouble(status));
+        let now = tokio::time::timeout(left, waits).await.map(|now| now.expect("it lives").clone());
+        let now = now.unwrap_or_else(|_| panic!("{name} never came to it: {:?}", supervisor.statuses()));
+        if is_done(&now) {
             return;
         }
-        let now = status.borrow().clone();
-        // A load that meets every fault begins anew many times, on a machine that is busy with other tests.
-        assert!(begun.elapsed() < PATIENCE * 4, "{name} never came to it: {now:?}");
-        if matches!(now.state, State::Degraded | State::Blocked) {
-            ask(supervisor, name, full).await;
-        }
+        ask(supervisor, name, full).await;
+        drop(tokio::time::timeout(IMPATIENCE, std::future::pending::<()>()).await);
     }
+}
+
+/// A pass failed and the next one is not under way: asked for again, that would only be interrupted.
+fn rests_in_trouble(status: &PipelineStatus) -> bool {
+    matches!(status.state, State::Degraded | State::Blocked) && status.next_look.is_some()
 }
 
 /// Waits until nothing is queued that somebody could settle now: what waits for a lookup stays.
@@ -86,17 +94,20 @@ async fn settled(supervisor: &Supervisor, names: &[&str]) {
     }
 }
 
-/// Compares until it is equal or patience ends: records that were kept back are looked at when what they waited for is linked, which
-/// no pass announces.
+/// Compares until it is equal, or until nothing has changed for a while: records that were kept back are looked at when what they waited
+/// for is linked, which no pass announces.
 pub async fn eventually(
     supervisor: &Arc<Supervisor>,
     mut differences: impl AsyncFnMut() -> Vec<String>,
 ) -> Vec<String> {
-    let begun = std::time::Instant::now();
+    let (mut before, mut since) = (Vec::new(), std::time::Instant::now());
     loop {
         let found = differences().await;
-        if found.is_empty() || begun.elapsed() > Duration::from_secs(6) {
+        if found.is_empty() || (found == before && since.elapsed() > LULL) {
             return found;
+        }
+        if found != before {
+            (before, since) = (found, std::time::Instant::now());
         }
         let mut changes: Vec<_> = supervisor
             .statuses()

@@ -14,6 +14,9 @@ mod smvue;
 mod smvue_runs;
 mod tables;
 
+/// The clock of daemons that meet faults: what they rest between tries is not waited for.
+pub const FASTER: u32 = 10;
+
 /// How much longer than usual.
 pub fn factor() -> u32 {
     number("SFSYNC_PROOF").unwrap_or(1)

@@ -16,7 +16,8 @@ use super::drive;
 use super::faults::{self, Scripted};
 use super::operating::{Actual, Expected};
 use super::tables::listed;
-use super::{factor, seed};
+use super::{FASTER, factor, seed};
+use crate::harness::clock::Fast;
 use crate::harness::rig::{Rig, until};
 
 /// Looked-up pipelines first.
@@ -76,6 +77,7 @@ impl Bench {
 
     /// Starts the daemon and waits for the first load.
     pub async fn start(mut rig: Rig) -> Self {
+        rig.clock = Arc::new(Fast::by(FASTER));
         let supervisor = rig.start().await;
         drive::loaded(&supervisor, &PIPELINES).await;
         Self { rig, expected: Expected::default() }

@@ -18,7 +18,8 @@ use super::operating_runs::Mortal;
 use super::org_rows::{records, text};
 use super::smvue::{Actual, Expected};
 use super::tables::listed;
-use super::{factor, seed};
+use super::{FASTER, factor, seed};
+use crate::harness::clock::Fast;
 use crate::harness::postgres;
 use crate::harness::rig::{Rig, until};
 
@@ -125,6 +126,7 @@ impl Bench {
     }
 
     async fn start((mut rig, client): (Rig, Client)) -> Self {
+        rig.clock = Arc::new(Fast::by(FASTER));
         let supervisor = rig.start().await;
         drive::loaded(&supervisor, &PIPELINES).await;
         Self { rig, client, expected: Expected::default() }

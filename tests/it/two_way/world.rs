@@ -142,6 +142,7 @@ impl World {
             limit: Limit { records: self.limit, bytes: 16 << 20 },
             calculated: None,
             swings,
+            kept: sfsync::runtime::kept::Kept::default(),
             run: Timestamp::from_second(self.runs).unwrap(),
             interrupt: Arc::new(AtomicBool::new(false)),
             store,
