@@ -181,3 +181,39 @@ impl Bench<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What the first version that remembers swings wrote: it must be readable for ever, and today's must look the same.
+    const WRITTEN: &str = r#"{"generation":2,"row_set":7,"swings":[["0015f00000A1b2cAAB",{"side":"app","rows":[3],"turns":4,"last":900}]]}"#;
+
+    #[test]
+    fn what_was_remembered_is_read_and_written() {
+        let known: Remembered = serde_json::from_str(WRITTEN).unwrap();
+        assert_eq!(serde_json::to_string(&known).unwrap(), WRITTEN);
+        let (_, swing) = &known.swings[0];
+        assert!(swing.is_remembered() && !swing.is_open() && !swing.is_calm(901));
+    }
+
+    #[test]
+    fn only_what_has_turned_a_few_times_is_remembered_and_only_as_long_as_it_is_not_calm() {
+        let (loops, busy) = (Key::app("1"), Key::app("2"));
+        let mut pairs = Pairs::default();
+        for turn in 0..5 {
+            let side = if turn % 2 == 0 { Side::App } else { Side::Salesforce };
+            pairs.wrote(&loops, side, &[3], turn);
+            pairs.wrote(&busy, Side::App, &[3], turn);
+        }
+        let keys = |news: Option<Vec<(Key, Swing)>>| {
+            news.map(|all| all.into_iter().map(|(key, _)| key).collect::<Vec<_>>())
+        };
+        assert_eq!(keys(pairs.news(5)), Some(vec![loops.clone()]));
+        assert_eq!(keys(pairs.news(5)), None, "the state knows it");
+        pairs.wrote(&busy, Side::App, &[3], 6);
+        assert_eq!(keys(pairs.news(6)), None, "no loop, nothing to write");
+        pairs.forget(&loops);
+        assert_eq!(keys(pairs.news(7)), Some(Vec::new()), "a person has decided");
+    }
+}
