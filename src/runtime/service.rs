@@ -60,12 +60,21 @@ impl ServiceSettings {
             Some(Parsed { value: Some(settings), diagnostics })
                 if !diagnostics.iter().any(Diagnostic::is_error) =>
             {
-                Self::resolve(settings, secrets)
+                Self::resolve(settings, secrets).map(|settings| settings.begun_in(folder))
             }
             Some(parsed) => {
                 Err(SettingsError::Broken(diag::all_to_text(&parsed.diagnostics, &files.map, false)))
             }
         }
+    }
+
+    /// A state that is not absolute begins at the folder, wherever the command stands: another state would know no links and make every
+    /// record once more.
+    fn begun_in(mut self, folder: &Path) -> Self {
+        if folder != Path::new(".") {
+            self.state = folder.join(self.state);
+        }
+        self
     }
 
     fn resolve(settings: &Settings, secrets: Arc<dyn Secrets>) -> Result<Self, SettingsError> {
@@ -122,6 +131,17 @@ mod tests {
             std::fs::write(folder.path().join("settings.yaml"), text).unwrap();
         }
         ServiceSettings::read(folder.path(), Arc::new(One))
+    }
+
+    #[test]
+    fn a_relative_state_begins_at_the_folder() {
+        let folder = tempfile::tempdir().unwrap();
+        let state = |text: &str| {
+            std::fs::write(folder.path().join("settings.yaml"), text).unwrap();
+            ServiceSettings::read(folder.path(), Arc::new(One)).unwrap().state
+        };
+        assert_eq!(state("state: links/state\n"), folder.path().join("links/state"));
+        assert_eq!(state("state: /var/lib/links\n"), PathBuf::from("/var/lib/links"));
     }
 
     #[test]

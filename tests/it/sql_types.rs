@@ -184,3 +184,18 @@ async fn columns_of_other_types_are_written(database: Database) {
             .await;
     assert_eq!(words(&bad), ["R225"; 4]);
 }
+
+#[tokio::test]
+async fn text_that_sqlite_would_make_a_number_is_refused() {
+    let database = Database::sqlite().await;
+    database.execute("CREATE TABLE phones (id TEXT PRIMARY KEY, phone STRING)").await;
+    let columns = [("id", Kind::Id), ("phone", Kind::Text)];
+    let mut table = database.destination(database.mirror("phones", &columns)).await;
+    let phone = |id: &str, phone: &str| upsert([Value::text(id), Value::text(phone)]);
+    let ops =
+        vec![phone("1", "0401234567"), phone("2", "040 123"), phone("3", "+358401234567"), phone("4", "112")];
+    assert_eq!(words(&write(&mut table, ops).await), ["R225", "written", "R225", "written"]);
+    let rows = fetched(&mut table, &[sfsync::model::Key::app("2"), sfsync::model::Key::app("4")]).await;
+    let phones: Vec<_> = rows.into_iter().map(|row| row.unwrap().get(1).clone()).collect();
+    assert_eq!(phones, [Value::text("040 123"), Value::text("112")]);
+}

@@ -22,6 +22,8 @@ pub(super) enum Misfit {
     Kind,
     /// A number or a date outside of the range of the column.
     Range,
+    /// Text of which the database would make a number: `007` becomes 7.
+    Numeral,
 }
 
 /// Appends the text form of a value: ISO dates in UTC, exact decimals, lists joined by `;` as Salesforce writes them.

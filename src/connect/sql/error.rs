@@ -167,6 +167,12 @@ pub(super) fn misfit(dialect: Dialect, misfit: Misfit, column: &ColumnSpec) -> R
             ("R225", format!("the value for `{path}` does not fit into a column of type {native}"))
         }
         Misfit::Range => ("R225", format!("the value for `{path}` is outside of the range of {native}")),
+        Misfit::Numeral => (
+            "R225",
+            format!(
+                "the text for `{path}` would become a number in a column of type {native}, which {name} takes for one; declare it TEXT"
+            ),
+        ),
     };
     RecordError::new(code, Class::Record, message).about([path])
 }

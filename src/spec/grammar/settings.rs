@@ -19,7 +19,7 @@ pub(crate) static SETTINGS: Mapping = Mapping {
             Shape::Secret,
             "Needed for every endpoint that changes something; without it those answer only on the unix socket.",
         ),
-        key("state", Shape::Template, "Where links, cursors, failures and the last good files are kept.")
+        key("state", Shape::Template, "Where links, cursors, failures and the last good files are kept. A relative path begins at the configuration folder.")
             .or("/var/lib/sfsync"),
         key("timezone", Shape::Timezone, "For schedules, and for date ↔ date-time.").or("UTC"),
         key(

@@ -26,6 +26,8 @@ pub(super) struct Binding {
     affinity: Affinity,
     /// A JSON column, or a key in one: everything is written as JSON.
     json: bool,
+    /// Declared as text in words that SQLite does not know (`STRING`, `UUID`): it makes numbers of what looks like one.
+    numerals: bool,
 }
 
 /// Why binding stopped.
@@ -36,8 +38,10 @@ pub(super) enum BindError {
 
 impl Binding {
     pub(super) fn of(column: &ColumnSpec) -> Self {
-        let json = column.json_key.is_some() || types::kind_of(Dialect::Sqlite, &column.native) == Kind::Json;
-        Self { affinity: affinity(&column.native), json }
+        let (kind, affinity) = (types::kind_of(Dialect::Sqlite, &column.native), affinity(&column.native));
+        let json = column.json_key.is_some() || kind == Kind::Json;
+        let numerals = affinity == Affinity::Numeric && matches!(kind, Kind::Any | Kind::Text);
+        Self { affinity, json, numerals }
     }
 
     /// Binds one value. `scratch` is reused for the text of dates, numbers and lists.
@@ -55,6 +59,9 @@ impl Binding {
             (value, true) => {
                 convert::write_json(value, scratch);
                 statement.raw_bind_parameter(parameter, scratch.as_str())
+            }
+            (Value::Text(text), _) if self.numerals && is_other_as_number(text) => {
+                return Err(BindError::Misfit(Misfit::Numeral));
             }
             (Value::Text(text), _) => statement.raw_bind_parameter(parameter, text.as_str()),
             (Value::Bool(value), _) => statement.raw_bind_parameter(parameter, i64::from(*value)),
@@ -106,6 +113,20 @@ fn exact_float(value: Decimal) -> Option<f64> {
     #[allow(clippy::cast_precision_loss)] // less than 53 bits
     let mantissa = mantissa as f64;
     Some(mantissa / ten)
+}
+
+/// Whether SQLite would take a text for a number and not give the same text back: `007`, `62.0`, `+358401234567`.
+fn is_other_as_number(text: &str) -> bool {
+    let number = text.trim_matches([' ', '\t', '\n', '\x0b', '\x0c', '\r']);
+    let is_numeral = number.contains(|c: char| c.is_ascii_digit())
+        && number.chars().all(|c| c.is_ascii_digit() || matches!(c, '+' | '-' | '.' | 'e' | 'E'));
+    let Some(float) = number.parse::<f64>().ok().filter(|_| is_numeral) else { return false };
+    let stays = match number.parse::<i64>() {
+        Ok(whole) => whole.to_string(),
+        Err(_) if float.fract() != 0.0 => float.to_string(),
+        Err(_) => return true,
+    };
+    stays != text
 }
 
 fn digits(value: Decimal) -> u32 {
@@ -166,6 +187,18 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+
+    #[test]
+    fn texts_that_a_column_for_numbers_would_change() {
+        for text in ["007", "62.0", "+358401234567", " 7", "1e3", "12345678901234567890", "-0", ".5", "5."] {
+            assert!(is_other_as_number(text), "{text}");
+        }
+        for text in
+            ["7", "-7", "0.5", "", "+", "e", "0401-234", "1.2.3", "6f1a1c8e-27f5", "0x10", "inf", "nan"]
+        {
+            assert!(!is_other_as_number(text), "{text}");
+        }
+    }
 
     proptest! {
         #[test]
