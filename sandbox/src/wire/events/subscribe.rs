@@ -36,13 +36,9 @@ pub(super) fn answer(server: Arc<Server>, token: String, requests: Requests) -> 
     let cuts = server.streams.listen();
     let cuts_before = *cuts.borrow();
     tokio::spawn(async move {
-        server.streams.open.fetch_add(1, Ordering::AcqRel);
-        server.streams.opened.fetch_add(1, Ordering::AcqRel);
-        let line = Line { server: server.clone(), parts: parts.clone() };
+        let line = Line { server, parts: parts.clone() };
         let mut opening = Opening { line, token, requests, cuts, cuts_before };
-        let end = opening.begin().await;
-        server.streams.open.fetch_sub(1, Ordering::AcqRel);
-        let last = match end {
+        let last = match opening.begin().await {
             End::Status(status) => Ok(Frame::trailers(status.trailers("Subscribe"))),
             End::Cut => Err(std::io::Error::other("stream cut")),
             End::Gone => return,
@@ -75,7 +71,14 @@ impl Opening {
         let Some(message) = self.requests.next().await else { return End::Gone };
         let started = FetchRequest::read(&message).ok_or_else(unreadable).and_then(|first| self.start(first));
         match started {
-            Ok(mut feed) => feed.run(self).await,
+            // A stream is open once its place stands: what happens from then on is sent.
+            Ok(mut feed) => {
+                self.line.server.streams.opened.fetch_add(1, Ordering::AcqRel);
+                self.line.server.streams.open.fetch_add(1, Ordering::AcqRel);
+                let end = feed.run(self).await;
+                self.line.server.streams.open.fetch_sub(1, Ordering::AcqRel);
+                end
+            }
             Err(status) => End::Status(status),
         }
     }
