@@ -18,8 +18,8 @@ use crate::serve::shown::thousands;
 /// Make one pass of each pipeline and exit, for cron and CI
 ///
 /// The state remembers where it was, as that of a daemon; both cannot use the same state at once: while a daemon runs, sfsync sync asks it
-/// to look. What failed is tried again when it is due,
-/// and when its file changed. Exit code 1 if a record failed, now or earlier, and is not settled, or a pipeline ended early.
+/// to look. What failed is tried again when it is due, and when its file changed. Exit code 1 if a record failed, now or earlier, and is not
+/// settled, or a pipeline ended early.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     /// Pipelines; without names all

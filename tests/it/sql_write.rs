@@ -323,6 +323,23 @@ async fn a_refused_record_undoes_nothing_beside_it(database: Database) {
     assert_eq!(stored.collect::<Vec<_>>(), ["A1", "b2", "c3", "D4", "e5"]);
 }
 
+#[tokio::test]
+async fn a_change_in_postgresql_is_no_insert() {
+    let database = Database::postgres().await;
+    let mut table = database.destination(clients(&database)).await;
+    stored(&mut table, vec![client(1, "a"), client(2, "b")]).await;
+    // A column that no row of the pipeline fills: only an insert comes to it.
+    database
+        .execute(
+            "ALTER TABLE clients ADD tenant text; UPDATE clients SET tenant = 'ours'; \
+             ALTER TABLE clients ALTER tenant SET NOT NULL",
+        )
+        .await;
+    let outcomes = write(&mut table, vec![client(1, "A"), client(3, "c")]).await;
+    assert_eq!(words(&outcomes), ["written", "R222"]);
+    assert_eq!(database.number("SELECT count(*) FROM clients WHERE name = 'A' AND tenant = 'ours'").await, 1);
+}
+
 async fn a_constraint_names_what_it_refuses(database: Database) {
     database
         .execute(

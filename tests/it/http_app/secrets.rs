@@ -141,6 +141,18 @@ async fn a_list_whose_key_is_gone_is_read_from_its_beginning() {
     assert_eq!(keys(&events), ["10"]);
 }
 
+/// Three batches, each by a connection of its own, as after a restart, from the stored cursor.
+async fn in_three_lives(url: &str, text: &str) -> Vec<String> {
+    let (mut cursor, mut seen) = (None, Vec::new());
+    for _ in 0..3 {
+        let http = open(url, text).await.unwrap();
+        let (events, next) = one(&http, cursor.as_ref()).await;
+        seen.extend(keys(&events));
+        cursor = Some(stored(&next));
+    }
+    seen
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_cursor_of_the_app_with_a_key_in_it_is_not_in_the_cursor() {
     let app = Liar::start(|heard| {
@@ -153,14 +165,7 @@ async fn a_cursor_of_the_app_with_a_key_in_it_is_not_in_the_cursor() {
     })
     .await;
     let text = guarded_file("paginate: { type: cursor, next: $.next, param: after }\n");
-    let (mut cursor, mut seen) = (None, Vec::new());
-    for _ in 0..3 {
-        let http = open(&app.url, &text).await.unwrap();
-        let (events, next) = one(&http, cursor.as_ref()).await;
-        seen.extend(keys(&events));
-        cursor = Some(stored(&next));
-    }
-    assert_eq!(seen, ["1", "2", "3"]);
+    assert_eq!(in_three_lives(&app.url, &text).await, ["1", "2", "3"]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -183,14 +188,7 @@ async fn an_access_token_in_the_next_address_is_the_one_of_today() {
     let text = format!(
         "base_url: URL\nauth: {{ type: oauth2, grant: client_credentials, token_url: URL/token, client_id: me, client_secret: '${{env:SECRET}}' }}\nresources: {{ people: {{ path: /people, records: $.data }} }}\n{NEXT_URL}"
     );
-    let (mut cursor, mut seen) = (None, Vec::new());
-    for _ in 0..3 {
-        let http = open(&app.url, &text).await.unwrap();
-        let (events, next) = one(&http, cursor.as_ref()).await;
-        seen.extend(keys(&events));
-        cursor = Some(stored(&next));
-    }
-    assert_eq!(seen, ["1", "2", "3"]);
+    assert_eq!(in_three_lives(&app.url, &text).await, ["1", "2", "3"]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
